@@ -1,0 +1,1 @@
+"""The SQL that Vitrine runs: frozen schema steps and replayable functions."""

@@ -1,0 +1,1 @@
+"""Visual product search inside a shop's own PostgreSQL."""

@@ -1,0 +1,75 @@
+"""Every error that Vitrine raises on purpose; each docstring says what happened and how to mend it."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CatalogueError",
+    "DatabaseError",
+    "DatabaseUnavailableError",
+    "EncodingTimeoutError",
+    "FilterError",
+    "ImageError",
+    "ModelError",
+    "NotYetError",
+    "QueryError",
+    "SettingsError",
+    "SpaceError",
+    "UnknownQueryError",
+    "VitrineError",
+]
+
+
+class VitrineError(Exception):
+    """Something went wrong; the message says what, where, and what to do."""
+
+
+class SettingsError(VitrineError):
+    """A setting has a value that cannot be used; correct the variable that the message names."""
+
+
+class DatabaseError(VitrineError):
+    """The database refused; the message carries its reason, the cause the driver's error."""
+
+    def __init__(self, message: str, *, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The database cannot be reached or went away; check that it runs and retry."""
+
+
+class CatalogueError(VitrineError):
+    """The catalogue file cannot be imported as a whole; the message names file and column."""
+
+
+class ImageError(VitrineError):
+    """A picture cannot be used; the fault is the picture's, so retrying as it is will not help."""
+
+
+class ModelError(VitrineError):
+    """A model cannot be loaded; give a hub id with a revision or a folder with safetensors."""
+
+
+class SpaceError(VitrineError):
+    """An embedding space is missing or does not fit the vectors; `vitrine space` lists them."""
+
+
+class QueryError(VitrineError):
+    """The search was asked something that it cannot answer; the message names the argument."""
+
+
+class FilterError(QueryError):
+    """A filter has an unknown field, operator or value; the message lists the valid ones."""
+
+
+class NotYetError(QueryError):
+    """A part of the search interface that is fixed but not built yet was used; leave it out."""
+
+
+class UnknownQueryError(QueryError):
+    """The words or picture have no vector yet; run `CALL encode(…)` or use the Python client."""
+
+
+class EncodingTimeoutError(QueryError):
+    """No worker answered in time; start one with `vitrine work` and ask again."""
