@@ -15,6 +15,7 @@ __all__ = [
     "SettingsError",
     "SpaceError",
     "UnknownQueryError",
+    "VectorError",
     "VitrineError",
 ]
 
@@ -49,6 +50,14 @@ class ImageError(VitrineError):
 
 class ModelError(VitrineError):
     """A model cannot be loaded; give a hub id with a revision or a folder with safetensors."""
+
+
+class VectorError(ModelError):
+    """A model gave NaN or infinite values; `rows` are their positions in the batch."""
+
+    def __init__(self, message: str, *, rows: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.rows = rows
 
 
 class SpaceError(VitrineError):
