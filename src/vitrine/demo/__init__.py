@@ -1,0 +1,1 @@
+"""The demo shop: drawn products, a catalogue of them, and a contact sheet of searches."""

@@ -1,0 +1,162 @@
+"""What can be drawn: the kinds of product, their details, and one look in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vitrine.demo.drawing.fabric import PATTERNS
+from vitrine.demo.drawing.palette import COLORS
+
+if TYPE_CHECKING:
+    from random import Random
+
+__all__ = ["KINDS", "WORN_KINDS", "Kind", "Look", "describe", "random_look"]
+
+_CLOTH = PATTERNS
+_SPORT = ("plain", "plain", "striped", "heathered", "camouflage")
+_PLAIN = ("plain",)
+_LEATHER = ("plain", "plain", "plain", "checked", "floral")
+_HOME = ("plain", "striped", "checked", "dotted", "floral", "zigzag")
+_GLAZED = ("plain", "plain", "striped", "dotted", "zigzag")
+_SLEEVES = ("short-sleeved", "long-sleeved")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of product: its slots of details (one word is chosen from each) and its patterns."""
+
+    plural: bool = False
+    patterns: tuple[str, ...] = _CLOTH
+    slots: tuple[tuple[str, ...], ...] = ()
+    worn: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One product to draw; everything not said here follows from the seed."""
+
+    kind: str
+    color: str
+    pattern: str = "plain"
+    accent: str = "white"
+    details: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("kind", self.kind, tuple(KINDS)),
+            ("color", self.color, COLORS),
+            ("pattern", self.pattern, PATTERNS),
+            ("accent", self.accent, COLORS),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} {value!r} is not one of {', '.join(known)}")
+
+
+_BOTTOM_FIT = ("slim", "straight", "wide-leg")
+
+KINDS: dict[str, Kind] = {
+    "T-shirt": Kind(slots=(("", "", "V-neck"), ("", "", "oversized")), worn=True),
+    "long-sleeved top": Kind(slots=(("", "V-neck", "turtleneck"),), worn=True),
+    "tank top": Kind(slots=(("", "V-neck"), ("", "cropped")), worn=True),
+    "polo shirt": Kind(slots=(("short-sleeved", "short-sleeved", "long-sleeved"),), worn=True),
+    "shirt": Kind(slots=(("long-sleeved", "long-sleeved", "short-sleeved"),), worn=True),
+    "sweater": Kind(slots=(("", "V-neck", "turtleneck"), ("", "oversized")), worn=True),
+    "hoodie": Kind(slots=(("", "zipped"),), patterns=_SPORT, worn=True),
+    "jacket": Kind(slots=(("zipped", "buttoned"), ("", "hooded")), patterns=_SPORT, worn=True),
+    "blazer": Kind(patterns=("plain", "plain", "checked", "striped"), worn=True),
+    "coat": Kind(slots=(("", "belted"),), patterns=("plain", "plain", "checked"), worn=True),
+    "dress": Kind(
+        slots=(
+            ("sleeveless", "short-sleeved", "long-sleeved", "strappy"),
+            ("mini", "midi", "maxi"),
+            ("", "", "belted"),
+        ),
+        worn=True,
+    ),
+    "skirt": Kind(slots=(("pleated", "flared", "pencil"), ("mini", "midi", "maxi")), worn=True),
+    "trousers": Kind(plural=True, slots=(_BOTTOM_FIT,), worn=True),
+    "leggings": Kind(plural=True, slots=(("", "cropped"),), worn=True),
+    "shorts": Kind(plural=True, slots=(("", "sports", "long"),), worn=True),
+    "sneakers": Kind(plural=True, patterns=_SPORT, slots=(("low-top", "high-top"),)),
+    "boots": Kind(plural=True, patterns=_PLAIN, slots=(("ankle", "knee-high"),)),
+    "high heels": Kind(plural=True, patterns=_PLAIN),
+    "sandals": Kind(plural=True, patterns=_PLAIN),
+    "cap": Kind(patterns=_SPORT),
+    "beanie": Kind(patterns=("plain", "striped", "heathered", "zigzag"), slots=(("", "bobble"),)),
+    "sun hat": Kind(patterns=("plain", "plain", "striped")),
+    "scarf": Kind(patterns=_HOME),
+    "handbag": Kind(patterns=_LEATHER, slots=(("", "quilted"),)),
+    "backpack": Kind(patterns=("plain", "plain", "camouflage", "dotted", "floral")),
+    "tote bag": Kind(patterns=_HOME),
+    "watch": Kind(patterns=_PLAIN, slots=(("round", "square"),)),
+    "sunglasses": Kind(plural=True, patterns=_PLAIN, slots=(("round", "square"),)),
+    "umbrella": Kind(patterns=("plain", "striped", "dotted", "floral")),
+    "mug": Kind(patterns=_GLAZED),
+    "teapot": Kind(patterns=_GLAZED),
+    "vase": Kind(patterns=_GLAZED, slots=(("", "tall", "round"),)),
+    "lamp": Kind(patterns=("plain", "plain", "striped", "dotted"), slots=(("table", "floor"),)),
+    "chair": Kind(patterns=_PLAIN, slots=(("", "upholstered"),)),
+    "armchair": Kind(patterns=_HOME),
+    "sofa": Kind(patterns=("plain", "plain", "striped", "floral")),
+    "cushion": Kind(patterns=_HOME, slots=(("square", "square", "round"),)),
+}
+WORN_KINDS: frozenset[str] = frozenset(name for name, kind in KINDS.items() if kind.worn)
+
+
+def random_look(rng: Random, kind: str | None = None) -> Look:
+    """A look of any kind, or of the one given, with everything else drawn from `rng`."""
+    name = kind or rng.choice(tuple(KINDS))
+    spec = KINDS[name]
+    color = rng.choice(COLORS)
+    # Half of what shops sell is plain, whatever patterns a kind allows.
+    pattern = "plain" if rng.random() < 0.4 else rng.choice(spec.patterns)
+    return Look(
+        kind=name,
+        color=color,
+        pattern=pattern,
+        accent=random_accent(color, rng),
+        details=tuple(word for slot in spec.slots if (word := rng.choice(slot))),
+        seed=rng.getrandbits(32),
+    )
+
+
+_CLASH = (
+    frozenset({"black", "navy"}),
+    frozenset({"white", "beige"}),
+    frozenset({"blue", "navy"}),
+    frozenset({"red", "orange"}),
+    frozenset({"red", "pink"}),
+    frozenset({"green", "teal"}),
+    frozenset({"blue", "teal"}),
+    frozenset({"blue", "purple"}),
+    frozenset({"brown", "black"}),
+    frozenset({"brown", "navy"}),
+    frozenset({"black", "purple"}),
+    frozenset({"red", "brown"}),
+    frozenset({"orange", "brown"}),
+)
+
+
+def random_accent(color: str, rng: Random) -> str:
+    """A second colour that can be told from the first; white half of the time."""
+    if color not in {"white", "beige", "yellow"} and rng.random() < 0.5:
+        return "white"
+    choices = [
+        other for other in COLORS if other != color and frozenset({color, other}) not in _CLASH
+    ]
+    return rng.choice(choices)
+
+
+def describe(look: Look) -> str:
+    """A short caption: `a red and white striped V-neck T-shirt`, `black slim trousers`."""
+    words = [look.color]
+    if look.pattern not in {"plain", "heathered", "camouflage"}:
+        words += ["and", look.accent]
+    if look.pattern != "plain":
+        words.append(look.pattern)
+    words += look.details
+    words.append(look.kind)
+    article = "" if KINDS[look.kind].plural else "an " if words[0][0] in "aeiou" else "a "
+    return article + " ".join(words)
