@@ -13,6 +13,7 @@ __all__ = [
     "NotYetError",
     "QueryError",
     "SettingsError",
+    "SourceUnavailableError",
     "SpaceError",
     "UnknownQueryError",
     "VectorError",
@@ -46,6 +47,32 @@ class CatalogueError(VitrineError):
 
 class ImageError(VitrineError):
     """A picture cannot be used; the fault is the picture's, so retrying as it is will not help."""
+
+    reason: str = "image"  # a dead letter's reason: short, stable, one per subclass
+
+
+class SourceUnavailableError(VitrineError):
+    """The place that keeps a picture does not answer; nothing is wrong with the picture, so wait.
+
+    `host` names the one host or store (None: the image folder, hence all of it), `reason` is a
+    short stable code, `retry_after` the seconds to leave it alone, and `isolated` says that the
+    same host served other pictures between two failures of this one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "unavailable",
+        host: str | None = None,
+        retry_after: float | None = None,
+        isolated: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.host = host
+        self.retry_after = retry_after
+        self.isolated = isolated
 
 
 class ModelError(VitrineError):

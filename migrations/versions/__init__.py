@@ -1,0 +1,1 @@
+"""The schema steps, each running one frozen file under sql/schema."""

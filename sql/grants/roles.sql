@@ -1,0 +1,60 @@
+-- Least privilege for the three roles: the shop's own process, the workers, the analysts.
+
+DO $$
+DECLARE
+    shop text := current_schema();
+    app text := shop || '_app';
+    worker text := shop || '_worker';
+    analyst text := shop || '_analyst';
+    routine regprocedure;
+    right_on record;
+BEGIN
+    -- What runs as its owner is for named roles only.
+    FOR routine IN
+        SELECT p.oid FROM pg_proc p
+        WHERE p.pronamespace = shop::regnamespace AND p.prosecdef LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', routine);
+    END LOOP;
+
+    -- A role that could not be created (no CREATEROLE) is passed over.
+    FOR right_on IN
+        SELECT r.role_name, g.target, g.rights
+        FROM (VALUES (app), (worker), (analyst)) r (role_name)
+        JOIN pg_roles known ON known.rolname = r.role_name
+        JOIN LATERAL (
+            SELECT format('SCHEMA %I', shop) AS target, 'USAGE' AS rights
+            UNION ALL
+            SELECT format('TABLE %I.%I', shop, c.relname),
+                CASE r.role_name
+                    WHEN app THEN CASE
+                        WHEN c.relname IN ('setting', 'product', 'product_text', 'category',
+                            'product_category', 'variant', 'image', 'image_variant', 'caption',
+                            'import_run', 'import_row') THEN 'SELECT, INSERT, UPDATE, DELETE'
+                        WHEN c.relname ~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT, INSERT'
+                        WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
+                    WHEN worker THEN CASE
+                        WHEN c.relname ~ '^(image|caption)_vector_\d+$'
+                          OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request')
+                            THEN 'SELECT, INSERT, UPDATE, DELETE'
+                        WHEN c.relname !~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT' END
+                    WHEN analyst THEN CASE
+                        WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
+                END
+            FROM pg_class c
+            WHERE c.relnamespace = shop::regnamespace AND c.relkind IN ('r', 'p', 'v')
+            UNION ALL
+            -- A worker records what it saw of a picture, nothing else of the catalogue.
+            SELECT format('TABLE %I.image', shop),
+                'UPDATE (sha256, byte_size, width, height, etag, last_modified, fetched_at)'
+            WHERE r.role_name = worker
+            UNION ALL
+            SELECT format('FUNCTION %s', p.oid::regprocedure), 'EXECUTE'
+            FROM pg_proc p
+            WHERE p.pronamespace = shop::regnamespace AND p.prosecdef
+              AND CASE WHEN p.proname IN ('create_space', 'ensure_partitions') THEN r.role_name = worker
+                       ELSE p.proname = 'request_encoding' END
+        ) g ON g.rights IS NOT NULL
+    LOOP
+        EXECUTE format('GRANT %s ON %s TO %I', right_on.rights, right_on.target, right_on.role_name);
+    END LOOP;
+END $$;
