@@ -42,11 +42,15 @@ class Settings(BaseSettings):
     )
     device: str = Field("auto", description="Where the encoder runs: auto, cpu or cuda.")
     images: str | None = Field(
-        None, description="Folder (or object store prefix) that relative picture paths belong to."
+        None, description="Folder (or web address, or store prefix) of relative picture paths."
     )
     image_hosts: str = Field(
         "",
-        description="Comma-separated hosts allowed although their addresses are private.",
+        description="Comma-separated hosts or networks of pictures that are allowed although private.",
+    )
+    image_stores: str = Field(
+        "",
+        description="Comma-separated object store prefixes that pictures may be read from.",
     )
     image_max_bytes: int = Field(20 * 2**20, description="Largest picture file, in bytes.", gt=0)
     image_max_pixels: int = Field(50_000_000, description="Largest picture, in pixels.", gt=0)

@@ -10,6 +10,8 @@ from vitrine.errors import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vitrine.settings import Settings
+
 __all__ = ["ImageLimits", "SourceSettings"]
 
 # Above this Pillow itself refuses a picture, so that a higher limit would not be kept.
@@ -45,12 +47,32 @@ class ImageLimits:
 class SourceSettings:
     """Where pictures may come from: one folder, the public web, and the stores named here.
 
+    `root` is what relative paths belong to: a folder, or the beginning of a web address or of an
+    object store's keys, such as `https://shop.example/media/catalog/product/`.
     `allowed_hosts` names what would otherwise be refused on the web (a private image server):
     `host`, `host:port`, an address, or a network such as `10.1.0.0/16`. `allowed_stores` names
     the object stores by prefix, such as `s3://shop-media/catalog/`; none is read unless named.
     """
 
-    root: Path | None = None
+    root: Path | str | None = None
     allowed_hosts: tuple[str, ...] = ()
     allowed_stores: tuple[str, ...] = ()
     limits: ImageLimits = field(default_factory=ImageLimits)
+
+    @classmethod
+    def of(cls, settings: Settings) -> SourceSettings:
+        """What the environment's settings say, their lists split at the commas."""
+        return cls(
+            root=settings.images or None,
+            allowed_hosts=_split(settings.image_hosts),
+            allowed_stores=_split(settings.image_stores),
+            limits=ImageLimits(
+                max_bytes=settings.image_max_bytes,
+                max_pixels=settings.image_max_pixels,
+                timeout=settings.image_timeout,
+            ),
+        )
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrine.errors import SourceUnavailableError
 from vitrine.images.addresses import AddressRules
 from vitrine.images.folder import ImageFolder
-from vitrine.images.uri import FolderPath, WebAddress, parse, shown, store_prefix
+from vitrine.images.uri import (
+    FolderPath,
+    WebAddress,
+    below,
+    parse,
+    remote_base,
+    shown,
+    store_prefix,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,15 +40,17 @@ class ImageStore:
         *,
         rules: AddressRules,
         prefixes: tuple[str, ...],
+        base: str | None = None,
         resolver: Resolver | None = None,
     ) -> None:
         self._limits = settings.limits
         self._rules = rules
         self._prefixes = prefixes
+        self._base = base
         self._resolver = resolver
         self._folder = (
-            ImageFolder(settings.root, max_bytes=settings.limits.max_bytes)
-            if settings.root is not None
+            ImageFolder(Path(settings.root), max_bytes=settings.limits.max_bytes)
+            if settings.root is not None and base is None
             else None
         )
         self._web: Web | None = None
@@ -53,6 +64,8 @@ class ImageStore:
         SourceUnavailableError when it is the folder's, the host's or the store's.
         """
         place = parse(uri)
+        if isinstance(place, FolderPath) and self._base is not None:
+            place = parse(below(self._base, place))
         if isinstance(place, FolderPath):
             if self._folder is None:
                 raise SourceUnavailableError(
@@ -107,11 +120,16 @@ class ImageStore:
 def open_source(settings: SourceSettings, *, resolver: Resolver | None = None) -> ImageStore:
     """A store of pictures under these settings; `resolver` replaces the system's name lookup.
 
-    Raises SettingsError for an entry of the allow-lists that cannot be read.
+    Raises SettingsError for a root or an entry of the allow-lists that cannot be read.
     """
+    base = remote_base(settings.root) if isinstance(settings.root, str) else None
+    prefixes = [store_prefix(text) for text in settings.allowed_stores]
+    if base is not None and not base.startswith(("http://", "https://")):
+        prefixes.append(base)
     return ImageStore(
         settings,
         rules=AddressRules(settings.allowed_hosts),
-        prefixes=tuple(store_prefix(text) for text in settings.allowed_stores),
+        prefixes=tuple(prefixes),
+        base=base,
         resolver=resolver,
     )

@@ -6,10 +6,19 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from vitrine.errors import SettingsError
+from vitrine.errors import ImageError, SettingsError
 from vitrine.images.errors import BadUriError, ForbiddenError
 
-__all__ = ["FolderPath", "StoreKey", "WebAddress", "parse", "shown", "store_prefix"]
+__all__ = [
+    "FolderPath",
+    "StoreKey",
+    "WebAddress",
+    "below",
+    "parse",
+    "remote_base",
+    "shown",
+    "store_prefix",
+]
 
 MAX_LENGTH = 4096
 # Only real object stores: fsspec also speaks to local files, shells, archives and caches, and a
@@ -100,6 +109,30 @@ def store_prefix(text: str) -> str:
             f"with one of the protocols {protocols}"
         )
     return prefix.rstrip("/") + "/"
+
+
+def remote_base(root: str) -> str | None:
+    """The address that relative paths belong to, ending in a slash; None if `root` is a folder.
+
+    Raises SettingsError.
+    """
+    if "://" not in root:
+        return None
+    if not root.lower().startswith(("http://", "https://")):
+        return store_prefix(root)
+    try:
+        address = parse(root)
+    except ImageError as exc:
+        raise SettingsError(f"the image folder cannot be used: {exc}") from exc
+    if not isinstance(address, WebAddress) or "?" in address.target:
+        raise SettingsError(f"the image folder {shown(root)} is no web address without a query")
+    return address.url.rstrip("/") + "/"
+
+
+def below(base: str, path: FolderPath) -> str:
+    """The URI of a relative path under a remote base."""
+    joined = "/".join(path.parts)
+    return base + (quote(joined) if base.startswith("http") else joined)
 
 
 def shown(uri: str) -> str:
