@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vitrine.demo.drawing.geometry import ellipse, flatten, mirror, rounded, symmetric
+from vitrine.demo.drawing.geometry import both, ellipse, flatten, rounded, symmetric
 from vitrine.demo.drawing.palette import contrast, tint
 
 if TYPE_CHECKING:
@@ -53,8 +53,12 @@ def draw_cap(sketch: Sketch) -> None:
         ]
     )
     plain = sketch.look.pattern == "plain"
-    painter.part(visor, tint(sketch.base, -0.07) if plain else contrast(sketch.base, 0.1),
-                 volume=0.55, lift=0.5)  # fmt: skip
+    painter.part(
+        visor,
+        tint(sketch.base, -0.07) if plain else contrast(sketch.base, 0.1),
+        volume=0.55,
+        lift=0.5,
+    )
     stitch = flatten([(0.16, 0.71), (0.32, 0.735, 0.5, 0.68)])
     painter.line(stitch, sketch.seam, 0.004, dash=0.012)
     painter.dot(0.572, 0.237, 0.017, sketch.base)
@@ -190,8 +194,11 @@ def draw_watch(sketch: Sketch) -> None:
     for hour in range(12):
         angle = hour * math.tau / 12
         dx, dy = math.sin(angle), math.cos(angle)
-        painter.line([(0.5 + dx * 0.115, 0.5 + dy * 0.115), (0.5 + dx * 0.135, 0.5 + dy * 0.135)],
-                     ink, 0.008 if hour % 3 else 0.014)  # fmt: skip
+        painter.line(
+            [(0.5 + dx * 0.115, 0.5 + dy * 0.115), (0.5 + dx * 0.135, 0.5 + dy * 0.135)],
+            ink,
+            0.008 if hour % 3 else 0.014,
+        )
     for angle, reach, width in ((-1.05, 0.075, 0.013), (1.05, 0.11, 0.009)):
         end = (0.5 + math.sin(angle) * reach, 0.5 - math.cos(angle) * reach)
         painter.line([(0.5, 0.5), end], ink, width)
@@ -202,17 +209,15 @@ def draw_sunglasses(sketch: Sketch) -> None:
     """Sunglasses from the front: the colour is the frame's."""
     painter = sketch.painter
     dark = (52, 50, 56) if sketch.look.color != "black" else (96, 84, 72)
-    for side in (flatten, mirror):
-        temple = side(flatten([(0.86, 0.42), (0.93, 0.4, 0.9, 0.33), (0.74, 0.28, 0.66, 0.3)]))
+    for temple in both(flatten([(0.86, 0.42), (0.93, 0.4, 0.9, 0.33), (0.74, 0.28, 0.66, 0.3)])):
         painter.cord(temple, tint(sketch.base, -0.25), 0.022)
-    for side in (flatten, mirror):
-        if sketch.has("square"):
-            rim = side(flatten([(0.545, 0.42), (0.7, 0.39, 0.88, 0.405), (0.895, 0.5, 0.85, 0.61),
-                                (0.7, 0.65, 0.59, 0.61), (0.54, 0.53, 0.545, 0.42)]))  # fmt: skip
-        else:
-            rim = side(ellipse(0.715, 0.51, 0.165, 0.15))
+    shape = ellipse(0.715, 0.51, 0.165, 0.15)
+    if sketch.has("square"):
+        top = [(0.545, 0.42), (0.7, 0.39, 0.88, 0.405), (0.895, 0.5, 0.85, 0.61)]
+        shape = flatten([*top, (0.7, 0.65, 0.59, 0.61), (0.54, 0.53, 0.545, 0.42)])
+    for rim, cx in zip(both(shape), (0.717, 0.283), strict=True):
         painter.part(rim, sketch.base, volume=0.5)
-        cx, cy = (0.717 if side is flatten else 0.283), 0.51
+        cy = 0.51
         lens = [(cx + (x - cx) * 0.8, cy + (y - cy) * 0.78) for x, y in rim]
         painter.part(lens, dark, volume=-0.35)
         glare = [
@@ -233,8 +238,8 @@ def draw_umbrella(sketch: Sketch) -> None:
     painter = sketch.painter
     wood = (150, 104, 66)
     painter.cord([(0.5, 0.4), (0.5, 0.82)], (120, 122, 128), 0.016)
-    painter.cord(flatten([(0.5, 0.76), (0.5, 0.85), (0.505, 0.92, 0.55, 0.92), (0.595, 0.915, 0.595, 0.86)]),
-                 wood, 0.032)  # fmt: skip
+    crook = [(0.5, 0.76), (0.5, 0.85), (0.505, 0.92, 0.55, 0.92), (0.595, 0.915, 0.595, 0.86)]
+    painter.cord(flatten(crook), wood, 0.032)
     painter.cord([(0.5, 0.1), (0.5, 0.18)], (120, 122, 128), 0.02)
     dome = flatten(
         [

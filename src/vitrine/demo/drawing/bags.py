@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitrine.demo.drawing.geometry import flatten, mirror, rounded, symmetric
+from vitrine.demo.drawing.geometry import both, flatten, rounded, symmetric
 from vitrine.demo.drawing.palette import contrast, tint
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def draw_backpack(sketch: Sketch) -> None:
     painter.cord(
         flatten([(0.43, 0.15), (0.43, 0.07, 0.5, 0.07), (0.57, 0.07, 0.57, 0.15)]), dark, 0.026
     )
-    for side in (flatten, mirror):
-        strap = side(flatten([(0.7, 0.3), (0.86, 0.42, 0.79, 0.8)]))
+    for strap in both(flatten([(0.7, 0.3), (0.86, 0.42, 0.79, 0.8)])):
         painter.cord(strap, dark, 0.045)
     body = symmetric(
         [
@@ -110,8 +109,13 @@ def draw_tote(sketch: Sketch) -> None:
     painter = sketch.painter
     band = contrast(sketch.base, 0.14) if sketch.cloth is None else sketch.trim
     for lift_y, width in ((0.03, 0.03), (0.0, 0.032)):
-        handle = flatten([(0.36, 0.42), (0.36, 0.1 + lift_y, 0.5, 0.1 + lift_y),
-                          (0.64, 0.1 + lift_y, 0.64, 0.42)])  # fmt: skip
+        handle = flatten(
+            [
+                (0.36, 0.42),
+                (0.36, 0.1 + lift_y, 0.5, 0.1 + lift_y),
+                (0.64, 0.1 + lift_y, 0.64, 0.42),
+            ]
+        )
         painter.cord(handle, tint(band, -0.2 if lift_y else 0.0), width)
     body = symmetric(
         [(0.5, 0.375), (0.765, 0.365), (0.79, 0.6, 0.775, 0.89), (0.6, 0.915, 0.5, 0.9)]

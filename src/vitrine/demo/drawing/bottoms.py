@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vitrine.demo.drawing.geometry import flatten, mirror, rounded, symmetric
+from vitrine.demo.drawing.cut import METAL, Cut, bodice
+from vitrine.demo.drawing.geometry import both, flatten, mirror, rounded, symmetric
 from vitrine.demo.drawing.palette import contrast, tint
-from vitrine.demo.drawing.tops import METAL, Cut, bodice, sleeves
+from vitrine.demo.drawing.sleeves import sleeves
 
 if TYPE_CHECKING:
-    from vitrine.demo.drawing.geometry import Point
+    from vitrine.demo.drawing.geometry import Point, both
+    from vitrine.demo.drawing.look import Look
     from vitrine.demo.drawing.sketch import Sketch
 
-__all__ = ["draw_dress", "draw_legs", "draw_skirt"]
+__all__ = ["draw_dress", "draw_legs", "draw_skirt", "dress_hem", "skirt_length"]
 
 WAIST_Y = 0.12
 # Half widths of a leg's hem per detail, and where legs end.
@@ -27,7 +29,7 @@ def draw_legs(sketch: Sketch) -> None:
     kind = sketch.look.kind
     hem_y, hem, hip = _leg_shape(sketch)
     leg = _leg(hem_y, hem, hip)
-    for outline in (mirror(leg), leg):
+    for outline in both(leg):
         sketch.painter.part(outline, sketch.fill, volume=0.55)
     crotch = 0.12 + 0.27
     sketch.painter.fold([(0.5, 0.2), (0.5, crotch)], -14, 0.014)
@@ -44,7 +46,7 @@ def _leg_shape(sketch: Sketch) -> tuple[float, float, float]:
     """Where the hem is, its half width, and the half width of the hips."""
     wobble = sketch.rng.uniform(-0.01, 0.01)
     if sketch.look.kind == "shorts":
-        return (0.56 if sketch.has("long") else 0.47) + wobble, 0.1, 0.165
+        return (0.56 if sketch.has("long") else 0.47) + wobble, 0.088, 0.165
     if sketch.look.kind == "leggings":
         return (0.78 if sketch.has("cropped") else 0.93) + wobble, 0.036, 0.135
     fit = next((word for word in _HEMS if sketch.has(word)), "straight")
@@ -97,48 +99,61 @@ def _waistband(sketch: Sketch, hip: float, *, soft: bool) -> None:
     painter = sketch.painter
     painter.part(band, sketch.trim if soft else sketch.fill, volume=0.35, lift=0.35, tone=4)
     if soft:
-        for x in (0.485, 0.515):
-            cord = flatten([(x, WAIST_Y + 0.02), (x - 0.01, 0.2, x + (x - 0.5), 0.24)])
-            if sketch.look.kind == "shorts" and not sketch.back:
+        if sketch.look.kind == "shorts" and not sketch.back:
+            for x in (0.485, 0.515):
+                cord = flatten([(x, WAIST_Y + 0.02), (x - 0.01, 0.2, x + (x - 0.5), 0.24)])
                 painter.line(cord, contrast(sketch.base, 0.75), 0.008)
         return
     for x in (0.5 - waist * 0.6, 0.5 + waist * 0.6):
         loop = rounded(x - 0.007, WAIST_Y - 0.014, x + 0.007, WAIST_Y + 0.042, 0.002)
         painter.part(loop, sketch.fill, volume=0.1, lift=0.3)
     if sketch.back:
-        for side in (-1, 1):
-            x = 0.5 + side * 0.075
-            pocket = [
-                (x - 0.042, 0.21),
-                (x + 0.042, 0.21),
-                (x + 0.042, 0.28),
-                (x, 0.3),
-                (x - 0.042, 0.28),
-            ]
-            painter.part(pocket, sketch.fill, volume=0.15, lift=0.4)
-            painter.line([*pocket, pocket[0]], sketch.seam, 0.004)
-        return
+        _back_pockets(sketch)
+    else:
+        _fly(sketch, waist, hip)
+
+
+def _back_pockets(sketch: Sketch) -> None:
+    for x in (0.425, 0.575):
+        left, right = x - 0.042, x + 0.042
+        pocket = [(left, 0.21), (right, 0.21), (right, 0.28), (x, 0.3), (left, 0.28)]
+        sketch.painter.part(pocket, sketch.fill, volume=0.15, lift=0.4)
+        sketch.painter.line([*pocket, pocket[0]], sketch.seam, 0.004)
+
+
+def _fly(sketch: Sketch, waist: float, hip: float) -> None:
+    """The button, the fly and the side pockets."""
+    painter = sketch.painter
     painter.dot(0.5, WAIST_Y + 0.014, 0.01, METAL)
     fly = flatten([(0.527, WAIST_Y + 0.035), (0.53, 0.26), (0.528, 0.29, 0.502, 0.31)])
     painter.line(fly, sketch.seam, 0.004)
-    for side in (flatten, mirror):
-        pocket = side(flatten([(0.5 + waist * 0.62, WAIST_Y + 0.034),
-                               (0.5 + waist * 0.7, 0.2, 0.5 + hip, 0.235)]))  # fmt: skip
-        painter.line(pocket, sketch.seam, 0.005)
-        painter.fold(pocket, -12, 0.012)
+    top, bend = 0.5 + waist * 0.62, 0.5 + waist * 0.7
+    for slit in both(flatten([(top, WAIST_Y + 0.034), (bend, 0.2, 0.5 + hip, 0.235)])):
+        painter.line(slit, sketch.seam, 0.005)
+        painter.fold(slit, -12, 0.012)
 
 
 def _hems(sketch: Sketch, hem_y: float, hem: float) -> None:
     share = (hem_y - 0.39) / 0.54
     middle = 0.512 + hem if hem_y < 0.6 else 0.545 + 0.055 * share + max(0.0, hem - 0.066) * 0.6
     line = [(middle - hem, hem_y - 0.022), (middle, hem_y - 0.014), (middle + hem, hem_y - 0.022)]
-    for seam in (line, mirror(line)):
+    for seam in both(line):
         sketch.painter.line(seam, sketch.seam, 0.004)
+
+
+def skirt_length(look: Look) -> float:
+    """From waist to hem, in units."""
+    return next((length for word, length in _SKIRT_LENGTH.items() if word in look.details), 0.55)
+
+
+def dress_hem(look: Look) -> float:
+    """How far down a dress reaches, in units from the picture's top."""
+    return next((length for word, length in _DRESS_LENGTH.items() if word in look.details), 0.86)
 
 
 def draw_skirt(sketch: Sketch) -> None:
     """A skirt with its waist at y = 0.14, lengths by detail."""
-    length = next((v for k, v in _SKIRT_LENGTH.items() if sketch.has(k)), 0.55)
+    length = skirt_length(sketch.look)
     top, hem = 0.14, 0.14 + length
     waist = 0.125
     wide = {True: 0.165, False: 0.2 + length * 0.22}[sketch.has("pencil")]
@@ -146,8 +161,9 @@ def draw_skirt(sketch: Sketch) -> None:
         wide -= 0.02 * (length > 0.5)
     _skirt_cloth(sketch, (top, hem), (waist, wide), pleats=sketch.has("pleated"))
     band = rounded(0.5 - waist - 0.002, top - 0.012, 0.5 + waist + 0.002, top + 0.032, 0.006)
-    sketch.painter.part(band, sketch.fill if sketch.has("pencil") else sketch.trim,
-                        volume=0.35, lift=0.4)  # fmt: skip
+    sketch.painter.part(
+        band, sketch.fill if sketch.has("pencil") else sketch.trim, volume=0.35, lift=0.4
+    )
 
 
 def _skirt_cloth(
@@ -183,7 +199,7 @@ def _skirt_cloth(
 
 def draw_dress(sketch: Sketch) -> None:
     """A dress: a top down to the waist, then a skirt."""
-    hem = next((v for k, v in _DRESS_LENGTH.items() if sketch.has(k)), 0.86)
+    hem = dress_hem(sketch.look)
     waist_y = 0.47
     cut = Cut(hem=waist_y + 0.01, chest=0.135, bottom=0.105, shoulder=0.15, neck=0.08, drop=0.09)
     if sketch.has("long-sleeved"):
@@ -204,8 +220,12 @@ def draw_dress(sketch: Sketch) -> None:
         if cut.sleeve:
             sleeves(sketch, cut)
         if not sketch.worn:
-            neck = [(0.5 - cut.neck, 0.166), (0.5, 0.19, 0.5 + cut.neck, 0.166),
-                    (0.5, 0.18 + cut.drop), (0.5 - cut.neck, 0.166)]  # fmt: skip
+            neck = [
+                (0.5 - cut.neck, 0.166),
+                (0.5, 0.19, 0.5 + cut.neck, 0.166),
+                (0.5, 0.18 + cut.drop),
+                (0.5 - cut.neck, 0.166),
+            ]
             sketch.painter.part(flatten(neck), sketch.inside, volume=0.1)
         sketch.painter.part(bodice(cut), sketch.fill, volume=0.45)
     for side in (-1, 1):

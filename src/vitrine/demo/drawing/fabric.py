@@ -21,7 +21,7 @@ __all__ = ["PATTERNS", "texture"]
 
 
 def texture(
-    pattern: str, base: RGB, accent: RGB, rng: Random, pixels: int, zoom: float
+    pattern: str, base: RGB, accent: RGB, rng: Random, *, pixels: int, zoom: float
 ) -> Image.Image | None:
     """A square RGB texture `pixels` wide, or None where one colour is all there is.
 
@@ -168,6 +168,42 @@ def _camouflage(base: RGB, accent: RGB, rng: Random, unit: float) -> Image.Image
     return tile
 
 
+def _knitted(base: RGB, accent: RGB, rng: Random, unit: float) -> Image.Image:
+    """Rows of V-shaped stitches, with a cable every few."""
+    del accent
+    stitch = max(4, round(unit * rng.uniform(0.018, 0.028)))
+    cables = rng.choice((0, 4, 6))
+    tile = Image.new("RGB", (stitch * max(1, cables), stitch), tint(base, -0.04))
+    draw = ImageDraw.Draw(tile)
+    dark, light = contrast(base, 0.2), tint(base, 0.1)
+    thick = max(1, stitch // 5)
+    for column in range(max(1, cables)):
+        x = column * stitch
+        if cables and column % cables == 0:
+            draw.rectangle((x, 0, x + stitch, stitch), fill=light)
+            draw.line((x, 0, x + stitch, stitch), fill=dark, width=thick)
+            draw.line((x, 0, x, stitch), fill=dark, width=thick)
+            continue
+        for y in (-stitch // 2, stitch // 2):
+            draw.line((x, y, x + stitch / 2, y + stitch / 2), fill=dark, width=thick)
+            draw.line((x + stitch / 2, y + stitch / 2, x + stitch, y), fill=dark, width=thick)
+    return tile
+
+
+def _denim(base: RGB, accent: RGB, rng: Random, unit: float) -> Image.Image:
+    """Twill: fine diagonal threads of uneven strength."""
+    del accent
+    noise = _noise(max(96, round(unit / 3))).rotate(45)
+    tile = Image.new("RGB", noise.size, base)
+    tile.paste(tint(base, 0.3), mask=noise.point([v * 2 // 5 for v in range(256)]))
+    gap = max(3, round(unit * 0.008))
+    draw = ImageDraw.Draw(tile)
+    dark = tint(base, -rng.uniform(0.1, 0.2))
+    for shift in range(-tile.height, tile.width, gap):
+        draw.line((shift, tile.height, shift + tile.height, 0), fill=dark)
+    return tile
+
+
 @lru_cache(maxsize=8)
 def _noise(pixels: int) -> Image.Image:
     """A tile of short, soft horizontal fibres, 0..255."""
@@ -186,5 +222,7 @@ _TILES: dict[str, Callable[[RGB, RGB, Random, float], Image.Image]] = {
     "zigzag": _zigzag,
     "heathered": _heathered,
     "camouflage": _camouflage,
+    "knitted": _knitted,
+    "denim": _denim,
 }
 PATTERNS: tuple[str, ...] = ("plain", *_TILES)

@@ -115,8 +115,8 @@ def _boot(sketch: Sketch, dx: float, dy: float, top: float) -> None:
         ]
     )
     painter.part(_moved(boot, dx, dy), sketch.base, volume=0.75)
-    sole = flatten([(0.28, 0.79), (0.748, 0.79), (0.755, 0.83), (0.48, 0.83), (0.44, 0.81, 0.4, 0.81),
-                    (0.395, 0.87), (0.285, 0.87)])  # fmt: skip
+    toe = [(0.28, 0.79), (0.748, 0.79), (0.755, 0.83), (0.48, 0.83), (0.44, 0.81, 0.4, 0.81)]
+    sole = flatten([*toe, (0.395, 0.87), (0.285, 0.87)])
     painter.part(_moved(sole, dx, dy), (58, 46, 40), volume=0.3)
     painter.line(_moved([(0.28, 0.792), (0.745, 0.792)], dx, dy), sketch.seam, 0.006)
     shine = _moved([(0.32, top + 0.06), (0.33, 0.5), (0.335, 0.68)], dx, dy)
@@ -139,8 +139,15 @@ def _heel(sketch: Sketch, dx: float, dy: float) -> None:
     painter = sketch.painter
     inner = flatten([(0.2, 0.36), (0.34, 0.42, 0.62, 0.56), (0.5, 0.6), (0.24, 0.5)])
     painter.part(_moved(inner, dx, dy), (214, 188, 160), volume=0.3)
-    stem = flatten([(0.175, 0.46), (0.275, 0.5), (0.225, 0.58, 0.212, 0.735), (0.182, 0.735),
-                    (0.19, 0.6, 0.175, 0.46)])  # fmt: skip
+    stem = flatten(
+        [
+            (0.175, 0.46),
+            (0.275, 0.5),
+            (0.225, 0.58, 0.212, 0.735),
+            (0.182, 0.735),
+            (0.19, 0.6, 0.175, 0.46),
+        ]
+    )
     painter.part(_moved(stem, dx, dy), tint(sketch.base, -0.2), volume=0.4)
     upper = flatten(
         [
@@ -154,8 +161,8 @@ def _heel(sketch: Sketch, dx: float, dy: float) -> None:
         ]
     )
     painter.part(_moved(upper, dx, dy), sketch.base, volume=0.8)
-    sole = flatten([(0.86, 0.72), (0.8, 0.745), (0.65, 0.745), (0.47, 0.71, 0.37, 0.55, 0.25, 0.525),
-                    (0.37, 0.535, 0.48, 0.69, 0.66, 0.728), (0.8, 0.728)])  # fmt: skip
+    below = [(0.86, 0.72), (0.8, 0.745), (0.65, 0.745), (0.47, 0.71, 0.37, 0.55, 0.25, 0.525)]
+    sole = flatten([*below, (0.37, 0.535, 0.48, 0.69, 0.66, 0.728), (0.8, 0.728)])
     painter.part(_moved(sole, dx, dy), (74, 52, 44), volume=0)
     painter.fold(_moved([(0.66, 0.61), (0.76, 0.65)], dx, dy), 40, 0.022)
     painter.fold(_moved([(0.22, 0.42), (0.25, 0.48)], dx, dy), 30, 0.02)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Path", "Point", "ellipse", "flatten", "limb", "mirror", "rounded", "symmetric"]
+__all__ = ["Path", "Point", "both", "ellipse", "flatten", "limb", "mirror", "rounded", "symmetric"]
 
 Point: TypeAlias = tuple[float, float]
 # Each command ends at a point: (x, y) straight, (cx, cy, x, y) quadratic, six numbers cubic.
@@ -53,6 +53,11 @@ def symmetric(right_half: Path) -> list[Point]:
     """A closed outline from its right half, given from the top middle to the bottom middle."""
     points = flatten(right_half)
     return points + mirror(points)[::-1]
+
+
+def both(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
+    """The points as they are and mirrored: the right and the left of a pair."""
+    return list(points), mirror(points)
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, turn: float = 0.0) -> list[Point]:

@@ -52,8 +52,11 @@ def draw_mug(sketch: Sketch) -> None:
 def draw_teapot(sketch: Sketch) -> None:
     """A round teapot, spout to the left."""
     painter = sketch.painter
-    painter.cord(flatten([(0.7, 0.42), (0.93, 0.36, 0.92, 0.54), (0.9, 0.68, 0.72, 0.7)]),
-                 tint(sketch.base, -0.08), 0.042)  # fmt: skip
+    painter.cord(
+        flatten([(0.7, 0.42), (0.93, 0.36, 0.92, 0.54), (0.9, 0.68, 0.72, 0.7)]),
+        tint(sketch.base, -0.08),
+        0.042,
+    )
     spout = flatten(
         [
             (0.33, 0.68),
@@ -67,8 +70,11 @@ def draw_teapot(sketch: Sketch) -> None:
         [(0.5, 0.34), (0.63, 0.34, 0.77, 0.44, 0.77, 0.6), (0.77, 0.74, 0.64, 0.8), (0.5, 0.81)]
     )
     painter.part(body, sketch.fill, volume=1.0)
-    painter.part(symmetric([(0.5, 0.795), (0.61, 0.795), (0.62, 0.83), (0.5, 0.835)]),
-                 tint(sketch.base, -0.2), volume=0.3)  # fmt: skip
+    painter.part(
+        symmetric([(0.5, 0.795), (0.61, 0.795), (0.62, 0.83), (0.5, 0.835)]),
+        tint(sketch.base, -0.2),
+        volume=0.3,
+    )
     lid = symmetric([(0.5, 0.27), (0.6, 0.28, 0.63, 0.355), (0.58, 0.385, 0.5, 0.385)])
     painter.part(lid, sketch.base, volume=0.7, lift=0.45)
     painter.part(ellipse(0.5, 0.25, 0.034, 0.032), tint(sketch.base, -0.06), volume=0.9, lift=0.3)
@@ -79,11 +85,11 @@ def draw_teapot(sketch: Sketch) -> None:
 def draw_vase(sketch: Sketch) -> None:
     """A vase, slender, tall or round."""
     painter = sketch.painter
-    belly, foot, top = (0.15, 0.09, 0.2)
+    belly, foot, top = (0.16, 0.09, 0.27)
     if sketch.has("round"):
         belly, foot, top = (0.235, 0.11, 0.33)
     elif sketch.has("tall"):
-        belly, foot, top = (0.115, 0.085, 0.1)
+        belly, foot, top = (0.115, 0.085, 0.12)
     neck = 0.065
     body = symmetric(
         [
@@ -95,8 +101,7 @@ def draw_vase(sketch: Sketch) -> None:
             (0.5 + foot * 0.6, 0.895, 0.5, 0.895),
         ]
     )
-    stems = sketch.rng.random() < 0.55 and not sketch.back
-    if stems:
+    if sketch.rng.random() < 0.55 and not sketch.has("tall"):
         _stems(sketch, top)
     painter.part(body, sketch.fill, volume=0.85)
     painter.part(ellipse(0.5, top, neck + 0.022, 0.018), tint(sketch.base, -0.32), volume=0.1)
@@ -111,7 +116,7 @@ def _stems(sketch: Sketch, top: float) -> None:
     """A few twigs of eucalyptus, so that a vase is seen for what it is."""
     rng = sketch.rng
     for lean in (-0.13, 0.02, 0.14):
-        tip = (0.5 + lean + rng.uniform(-0.02, 0.02), max(0.05, top - rng.uniform(0.16, 0.22)))
+        tip = (0.5 + lean + rng.uniform(-0.02, 0.02), max(0.06, top - rng.uniform(0.14, 0.2)))
         twig = flatten([(0.5, top + 0.02), (0.5 + lean * 0.2, (top + tip[1]) / 2, *tip)])
         sketch.painter.cord(twig, (116, 138, 108), 0.007)
         for step in (3, 5, 7, 9):
@@ -133,8 +138,15 @@ def draw_lamp(sketch: Sketch) -> None:
         painter.part(ellipse(0.5, 0.91, 0.12, 0.025), tint(wood, -0.15), volume=0.5)
         shade = symmetric([(0.5, 0.09), (0.615, 0.09), (0.685, 0.35), (0.5, 0.37)])
     else:
-        base = symmetric([(0.5, 0.55), (0.515, 0.55), (0.53, 0.62, 0.6, 0.66, 0.6, 0.76),
-                          (0.6, 0.85, 0.56, 0.885), (0.5, 0.89)])  # fmt: skip
+        base = symmetric(
+            [
+                (0.5, 0.55),
+                (0.515, 0.55),
+                (0.53, 0.62, 0.6, 0.66, 0.6, 0.76),
+                (0.6, 0.85, 0.56, 0.885),
+                (0.5, 0.89),
+            ]
+        )
         painter.part(base, wood, volume=0.8)
         painter.fold([(0.44, 0.72), (0.445, 0.82)], 40, 0.025)
         shade = symmetric([(0.5, 0.15), (0.64, 0.15), (0.755, 0.54), (0.5, 0.575)])

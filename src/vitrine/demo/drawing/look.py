@@ -11,15 +11,26 @@ from vitrine.demo.drawing.palette import COLORS
 if TYPE_CHECKING:
     from random import Random
 
-__all__ = ["KINDS", "WORN_KINDS", "Kind", "Look", "describe", "random_look"]
+__all__ = [
+    "DENIM_COLORS",
+    "KINDS",
+    "TWO_COLORED",
+    "WORN_KINDS",
+    "Kind",
+    "Look",
+    "describe",
+    "random_accent",
+    "random_look",
+]
 
-_CLOTH = PATTERNS
+_CLOTH = tuple(name for name in PATTERNS if name not in {"knitted", "denim"})
 _SPORT = ("plain", "plain", "striped", "heathered", "camouflage")
 _PLAIN = ("plain",)
 _LEATHER = ("plain", "plain", "plain", "checked", "floral")
 _HOME = ("plain", "striped", "checked", "dotted", "floral", "zigzag")
 _GLAZED = ("plain", "plain", "striped", "dotted", "zigzag")
-_SLEEVES = ("short-sleeved", "long-sleeved")
+_KNIT = ("plain", "knitted", "knitted", "striped", "zigzag", "heathered")
+_DENIM = ("denim",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +65,24 @@ class Look:
                 raise ValueError(f"{name} {value!r} is not one of {', '.join(known)}")
 
 
+# Patterns that show the accent as a second colour, so that a caption names it.
+TWO_COLORED = frozenset({"striped", "checked", "dotted", "floral", "zigzag"})
+DENIM_COLORS = ("blue", "blue", "blue", "navy", "black", "gray", "white")
 _BOTTOM_FIT = ("slim", "straight", "wide-leg")
 
 KINDS: dict[str, Kind] = {
-    "T-shirt": Kind(slots=(("", "", "V-neck"), ("", "", "oversized")), worn=True),
+    "T-shirt": Kind(slots=(("", "", "V-neck"), ("", "graphic"), ("", "", "oversized")), worn=True),
     "long-sleeved top": Kind(slots=(("", "V-neck", "turtleneck"),), worn=True),
     "tank top": Kind(slots=(("", "V-neck"), ("", "cropped")), worn=True),
     "polo shirt": Kind(slots=(("short-sleeved", "short-sleeved", "long-sleeved"),), worn=True),
     "shirt": Kind(slots=(("long-sleeved", "long-sleeved", "short-sleeved"),), worn=True),
-    "sweater": Kind(slots=(("", "V-neck", "turtleneck"), ("", "oversized")), worn=True),
-    "hoodie": Kind(slots=(("", "zipped"),), patterns=_SPORT, worn=True),
-    "jacket": Kind(slots=(("zipped", "buttoned"), ("", "hooded")), patterns=_SPORT, worn=True),
+    "sweater": Kind(
+        slots=(("", "V-neck", "turtleneck"), ("", "oversized")), patterns=_KNIT, worn=True
+    ),
+    "hoodie": Kind(slots=(("", "zipped", "graphic"),), patterns=_SPORT, worn=True),
+    "jacket": Kind(
+        slots=(("zipped", "buttoned"), ("", "hooded")), patterns=(*_SPORT, *_DENIM), worn=True
+    ),
     "blazer": Kind(patterns=("plain", "plain", "checked", "striped"), worn=True),
     "coat": Kind(slots=(("", "belted"),), patterns=("plain", "plain", "checked"), worn=True),
     "dress": Kind(
@@ -77,16 +95,19 @@ KINDS: dict[str, Kind] = {
     ),
     "skirt": Kind(slots=(("pleated", "flared", "pencil"), ("mini", "midi", "maxi")), worn=True),
     "trousers": Kind(plural=True, slots=(_BOTTOM_FIT,), worn=True),
+    "jeans": Kind(plural=True, patterns=_DENIM, slots=(_BOTTOM_FIT,), worn=True),
     "leggings": Kind(plural=True, slots=(("", "cropped"),), worn=True),
-    "shorts": Kind(plural=True, slots=(("", "sports", "long"),), worn=True),
+    "shorts": Kind(
+        plural=True, patterns=(*_CLOTH, *_DENIM), slots=(("", "sports", "long"),), worn=True
+    ),
     "sneakers": Kind(plural=True, patterns=_SPORT, slots=(("low-top", "high-top"),)),
     "boots": Kind(plural=True, patterns=_PLAIN, slots=(("ankle", "knee-high"),)),
     "high heels": Kind(plural=True, patterns=_PLAIN),
     "sandals": Kind(plural=True, patterns=_PLAIN),
     "cap": Kind(patterns=_SPORT),
-    "beanie": Kind(patterns=("plain", "striped", "heathered", "zigzag"), slots=(("", "bobble"),)),
+    "beanie": Kind(patterns=_KNIT, slots=(("", "bobble"),)),
     "sun hat": Kind(patterns=("plain", "plain", "striped")),
-    "scarf": Kind(patterns=_HOME),
+    "scarf": Kind(patterns=(*_HOME, "knitted")),
     "handbag": Kind(patterns=_LEATHER, slots=(("", "quilted"),)),
     "backpack": Kind(patterns=("plain", "plain", "camouflage", "dotted", "floral")),
     "tote bag": Kind(patterns=_HOME),
@@ -100,7 +121,7 @@ KINDS: dict[str, Kind] = {
     "chair": Kind(patterns=_PLAIN, slots=(("", "upholstered"),)),
     "armchair": Kind(patterns=_HOME),
     "sofa": Kind(patterns=("plain", "plain", "striped", "floral")),
-    "cushion": Kind(patterns=_HOME, slots=(("square", "square", "round"),)),
+    "cushion": Kind(patterns=(*_HOME, "knitted"), slots=(("square", "square", "round"),)),
 }
 WORN_KINDS: frozenset[str] = frozenset(name for name, kind in KINDS.items() if kind.worn)
 
@@ -109,9 +130,11 @@ def random_look(rng: Random, kind: str | None = None) -> Look:
     """A look of any kind, or of the one given, with everything else drawn from `rng`."""
     name = kind or rng.choice(tuple(KINDS))
     spec = KINDS[name]
-    color = rng.choice(COLORS)
-    # Half of what shops sell is plain, whatever patterns a kind allows.
-    pattern = "plain" if rng.random() < 0.4 else rng.choice(spec.patterns)
+    pattern = rng.choice(spec.patterns)
+    # Much of what shops sell is plain, whatever patterns a kind allows.
+    if rng.random() < 0.4 and len(spec.patterns) > 1:
+        pattern = "plain"
+    color = rng.choice(DENIM_COLORS if pattern == "denim" else COLORS)
     return Look(
         kind=name,
         color=color,
@@ -152,9 +175,9 @@ def random_accent(color: str, rng: Random) -> str:
 def describe(look: Look) -> str:
     """A short caption: `a red and white striped V-neck T-shirt`, `black slim trousers`."""
     words = [look.color]
-    if look.pattern not in {"plain", "heathered", "camouflage"}:
+    if look.pattern in TWO_COLORED:
         words += ["and", look.accent]
-    if look.pattern != "plain":
+    if look.pattern != "plain" and look.kind != "jeans":
         words.append(look.pattern)
     words += look.details
     words.append(look.kind)

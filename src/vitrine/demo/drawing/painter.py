@@ -6,6 +6,7 @@ kept apart in a picture of the final size, where 128 means unlit. Both meet once
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -177,9 +178,14 @@ class Painter:
         low = alpha.reduce(4)
         moved = Image.new("L", low.size)
         moved.paste(low, (round(dx * low.width), round(dy * low.height)))
-        low = moved.filter(ImageFilter.GaussianBlur(low.width * 0.03))
-        low = low.point([round(v * strength) for v in range(256)])
-        mask = low.resize(alpha.size, Image.Resampling.BILINEAR)
+        # A wide soft shadow, and a narrow one where the thing touches what it lies on.
+        wide = moved.filter(ImageFilter.GaussianBlur(low.width * 0.035))
+        near = low.filter(ImageFilter.BoxBlur(max(1.0, low.width * 0.008)))
+        low = ImageChops.add(
+            wide.point([round(v * strength) for v in range(256)]),
+            near.point([round(v * strength * 0.6) for v in range(256)]),
+        )
+        mask = low.resize(alpha.size, Image.Resampling.BICUBIC)
         ground = backdrop.copy()
         ground.paste((52, 48, 56), mask=mask)
         return ground
@@ -188,7 +194,7 @@ class Painter:
 def _dashes(points: Sequence[Point], length: float) -> list[tuple[Point, Point]]:
     """Every other stretch of `length` along a polyline."""
     dashes = []
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         distance = math.hypot(x1 - x0, y1 - y0)
         count = max(1, round(distance / (2 * length)))
         for index in range(count):

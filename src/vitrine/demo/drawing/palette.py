@@ -16,7 +16,7 @@ Span: TypeAlias = tuple[float, float]
 # name: shades as (hue in degrees, saturation, value), each a span; the first is the usual one.
 _SHADES: dict[str, tuple[tuple[Span, Span, Span], ...]] = {
     "black": (((0, 360), (0.0, 0.16), (0.09, 0.17)),),
-    "white": (((20, 60), (0.0, 0.035), (0.955, 1.0)),),
+    "white": (((20, 60), (0.0, 0.03), (0.93, 0.975)),),
     "gray": (((200, 230), (0.0, 0.07), (0.42, 0.62)), ((200, 230), (0.0, 0.05), (0.64, 0.76))),
     "red": (((-6, 5), (0.76, 0.94), (0.68, 0.88)), ((-12, -2), (0.7, 0.88), (0.48, 0.62))),
     "orange": (((20, 31), (0.78, 0.96), (0.88, 0.98)),),

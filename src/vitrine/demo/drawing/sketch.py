@@ -24,7 +24,10 @@ __all__ = ["Sketch"]
 
 @dataclass(kw_only=True)
 class Sketch:
-    """What a function that draws one kind needs; `back` asks for the other side."""
+    """What a function that draws one kind needs; `back` asks for the other side.
+
+    `arm` is how far the arms of a figure stand off, in radians.
+    """
 
     look: Look
     painter: Painter
@@ -33,6 +36,7 @@ class Sketch:
     accent: RGB
     worn: bool = False
     back: bool = False
+    arm: float = 0.16
     cloth: Image.Image | None = None
 
     def __post_init__(self) -> None:
@@ -42,8 +46,8 @@ class Sketch:
             self.base,
             self.accent,
             self.rng,
-            painter.pixels,
-            painter.frame.scale,
+            pixels=painter.pixels,
+            zoom=painter.frame.scale,
         )
 
     @property
@@ -53,7 +57,9 @@ class Sketch:
 
     @property
     def seam(self) -> RGB:
-        """The colour of a seam or a stitch on the product."""
+        """The colour of a seam or a stitch on the product; on denim it is copper thread."""
+        if self.look.pattern == "denim":
+            return (206, 148, 84)
         return contrast(self.base, 0.26)
 
     @property
@@ -79,5 +85,5 @@ class Sketch:
     def folds(self, lines: Sequence[Sequence[Point]], strength: int = 16) -> None:
         """Soft folds, each a dark line with a light one beside it."""
         for line in lines:
-            self.painter.fold(line, -strength, 0.022)
-            self.painter.fold([(x + 0.02, y - 0.006) for x, y in line], strength * 2 // 3, 0.016)
+            self.painter.fold(line, -strength * 5 // 3, 0.022)
+            self.painter.fold([(x + 0.02, y - 0.006) for x, y in line], strength * 6 // 5, 0.016)

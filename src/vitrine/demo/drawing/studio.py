@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from vitrine.demo.drawing import accessories, bags, bottoms, footwear, home, tops
 from vitrine.demo.drawing.backdrop import BACKGROUNDS, backdrop
+from vitrine.demo.drawing.cut import TOPS
 from vitrine.demo.drawing.figure import body_above, body_below, choose_figure
+from vitrine.demo.drawing.fit import fit
 from vitrine.demo.drawing.look import WORN_KINDS
 from vitrine.demo.drawing.painter import Frame, Painter
 from vitrine.demo.drawing.palette import shade_of
@@ -26,10 +28,10 @@ __all__ = ["VIEWS", "draw"]
 VIEWS = ("front", "back", "close")
 
 _DRAWERS: dict[str, Callable[[Sketch], None]] = {
-    **dict.fromkeys(tops.TOPS, tops.draw_top),
+    **dict.fromkeys(TOPS, tops.draw_top),
     "dress": bottoms.draw_dress,
     "skirt": bottoms.draw_skirt,
-    **dict.fromkeys(("trousers", "leggings", "shorts"), bottoms.draw_legs),
+    **dict.fromkeys(("trousers", "jeans", "leggings", "shorts"), bottoms.draw_legs),
     "sneakers": footwear.draw_sneakers,
     "boots": footwear.draw_boots,
     "high heels": footwear.draw_heels,
@@ -53,6 +55,9 @@ _DRAWERS: dict[str, Callable[[Sketch], None]] = {
     "sofa": home.draw_sofa,
     "cushion": home.draw_cushion,
 }
+# Where the middle of a worn garment's picture is, in the unit of the garment, and its scale.
+_WORN_FRAMES = {"top": (0.43, 0.78), "dress": (0.56, 0.7), "bottom": (0.52, 0.94)}
+_OPEN = frozenset({"blazer", "coat", "jacket"})
 _STANDING = frozenset({"lamp", "chair", "armchair", "sofa", "mug", "teapot", "vase"})
 _BACKDROP_ODDS = ("white", "white", "light gray", "soft", "gradient", "gradient", "studio")
 
@@ -108,39 +113,39 @@ def _backdrop_for(rng: Random, *, standing: bool) -> str:
 
 
 def _frame(look: Look, view: str, *, worn: bool, jitter: float) -> Frame:
+    """Where the product stands in the picture: filling it well, then moved by `jitter`."""
     rng = seeded(look.seed, "frame", view, jitter)
-    x, y, scale = 0.5, 0.5, 0.96
-    if worn:
-        part = _worn_part(look)
-        x, y, scale = {
-            "top": (0.5, 0.57, 0.72),
-            "dress": (0.5, 0.46, 0.68),
-            "bottom": (0.5, 0.49, 0.92),
-        }[part]
+    garment = look.kind in WORN_KINDS
+    middle, scale = _WORN_FRAMES[_worn_part(look)] if worn else fit(look)
+    y = 0.5 + (0.5 - middle) * scale
     if view == "close":
-        scale *= 1.55
-        y += 0.14 if look.kind in WORN_KINDS else 0.05
-    flip = view == "back" and look.kind not in WORN_KINDS
+        scale *= 1.5
+        y += 0.16 if garment else 0.05
+    flip = view == "back" and not garment
     if not jitter:
-        return Frame(x=x, y=y, scale=scale, flip=flip)
+        return Frame(x=0.5, y=y, scale=scale, flip=flip)
+    # People are photographed from head to knee or closer; things lie askew instead.
+    nearer = rng.uniform(-0.1, 0.5) if worn else rng.uniform(-0.25, 0.12)
     return Frame(
-        x=x + rng.uniform(-0.09, 0.09) * jitter,
+        x=0.5 + rng.uniform(-0.09, 0.09) * jitter,
         y=y + rng.uniform(-0.09, 0.09) * jitter,
-        scale=scale * (1 + rng.uniform(-0.24, 0.16) * jitter),
+        scale=scale * (1 + nearer * jitter),
         turn=rng.uniform(-0.2, 0.2) * jitter * (0.3 if worn else 1.0),
         flip=flip ^ (rng.random() < jitter / 2),
     )
 
 
 def _worn_part(look: Look) -> str:
-    if look.kind in tops.TOPS:
+    if look.kind in TOPS:
         return "top"
     return "dress" if look.kind == "dress" else "bottom"
 
 
 def _on_figure(sketch: Sketch) -> None:
     person = choose_figure(seeded(sketch.look.seed, "figure"))
+    sketch.arm = person.arm
     part = _worn_part(sketch.look)
-    body_below(sketch.painter, person, part)
+    body_below(sketch.painter, person, part, shirt=sketch.look.kind in _OPEN)
     _DRAWERS[sketch.look.kind](sketch)
-    body_above(sketch.painter, person, part)
+    if part != "bottom":
+        body_above(sketch.painter, person, back=sketch.back)
