@@ -9,13 +9,7 @@ import io
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image, ImageFile
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from vitrine.errors import ImageError
 from vitrine.images.colour import to_rgb
@@ -25,21 +19,12 @@ from vitrine.images.errors import (
     TooManyPixelsError,
     TruncatedError,
 )
+from vitrine.images.header import open_picture
 from vitrine.images.limits import ImageLimits
 from vitrine.images.sniff import picture_format
 
 __all__ = ["DecodedImage", "decode"]
 
-# The decoders are called by name instead of through `Image.open`, which would try others too.
-_DECODERS: dict[str, type[ImageFile.ImageFile]] = {
-    "AVIF": AvifImageFile,
-    "BMP": BmpImageFile,
-    "GIF": GifImageFile,
-    "JPEG": JpegImageFile,
-    "PNG": PngImageFile,
-    "TIFF": TiffImageFile,
-    "WEBP": WebPImageFile,
-}
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -50,10 +35,6 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = frozenset({5, 6, 7, 8})
-# A progressive JPEG can hold any number of passes over all its pixels, each a few bytes long.
-# Real ones have about ten.
-MAX_SCANS = 100
-_START_OF_SCAN = b"\xff\xda"
 _END_OF_IMAGE = b"\xff\xd9"
 _DEFAULT_LIMITS = ImageLimits()
 
@@ -93,7 +74,7 @@ def decode(
 
 
 def _decoded(data: bytes, name: str, min_side: int | None, limits: ImageLimits) -> DecodedImage:
-    image = _opened(data, name, limits)
+    image = open_picture(data, name, max_pixels=limits.max_pixels)
     width, height = image.size
     if min_side is not None:
         image.draft(None, (min_side, min_side))
@@ -113,19 +94,6 @@ def _decoded(data: bytes, name: str, min_side: int | None, limits: ImageLimits) 
         upright = upright.copy()
     upright.info = {}
     return DecodedImage(image=upright, width=width, height=height, format=name)
-
-
-def _opened(data: bytes, name: str, limits: ImageLimits) -> ImageFile.ImageFile:
-    """Read the header, and refuse by it what would be too much work to decode."""
-    image = _DECODERS[name](io.BytesIO(data))
-    width, height = image.size
-    if width * height > limits.max_pixels:
-        raise TooManyPixelsError(
-            f"the picture has {width:,} × {height:,} pixels; {limits.max_pixels:,} are allowed"
-        )
-    if name == "JPEG" and data.count(_START_OF_SCAN) > MAX_SCANS:
-        raise BrokenImageError(f"the JPEG file has more than {MAX_SCANS} scans; export it again")
-    return image
 
 
 def _orientation(image: Image.Image) -> int:
