@@ -1,0 +1,47 @@
+"""SQLAlchemy 2 models of every table, for the shop's own queries.
+
+The tables live in the schema `vitrine`; for another shop's schema, run with the execution option
+`schema_translate_map={"vitrine": "shop2"}`.
+"""
+
+from __future__ import annotations
+
+from vitrine.models.base import Base
+from vitrine.models.catalogue import (
+    Category,
+    ImportRun,
+    Product,
+    ProductCategory,
+    ProductText,
+    Setting,
+    Variant,
+)
+from vitrine.models.history import Event, Query
+from vitrine.models.pictures import Caption, Image, ImageVariant
+from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
+from vitrine.models.vectors import CaptionVector, ImageVector, caption_vector, image_vector
+
+__all__ = [
+    "Base",
+    "Caption",
+    "CaptionVector",
+    "Category",
+    "EncodingRequest",
+    "Event",
+    "Image",
+    "ImageVariant",
+    "ImageVector",
+    "ImportRun",
+    "Product",
+    "ProductCategory",
+    "ProductText",
+    "Query",
+    "QueryVector",
+    "Setting",
+    "Space",
+    "Variant",
+    "WorkQueue",
+    "Worker",
+    "caption_vector",
+    "image_vector",
+]

@@ -1,0 +1,209 @@
+"""Products, their texts, categories and variants: what the shop sells."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from vitrine.models.base import Base, BigInt, Json, Now, Real, known
+
+if TYPE_CHECKING:
+    from vitrine.models.pictures import Caption, Image
+
+__all__ = [
+    "Category",
+    "ImportRun",
+    "Product",
+    "ProductCategory",
+    "ProductText",
+    "Setting",
+    "Variant",
+]
+
+
+class Setting(Base):
+    """What the whole shop shares; `value` is any JSON."""
+
+    __tablename__ = "setting"
+    __table_args__ = {  # noqa: RUF012 - SQLAlchemy reads a plain dictionary here
+        "comment": "What the whole shop shares, such as its currency and its default locale."
+    }
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JSONB, nullable=False)
+    updated_at: Mapped[Now]
+
+
+class Product(Base):
+    """What a result list shows once; `external_id` is the shop's own key."""
+
+    __tablename__ = "product"
+    __table_args__ = (
+        sa.UniqueConstraint("external_id", name="product_external_id_key"),
+        sa.CheckConstraint("external_id <> ''", name="product_external_id_not_empty"),
+        sa.CheckConstraint("jsonb_typeof(attributes) = 'object'", name="product_attributes_object"),
+        sa.CheckConstraint(
+            "popularity >= 0 AND popularity < 'Infinity'", name="product_popularity_finite"
+        ),
+        known("product", "status", "active", "retired"),
+        {"comment": "What a result list shows once."},
+    )
+
+    product_id: Mapped[BigInt] = mapped_column(sa.Identity(always=True), primary_key=True)
+    external_id: Mapped[str] = mapped_column(comment="The shop's own key.")
+    brand: Mapped[str | None]
+    attributes: Mapped[Json]
+    popularity: Mapped[Real] = mapped_column(server_default=sa.text("0"))
+    status: Mapped[str] = mapped_column(server_default="active")
+    created_at: Mapped[Now]
+    updated_at: Mapped[Now]
+
+    texts: Mapped[list[ProductText]] = relationship(
+        back_populates="product", cascade="all, delete-orphan", passive_deletes=True
+    )
+    variants: Mapped[list[Variant]] = relationship(
+        back_populates="product",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="Variant.variant_id",
+    )
+    images: Mapped[list[Image]] = relationship(
+        back_populates="product",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="Image.position",
+    )
+    captions: Mapped[list[Caption]] = relationship(
+        back_populates="product", cascade="all, delete-orphan", passive_deletes=True
+    )
+    categories: Mapped[list[Category]] = relationship(
+        secondary=lambda: ProductCategory.__table__, back_populates="products", passive_deletes=True
+    )
+
+
+class ProductText(Base):
+    """Title, description and full-text document of a product in one locale."""
+
+    __tablename__ = "product_text"
+    __table_args__ = (
+        sa.Index("product_text_document_idx", "document", postgresql_using="gin"),
+        {"comment": "Title, description and full-text document of a product, per locale."},
+    )
+
+    product_id: Mapped[BigInt] = mapped_column(
+        sa.ForeignKey(Product.product_id, ondelete="CASCADE"), primary_key=True
+    )
+    locale: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    document: Mapped[str] = mapped_column(
+        TSVECTOR,
+        sa.Computed(
+            "setweight(to_tsvector(text_configuration(locale), title), 'A')"
+            " || setweight(to_tsvector(text_configuration(locale), description), 'C')",
+            persisted=True,
+        ),
+        deferred=True,
+    )
+
+    product: Mapped[Product] = relationship(back_populates="texts")
+
+
+class Category(Base):
+    """A node of the category tree; a trigger keeps `path` true to name and parent."""
+
+    __tablename__ = "category"
+    __table_args__ = (
+        sa.UniqueConstraint("path", name="category_path_key"),
+        sa.CheckConstraint("btrim(name) <> ''", name="category_name_not_empty"),
+        sa.Index("category_parent_idx", "parent_id"),
+        sa.Index("category_path_prefix_idx", "path", postgresql_ops={"path": "text_pattern_ops"}),
+        {"comment": "A tree; path is the lower-case names from the root, joined by slashes."},
+    )
+
+    category_id: Mapped[BigInt] = mapped_column(sa.Identity(always=True), primary_key=True)
+    parent_id: Mapped[BigInt | None] = mapped_column(sa.ForeignKey("vitrine.category.category_id"))
+    name: Mapped[str]
+    # The trigger's to write: left out of the INSERT, read back after it.
+    path: Mapped[str] = mapped_column(server_default=sa.FetchedValue())
+
+    parent: Mapped[Category | None] = relationship(
+        back_populates="children", remote_side="Category.category_id"
+    )
+    children: Mapped[list[Category]] = relationship(back_populates="parent")
+    products: Mapped[list[Product]] = relationship(
+        secondary=lambda: ProductCategory.__table__,
+        back_populates="categories",
+        passive_deletes=True,
+    )
+
+
+class ProductCategory(Base):
+    """A product's place in one category; it may have several."""
+
+    __tablename__ = "product_category"
+    __table_args__ = (sa.Index("product_category_category_idx", "category_id", "product_id"),)
+
+    product_id: Mapped[BigInt] = mapped_column(
+        sa.ForeignKey(Product.product_id, ondelete="CASCADE"), primary_key=True
+    )
+    category_id: Mapped[BigInt] = mapped_column(
+        sa.ForeignKey(Category.category_id, ondelete="CASCADE"), primary_key=True
+    )
+
+
+class Variant(Base):
+    """What is sold: `price` in the shop's one currency, `stock` None when it is not tracked."""
+
+    __tablename__ = "variant"
+    __table_args__ = (
+        sa.UniqueConstraint("sku", name="variant_sku_key"),
+        sa.CheckConstraint("sku <> ''", name="variant_sku_not_empty"),
+        sa.CheckConstraint("price >= 0 AND price < 'Infinity'", name="variant_price_valid"),
+        sa.CheckConstraint("jsonb_typeof(options) = 'object'", name="variant_options_object"),
+        known("variant", "status", "active", "retired"),
+        {"comment": "What is sold. No trigger and no vector: price and stock updates stay cheap."},
+    )
+
+    product_id: Mapped[BigInt] = mapped_column(
+        sa.ForeignKey(Product.product_id, ondelete="CASCADE"), primary_key=True
+    )
+    variant_id: Mapped[BigInt] = mapped_column(sa.Identity(always=True), primary_key=True)
+    sku: Mapped[str]
+    price: Mapped[Decimal | None]
+    stock: Mapped[int | None] = mapped_column(
+        comment="NULL means not tracked, which counts as available."
+    )
+    options: Mapped[Json]
+    status: Mapped[str] = mapped_column(server_default="active")
+    updated_at: Mapped[Now]
+
+    product: Mapped[Product] = relationship(back_populates="variants")
+    images: Mapped[list[Image]] = relationship(
+        secondary="vitrine.image_variant", back_populates="variants", passive_deletes=True
+    )
+
+
+class ImportRun(Base):
+    """One catalogue import: what it read, how far it came, what it changed."""
+
+    __tablename__ = "import_run"
+    __table_args__ = (
+        known("import_run", "status", "staging", "applying", "done", "failed"),
+        {"comment": "Each catalogue import: what it read, how far it came, what it changed."},
+    )
+
+    import_run_id: Mapped[BigInt] = mapped_column(sa.Identity(always=True), primary_key=True)
+    source: Mapped[str]
+    fingerprint: Mapped[str]
+    options: Mapped[Json]
+    status: Mapped[str] = mapped_column(server_default="staging")
+    progress: Mapped[Json]
+    counts: Mapped[Json]
+    started_at: Mapped[Now]
+    finished_at: Mapped[datetime | None]
