@@ -14,7 +14,7 @@ from vitrine.errors import ModelError, VectorError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["STARTER", "load_encoder"]
+__all__ = ["STARTER", "load_encoder", "starter_folder"]
 
 STARTER = "starter"
 WANTED_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
@@ -58,6 +58,11 @@ def load_encoder(
     return _finished(encoder, folder)
 
 
+def starter_folder() -> Path:
+    """Where the packaged starter model lies."""
+    return Path(str(importlib.resources.files("vitrine"))) / "starter"
+
+
 def text_options(config: Any, tokenizer: Any) -> dict[str, Any]:
     """How this family pads, and the length in tokens after which it cuts a text off."""
     text_config = getattr(config, "text_config", config)
@@ -89,7 +94,7 @@ def _device(device: str) -> torch.device:
 def _locate(model: str, revision: str | None) -> tuple[str, str | None, Path]:
     """Name for the identity, commit (None for folders: hashed) and the folder with the files."""
     if model == STARTER:
-        return "vitrine/starter", None, Path(str(importlib.resources.files("vitrine"))) / "starter"
+        return "vitrine/starter", None, starter_folder()
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder.resolve().name, None, folder
