@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def shop(
     shared_data: Path,
     tmp_path_factory: pytest.TempPathFactory,
     start_worker: Callable[[str, Path], subprocess.Popen[bytes]],
-) -> Iterator[DocumentedShop]:
+) -> DocumentedShop:
     """The Magento export beside a photograph, its README commands run, and a worker listening."""
     folder = tmp_path_factory.mktemp("documented")
     shutil.copy(shared_data / "magento" / "products.csv", folder)
@@ -99,16 +99,16 @@ def shop(
                 done = made.shell(command)
                 assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     start_worker(made.url, folder)
-    yield made
-    # The module's worker is stopped by its own fixture; the server drops the database with itself.
+    return made
 
 
 def test_the_readme_ends_with_full_coverage(shop: DocumentedShop) -> None:
     with psycopg.connect(shop.url) as connection:
         waiting = connection.execute("SELECT count(*) FROM vitrine.work_queue").fetchone()
         counts = connection.execute(
-            "SELECT (SELECT count(*) FROM vitrine.product), (SELECT count(*) FROM vitrine.variant), "
-            "(SELECT count(*) FROM vitrine.image), (SELECT count(*) FROM vitrine.image_vector_1)"
+            "SELECT (SELECT count(*) FROM vitrine.product), "
+            "(SELECT count(*) FROM vitrine.variant), (SELECT count(*) FROM vitrine.image), "
+            "(SELECT count(*) FROM vitrine.image_vector_1)"
         ).fetchone()
     assert waiting == (0,)
     assert counts == (147, 1847, 675, 675)
