@@ -49,13 +49,14 @@ _OTHER_FILES = (
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 _HEAD = 1024
+_MOST_BOXES = 100
 
 
 def picture_format(data: bytes) -> str:
     """The format's name as Pillow writes it, such as "JPEG".
 
     Raises EmptyImageError, NotAnImageError (naming what the bytes are), UnsupportedFormatError
-    for a picture of another kind, and TruncatedError for a WebP shorter than it says.
+    for a picture of another kind, and TruncatedError for a WebP or AVIF shorter than it says.
     """
     if not data:
         raise EmptyImageError("the file is empty; upload the picture again")
@@ -66,7 +67,7 @@ def picture_format(data: bytes) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return _whole_webp(data)
     if head[4:8] == b"ftyp":
-        return _boxed(head)
+        return _boxed(head, data)
     for magic, name in _OTHER_PICTURES:
         if head.startswith(magic):
             raise UnsupportedFormatError(
@@ -83,16 +84,31 @@ def _whole_webp(data: bytes) -> str:
     return "WEBP"
 
 
-def _boxed(head: bytes) -> str:
+def _boxed(head: bytes, data: bytes) -> str:
     length = min(int.from_bytes(head[:4], "big"), len(head))
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, length, 4))}
     if brands & _AVIF_BRANDS:
-        return "AVIF"
+        return _whole_avif(data)
     if brands & _HEIC_BRANDS:
         raise UnsupportedFormatError(
             "the file is a picture in HEIC format, which is not read; convert it to JPEG"
         )
     raise NotAnImageError("the file is a video, not a picture")
+
+
+def _whole_avif(data: bytes) -> str:
+    """Walk the outermost boxes (ISO/IEC 14496-12, 4.2): the last must end where the file does."""
+    at, boxes = 0, 0
+    while at < len(data) and boxes < _MOST_BOXES:
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size == 1:  # 64 bits, after the box's name
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        if size < 8:  # 0 is "to the end of the file"; the rest is for the decoder to judge
+            break
+        at, boxes = at + size, boxes + 1
+    if at > len(data):
+        raise TruncatedError(f"the file has {len(data):,} of the {at:,} bytes it announces")
+    return "AVIF"
 
 
 def _name_of(head: bytes) -> str:

@@ -195,6 +195,8 @@ def _ascii_host(host: str, uri: str) -> str:
 
 
 def _store_key(uri: str, protocol: str, rest: str) -> StoreKey:
+    if protocol not in STORE_PROTOCOLS:
+        raise ForbiddenError(f"the image URI {shown(uri)} is of a kind that is not fetched")
     bucket, _, key = rest.partition("/")
     if "::" in uri or "://" in rest or "\\" in uri:
         raise ForbiddenError(f"the image URI {shown(uri)} chains protocols; that is not allowed")
