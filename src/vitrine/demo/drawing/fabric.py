@@ -33,9 +33,15 @@ def texture(
     unit = pixels * zoom
     tile = maker(base, accent, rng, unit)
     sheet = Image.new("RGB", (pixels, pixels))
-    for y in range(0, pixels, tile.height):
-        for x in range(0, pixels, tile.width):
-            sheet.paste(tile, (x, y))
+    sheet.paste(tile)
+    # What is filled doubles each time, first to the right, then downwards.
+    width, height = tile.size
+    while width < pixels:
+        sheet.paste(sheet.crop((0, 0, width, height)), (width, 0))
+        width *= 2
+    while height < pixels:
+        sheet.paste(sheet.crop((0, 0, pixels, height)), (0, height))
+        height *= 2
     return sheet
 
 

@@ -92,15 +92,17 @@ def _sneaker(sketch: Sketch, dx: float, dy: float, high: float) -> None:
 def draw_boots(sketch: Sketch) -> None:
     """Ankle boots or knee-high boots with a low heel."""
     top = 0.12 if sketch.has("knee-high") else 0.33
+    elastic = sketch.rng.random() < 0.5 and top > 0.3
 
     def one(sketch: Sketch, dx: float, dy: float) -> None:
-        _boot(sketch, dx, dy, top)
+        _boot(sketch, (dx, dy), top, elastic=elastic)
 
     _pair(sketch, one, 0.09, 0.035)
 
 
-def _boot(sketch: Sketch, dx: float, dy: float, top: float) -> None:
+def _boot(sketch: Sketch, shift: Point, top: float, *, elastic: bool) -> None:
     painter = sketch.painter
+    dx, dy = shift
     painter.part(_moved(ellipse(0.37, top, 0.105, 0.022), dx, dy), sketch.inside, volume=0.3)
     boot = flatten(
         [
@@ -123,9 +125,9 @@ def _boot(sketch: Sketch, dx: float, dy: float, top: float) -> None:
     painter.fold(shine, 26, 0.024)
     for y in (0.58, 0.62):
         sketch.folds([_moved([(0.4, y), (0.47, y - 0.01)], dx, dy)], 16)
-    if sketch.rng.random() < 0.5 and top > 0.3:
-        elastic = flatten([(0.34, top + 0.03), (0.42, top + 0.03), (0.4, 0.55), (0.36, 0.55)])
-        painter.part(_moved(elastic, dx, dy), tint(sketch.base, -0.3), volume=0.1)
+    if elastic:
+        gusset = flatten([(0.34, top + 0.03), (0.42, top + 0.03), (0.4, 0.55), (0.36, 0.55)])
+        painter.part(_moved(gusset, dx, dy), tint(sketch.base, -0.3), volume=0.1)
     else:
         painter.line(_moved([(0.4, top + 0.03), (0.395, 0.66)], dx, dy), sketch.seam, 0.006)
 

@@ -20,6 +20,7 @@ __all__ = [
     "Look",
     "describe",
     "random_accent",
+    "random_details",
     "random_look",
 ]
 
@@ -63,6 +64,10 @@ class Look:
         ):
             if value not in known:
                 raise ValueError(f"{name} {value!r} is not one of {', '.join(known)}")
+        words = [word for slot in KINDS[self.kind].slots for word in slot if word]
+        for detail in self.details:
+            if detail not in words:
+                raise ValueError(f"a {self.kind} has no detail {detail!r}, only {words}")
 
 
 # Patterns that show the accent as a second colour, so that a caption names it.
@@ -140,9 +145,16 @@ def random_look(rng: Random, kind: str | None = None) -> Look:
         color=color,
         pattern=pattern,
         accent=random_accent(color, rng),
-        details=tuple(word for slot in spec.slots if (word := rng.choice(slot))),
+        details=random_details(name, pattern, rng),
         seed=rng.getrandbits(32),
     )
+
+
+def random_details(kind: str, pattern: str, rng: Random) -> tuple[str, ...]:
+    """One word from each slot of the kind; prints go on plain cloth only."""
+    words = [rng.choice(slot) for slot in KINDS[kind].slots]
+    plain = pattern in {"plain", "heathered"}
+    return tuple(word for word in words if word and (plain or word != "graphic"))
 
 
 _CLASH = (

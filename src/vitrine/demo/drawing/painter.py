@@ -64,6 +64,7 @@ class Painter:
         self._light = Image.new("L", (size, size), _UNLIT)
         self._folds = Image.new("L", (size, size), _UNLIT)
         self._color_draw = ImageDraw.Draw(self._color)
+        self._alpha_draw = ImageDraw.Draw(self._alpha)
         self._folds_draw = ImageDraw.Draw(self._folds)
 
     def part(
@@ -85,12 +86,15 @@ class Painter:
         box = self._bounds(points, 2 * soft)
         if box is None:
             return
-        mask = self._mask(points, box)
         s = self.supersample
-        large = (box[0] * s, box[1] * s, box[2] * s, box[3] * s)
-        self._color.paste(fill if isinstance(fill, tuple) else fill.crop(large), large, mask)
-        self._alpha.paste(255, large, mask)
-        small = mask.reduce(s)
+        pixels = [(x * s, y * s) for x, y in points]
+        if isinstance(fill, tuple):
+            self._color_draw.polygon(pixels, fill=fill)
+        else:
+            large = (box[0] * s, box[1] * s, box[2] * s, box[3] * s)
+            self._color.paste(fill.crop(large), large, _mask(pixels, large))
+        self._alpha_draw.polygon(pixels, fill=255)
+        small = _mask(points, box)
         if lift:
             self._cast(small, box, lift)
         blurred = ImageChops.offset(small.filter(ImageFilter.BoxBlur(soft)), -soft // 2, -soft // 2)
@@ -116,7 +120,7 @@ class Painter:
         pixels = self.frame.place(points, self.pixels)
         thick = max(2, round(width * self.pixels * self.frame.scale))
         self._color_draw.line(pixels, fill=color, width=thick, joint="curve")
-        ImageDraw.Draw(self._alpha).line(pixels, fill=255, width=thick, joint="curve")
+        self._alpha_draw.line(pixels, fill=255, width=thick, joint="curve")
 
     def dot(self, x: float, y: float, radius: float, color: RGB) -> None:
         """A small round thing: a button, an eyelet, a rivet."""
@@ -144,7 +148,9 @@ class Painter:
         ground.paste(self._color, mask=self._alpha)
         flat = ground.reduce(self.supersample)
         folds = self._folds.filter(ImageFilter.GaussianBlur(self.size * 0.011))
-        light = ImageChops.add(self._light, folds, 1.0, -_UNLIT)
+        # Light has hard edges between parts; a touch of blur makes them as smooth as the colour's.
+        smooth = self._light.filter(ImageFilter.BoxBlur(0.6))
+        light = ImageChops.add(smooth, folds, 1.0, -_UNLIT)
         light = Image.composite(light, Image.new("L", light.size, _UNLIT), alpha)
         return ImageChops.hard_light(Image.merge("RGB", (light, light, light)), flat)
 
@@ -155,13 +161,6 @@ class Painter:
         right = min(self.size + margin, int(max(xs)) + margin + 1)
         bottom = min(self.size + margin, int(max(ys)) + margin + 1)
         return (left, top, right, bottom) if right > left and bottom > top else None
-
-    def _mask(self, points: Sequence[Point], box: tuple[int, int, int, int]) -> Image.Image:
-        s = self.supersample
-        mask = Image.new("L", ((box[2] - box[0]) * s, (box[3] - box[1]) * s))
-        shifted = [((x - box[0]) * s, (y - box[1]) * s) for x, y in points]
-        ImageDraw.Draw(mask).polygon(shifted, fill=255)
-        return mask
 
     def _cast(self, mask: Image.Image, box: tuple[int, int, int, int], strength: float) -> None:
         """Darken what lies around a lifted part."""
@@ -189,6 +188,13 @@ class Painter:
         ground = backdrop.copy()
         ground.paste((52, 48, 56), mask=mask)
         return ground
+
+
+def _mask(points: Sequence[Point], box: tuple[int, int, int, int]) -> Image.Image:
+    """The inside of an outline, cut to a box."""
+    mask = Image.new("L", (box[2] - box[0], box[3] - box[1]))
+    ImageDraw.Draw(mask).polygon([(x - box[0], y - box[1]) for x, y in points], fill=255)
+    return mask
 
 
 def _dashes(points: Sequence[Point], length: float) -> list[tuple[Point, Point]]:
