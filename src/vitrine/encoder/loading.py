@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from vitrine.encoder.model import Encoder, probe_dimension
 from vitrine.errors import ModelError, VectorError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
 
 __all__ = ["STARTER", "load_encoder", "starter_folder"]
@@ -163,9 +166,10 @@ def _network(folder: Path) -> Any:
 
     _check_dual(folder)
     try:
-        network, report = AutoModel.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
+        with _no_progress_bar():
+            network, report = AutoModel.from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, output_loading_info=True
+            )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as exc:
         message = f"the model in {folder} cannot be loaded: {exc}"
         raise ModelError(message) from exc
@@ -179,6 +183,21 @@ def _network(folder: Path) -> Any:
     return _flat_pooling(network.eval().requires_grad_(requires_grad=False))
 
 
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """A bar for a load of milliseconds only clutters a worker's log."""
+    from transformers.utils import logging as library_logging
+
+    logging: Any = library_logging  # carries no types
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def _check_dual(folder: Path) -> None:
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_MAPPING
@@ -189,13 +208,12 @@ def _check_dual(folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as exc:
         message = f"{folder}/config.json names no model that transformers knows: {exc}"
         raise ModelError(message) from exc
-    for tower, method in (("image", "get_image_features"), ("text", "get_text_features")):
-        if not hasattr(network, method):
-            message = (
-                f"{folder} holds a {config.model_type} model without {tower} tower; Vitrine needs "
-                "a dual encoder such as CLIP, SigLIP or VisionTextDualEncoder"
-            )
-            raise ModelError(message)
+    if not (hasattr(network, "get_image_features") and hasattr(network, "get_text_features")):
+        message = (
+            f"{folder} holds a {config.model_type} model, which is no dual encoder: it lacks the "
+            "image tower or the text tower; give one such as CLIP, SigLIP or VisionTextDualEncoder"
+        )
+        raise ModelError(message)
 
 
 def _flat_pooling(network: Any) -> Any:

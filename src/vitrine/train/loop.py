@@ -51,7 +51,7 @@ class TrainOptions:
     seed: int = 0
     bf16: bool = False
     log_every: int = 50
-    save_every: int = 500
+    save_every: int = 200
 
     @property
     def steps(self) -> int:

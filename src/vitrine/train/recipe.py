@@ -87,7 +87,7 @@ def clothing_pairs(folder: Path, side: int, index: FactIndex) -> PairSet:
         pixels=pixels,
         truths=torch.tensor(truths),
         colours=garment_colour(pixels),
-        weights=_balanced(kinds, total=1.0),
+        weights=_balanced(kinds, total=1.1),
         speak=speak,
     )
 
@@ -137,7 +137,7 @@ def grocery_pairs(folder: Path, side: int, index: FactIndex) -> PairSet:
         pixels=load_pictures([folder / image for image, _ in rows], side),
         truths=torch.tensor(truths),
         colours=torch.full((len(rows), 3), torch.nan),  # a green tomato is another product
-        weights=_balanced([key for _, key in rows], total=0.45),
+        weights=_balanced([key for _, key in rows], total=0.35),
         speak=speak,
     )
 
@@ -179,7 +179,7 @@ def drawn_pairs(count: int, side: int, index: FactIndex, seed: int) -> PairSet:
         pixels=torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures])),
         truths=torch.tensor([_look_facts(look, index) for look in looks]),
         colours=torch.full((count, 3), torch.nan),  # each colour is drawn often enough
-        weights=torch.full((count,), 0.8 / max(count, 1)),
+        weights=torch.full((count,), 0.75 / max(count, 1)),
         speak=speak,
     )
 

@@ -41,7 +41,7 @@ STORED_SIDE = 160  # pictures in memory; crops of them are trained on at 96 and 
 ENCODED_SIDE = 160
 
 
-STARTER_STAGES = (Stage(side=96, steps=2200), Stage(side=128, steps=1000))
+STARTER_STAGES = (Stage(side=96, steps=1800), Stage(side=128, steps=800))
 FINE_TUNING_STAGES = (Stage(side=128, steps=500),)
 STARTER_RATE, FINE_TUNING_RATE = 2e-3, 2e-4
 
