@@ -199,7 +199,7 @@ def _knitted(base: RGB, accent: RGB, rng: Random, unit: float) -> Image.Image:
 def _denim(base: RGB, accent: RGB, rng: Random, unit: float) -> Image.Image:
     """Twill: fine diagonal threads of uneven strength."""
     del accent
-    noise = _noise(max(96, round(unit / 3))).rotate(45)
+    noise = _noise(max(96, round(unit / 3))).transpose(Image.Transpose.ROTATE_90)
     tile = Image.new("RGB", noise.size, base)
     tile.paste(tint(base, 0.3), mask=noise.point([v * 2 // 5 for v in range(256)]))
     gap = max(3, round(unit * 0.008))

@@ -252,8 +252,10 @@ def draw_cushion(sketch: Sketch) -> None:
         outline = ellipse(0.5, 0.5, 0.36, 0.36)
         painter.part(outline, sketch.fill, volume=1.1)
         painter.dot(0.5, 0.5, 0.022, contrast(sketch.base, 0.2))
-        for x, y in ellipse(0.5, 0.5, 0.15, 0.15)[::3]:
-            sketch.folds([[(0.5 + (x - 0.5) * 0.2, 0.5 + (y - 0.5) * 0.2), (x, y)]], 20)
+        for x, y in ellipse(0.5, 0.5, 0.33, 0.33)[::2]:
+            pleat = [(0.5 + (x - 0.5) * 0.12, 0.5 + (y - 0.5) * 0.12), (x, y)]
+            painter.line(pleat, sketch.seam, 0.003)
+            sketch.folds([pleat], 15)
     else:
         outline = flatten(
             [
