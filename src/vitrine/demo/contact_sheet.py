@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
@@ -199,9 +200,8 @@ def _shortened(text: str, font: _Font, width: int) -> str:
     text = _spelled(text)
     if font.getlength(text) <= width:
         return text
-    while text and font.getlength(f"{text}…") > width:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+    fitting = bisect_right(range(len(text)), width, key=lambda n: font.getlength(f"{text[:n]}…"))
+    return f"{text[: max(0, fitting - 1)].rstrip()}…"
 
 
 def _spelled(text: str) -> str:

@@ -117,7 +117,8 @@ def _frame(look: Look, view: str, *, worn: bool, jitter: float) -> Frame:
     rng = seeded(look.seed, "frame", view, jitter)
     garment = look.kind in WORN_KINDS
     middle, scale = _WORN_FRAMES[_worn_part(look)] if worn else fit(look)
-    y = 0.5 + (0.5 - middle) * scale
+    # A little above the middle: the shadow weighs below.
+    y = 0.49 + (0.5 - middle) * scale
     if view == "close":
         scale *= 1.5
         y += 0.16 if garment else 0.05
