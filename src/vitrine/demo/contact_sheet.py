@@ -200,7 +200,9 @@ def _shortened(text: str, font: _Font, width: int) -> str:
     text = _spelled(text)
     if font.getlength(text) <= width:
         return text
-    fitting = bisect_right(range(len(text)), width, key=lambda n: font.getlength(f"{text[:n]}…"))
+    fitting = bisect_right(
+        range(len(text)), float(width), key=lambda n: font.getlength(f"{text[:n]}…")
+    )
     return f"{text[: max(0, fitting - 1)].rstrip()}…"
 
 
