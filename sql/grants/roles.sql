@@ -29,7 +29,8 @@ BEGIN
                     WHEN app THEN CASE
                         WHEN c.relname IN ('setting', 'product', 'product_text', 'category',
                             'product_category', 'variant', 'image', 'image_variant', 'caption',
-                            'import_run', 'import_row') THEN 'SELECT, INSERT, UPDATE, DELETE'
+                            'import_run', 'import_row', 'import_link', 'import_member',
+                            'import_reject') THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname ~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT, INSERT'
                         WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
                     WHEN worker THEN CASE
@@ -52,7 +53,8 @@ BEGIN
             FROM pg_proc p
             WHERE p.pronamespace = shop::regnamespace AND p.prosecdef
               AND CASE WHEN p.proname IN ('create_space', 'ensure_partitions') THEN r.role_name = worker
-                       ELSE p.proname = 'request_encoding' END
+                       WHEN p.proname IN ('import_clear', 'import_analyze') THEN r.role_name = app
+                       ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL
     LOOP
         EXECUTE format('GRANT %s ON %s TO %I', right_on.rights, right_on.target, right_on.role_name);

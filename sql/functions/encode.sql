@@ -1,0 +1,139 @@
+-- Words and pictures become known query vectors through a worker: the request bus, seen from a client.
+
+CREATE OR REPLACE FUNCTION normalize_query(query text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN lower(btrim(regexp_replace(normalize(query, NFC), '\s+', ' ', 'g')));
+COMMENT ON FUNCTION normalize_query IS 'Words as they are encoded and known: NFC, spaces collapsed, lower case.';
+
+CREATE OR REPLACE FUNCTION query_key(query text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.encode(sha256(convert_to(normalize_query(query), 'UTF8')), 'hex');
+COMMENT ON FUNCTION query_key IS 'Under which key the vector of these words is known.';
+
+CREATE OR REPLACE FUNCTION check_query(query text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    IF length(query) > 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001',
+            MESSAGE = format('the query has %s characters', length(query)),
+            HINT = 'A query has at most 1,000 characters.';
+    ELSIF normalize_query(query) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'the query is empty',
+            HINT = 'Give words, or NULL to browse.';
+    END IF;
+END $$;
+
+-- The space of that name, else the active one.
+CREATE OR REPLACE FUNCTION search_space(named text DEFAULT NULL, OUT space_id integer, OUT name text)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    SELECT s.space_id, s.name INTO space_id, name FROM space s
+    WHERE CASE WHEN named IS NULL THEN s.status = 'active'
+               ELSE s.name = named AND s.status <> 'retired' END;
+    IF space_id IS NULL AND named IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT005', MESSAGE = 'the shop has no active embedding space',
+            HINT = 'Run `vitrine work` once; a worker registers its model''s space.';
+    ELSIF space_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT005',
+            MESSAGE = format('there is no embedding space named %s', to_json(named)),
+            HINT = coalesce('The spaces are ' || (SELECT string_agg(s.name, ', ' ORDER BY s.space_id)
+                FROM space s WHERE s.status <> 'retired') || '.', 'There is none yet; run `vitrine work`.');
+    END IF;
+END $$;
+
+-- Runs as its owner: who may search may ask for an encoding, and touches the request table in no other way.
+CREATE OR REPLACE FUNCTION request_encoding(
+    query text, image bytea, space text,
+    OUT space_id integer, OUT kind text, OUT key text, OUT known boolean
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    IF num_nonnulls(query, image) <> 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'encode takes words or a picture, exactly one of them',
+            HINT = 'CALL encode(''black hooded jacket'') or CALL encode(image => pg_read_binary_file(…)).';
+    ELSIF octet_length(image) NOT BETWEEN 1 AND 20 * 1024 * 1024 THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001',
+            MESSAGE = format('the picture has %s bytes', octet_length(image)),
+            HINT = 'A picture to search with has 1 byte to 20 MiB.';
+    END IF;
+    PERFORM check_query(request_encoding.query);
+    kind := CASE WHEN image IS NULL THEN 'text' ELSE 'image' END;
+    key := coalesce(query_key(request_encoding.query), pg_catalog.encode(sha256(image), 'hex'));
+    space_id := (SELECT s.space_id FROM search_space(space) s);
+    known := EXISTS (SELECT FROM query_vector q WHERE q.space_id = request_encoding.space_id
+        AND q.kind = request_encoding.kind AND q.key = request_encoding.key);
+    IF known THEN RETURN; END IF;
+    -- One that failed before is tried anew; one that somebody waits for already is left as it is.
+    INSERT INTO encoding_request AS r (space_id, kind, key, query, picture)
+    VALUES (request_encoding.space_id, request_encoding.kind, request_encoding.key,
+        normalize_query(request_encoding.query), image)
+    ON CONFLICT (space_id, kind, key) DO UPDATE
+        SET error = NULL, requested_at = now(), available_at = now() WHERE r.error IS NOT NULL;
+    PERFORM pg_notify(current_schema() || '_request', '');
+END $$;
+COMMENT ON FUNCTION request_encoding IS 'Ask the workers for the vector of words or a picture; encode() calls it and waits.';
+
+-- Runs as its owner, like request_encoding: what became of one request.
+CREATE OR REPLACE FUNCTION encoding_answer(
+    space_id integer, kind text, key text, OUT known boolean, OUT error text
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT EXISTS (SELECT FROM query_vector q WHERE q.space_id = encoding_answer.space_id
+               AND q.kind = encoding_answer.kind AND q.key = encoding_answer.key),
+           (SELECT r.error FROM encoding_request r WHERE r.space_id = encoding_answer.space_id
+               AND r.kind = encoding_answer.kind AND r.key = encoding_answer.key)
+$$;
+COMMENT ON FUNCTION encoding_answer IS 'Whether a requested vector is known by now, or why it could not be made.';
+
+-- A procedure that commits may have no SET clause, so it finds its schema by its own OID.
+CREATE OR REPLACE PROCEDURE encode(
+    query text DEFAULT NULL, image bytea DEFAULT NULL, space text DEFAULT NULL,
+    timeout_ms integer DEFAULT 10000, INOUT key text DEFAULT NULL
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+    routine oid;
+    shop text;
+    request record;
+    answer record;
+    started timestamptz := clock_timestamp();
+    waited interval;
+BEGIN
+    GET DIAGNOSTICS routine = PG_ROUTINE_OID;
+    SELECT quote_ident(n.nspname) INTO shop
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.oid = routine;
+    -- A transaction that began before this statement is somebody else's, and COMMIT would be refused.
+    IF now() < statement_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT008', MESSAGE = format('%s.encode cannot run inside a transaction block', shop),
+            HINT = 'It commits its request so that a worker sees it: call it outside BEGIN … COMMIT, in autocommit mode.';
+    ELSIF timeout_ms IS NULL OR timeout_ms NOT BETWEEN 1 AND 600000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('timeout_ms is %s', coalesce(timeout_ms::text, 'NULL')),
+            HINT = 'Give 1 to 600,000 milliseconds.';
+    END IF;
+    PERFORM set_config('synchronous_commit', 'off', true);
+    EXECUTE format('SELECT * FROM %s.request_encoding($1, $2, $3)', shop) INTO request USING query, image, space;
+    key := request.key;
+    IF request.known THEN RETURN; END IF;
+    LOOP
+        -- Each look is a transaction of its own: it sees what was committed and holds nothing up.
+        COMMIT;
+        EXECUTE format('SELECT * FROM %s.encoding_answer($1, $2, $3)', shop)
+            INTO answer USING request.space_id, request.kind, request.key;
+        IF answer.known THEN RETURN; END IF;
+        IF answer.error IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'VT007',
+                MESSAGE = format('the %s cannot be encoded: %s',
+                    CASE request.kind WHEN 'text' THEN 'query' ELSE 'picture' END, answer.error);
+        END IF;
+        waited := clock_timestamp() - started;
+        IF waited >= make_interval(secs => timeout_ms / 1000.0) THEN
+            RAISE EXCEPTION USING ERRCODE = 'VT006',
+                MESSAGE = format('no worker answered within %s ms', timeout_ms),
+                HINT = 'Start one with `vitrine work`, or see `vitrine status` for the workers alive.';
+        END IF;
+        PERFORM pg_sleep(CASE WHEN waited < interval '1 second' THEN 0.001 ELSE 0.01 END);
+    END LOOP;
+END $$;
+COMMENT ON PROCEDURE encode IS 'Have a worker encode words or a picture, so that search knows them; key is what terms name a picture by. Commits: call it outside a transaction block.';

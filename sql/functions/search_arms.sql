@@ -1,0 +1,118 @@
+-- The arms of a search: the nearest products by picture and by caption, exact or through the HNSW index.
+
+-- What a filter and an excluded product ask, as SQL text: never a format() pattern, it holds user's text.
+-- shown is on p (product), fits on v (variant) and p, counts on i (a picture, or a caption made from one).
+CREATE OR REPLACE FUNCTION search_conditions(
+    filters jsonb, excluded bigint, OUT shown text, OUT fits text, OUT counts text, OUT on_options boolean
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    compiled record := compile_filter(filters);
+BEGIN
+    on_options := compiled.on_options;
+    fits := concat_ws(' AND ', 'v.product_id = p.product_id AND v.status = ''active''', compiled.on_variant);
+    -- A product without any variant is shown too, one whose variants are all retired is not.
+    shown := concat_ws(' AND ', 'p.status = ''active''', compiled.on_product, 'p.product_id <> ' || excluded,
+        CASE WHEN compiled.on_variant IS NULL
+             THEN format('(EXISTS (SELECT FROM variant v WHERE %s) OR NOT EXISTS '
+                         '(SELECT FROM variant v WHERE v.product_id = p.product_id))', fits)
+             ELSE format('EXISTS (SELECT FROM variant v WHERE %s)', fits) END);
+    -- A picture of none in particular always counts, one of retired variants alone never.
+    counts := format(
+        '(NOT EXISTS (SELECT FROM image_variant s WHERE s.product_id = i.product_id AND s.image_id = i.image_id) '
+        'OR EXISTS (SELECT FROM image_variant s JOIN variant v ON v.product_id = s.product_id '
+        'AND v.variant_id = s.variant_id WHERE s.product_id = i.product_id AND s.image_id = i.image_id AND %s))',
+        CASE WHEN on_options THEN fits ELSE 'v.status = ''active''' END);
+END $$;
+
+-- The matching products when they are at most so many, else NULL.
+CREATE OR REPLACE FUNCTION search_matches(shown text, at_most integer) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    matches bigint[];
+BEGIN
+    EXECUTE format('SELECT coalesce(array_agg(m.product_id), ''{}'') FROM '
+        '(SELECT p.product_id FROM product p WHERE %s LIMIT %s) m', shown, at_most + 1) INTO matches;
+    RETURN CASE WHEN cardinality(matches) <= at_most THEN matches END;
+END $$;
+
+-- One look at a vector table (alias i for pictures, t for captions): its nearest eligible rows.
+CREATE OR REPLACE FUNCTION search_nearest_sql(
+    kind text, space_id integer, plan text, by_key boolean,
+    shown text, counts text, on_options boolean, row_limit integer
+) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    row_alias text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
+    -- A caption made from a picture counts with its picture.
+    item_counts text := CASE kind WHEN 'image' THEN counts ELSE concat(
+        'EXISTS (SELECT FROM caption i WHERE i.product_id = t.product_id AND i.caption_id = t.caption_id ',
+        'AND (i.image_id IS NULL OR ', counts, '))') END;
+    eligible text;
+BEGIN
+    IF kind = 'caption' AND NOT on_options THEN item_counts := NULL; END IF;
+    IF NOT by_key OR on_options THEN
+        -- OFFSET 0 keeps the planner from turning this into a join, which would leave HNSW unused.
+        eligible := concat('EXISTS (SELECT FROM product p WHERE ', concat_ws(' AND ',
+            format('p.product_id = %s.product_id', row_alias),
+            CASE WHEN NOT by_key THEN shown END, item_counts),
+            CASE plan WHEN 'hnsw' THEN ' OFFSET 0' END, ')');
+    ELSE
+        eligible := item_counts;
+    END IF;
+    -- Ordered by the bare operator for the index to serve it; by a sum when the index must not.
+    RETURN concat(
+        format('SELECT %1$s.product_id, %1$s.%2$I AS item_id, %1$s.embedding <#> $1 AS distance FROM %3$I %1$s ',
+            row_alias, kind || '_id', format('%s_vector_%s', kind, space_id)),
+        'WHERE ', concat_ws(' AND ',
+            CASE WHEN by_key THEN format('%s.product_id = ANY ($2)', row_alias) ELSE 'true' END, eligible),
+        CASE plan WHEN 'hnsw' THEN format(' ORDER BY %s.embedding <#> $1', row_alias)
+                  ELSE format(' ORDER BY (%s.embedding <#> $1) + 0', row_alias) END,
+        ' LIMIT ', row_limit);
+END $$;
+
+-- HNSW serves a table that is too large to read whole and whose index is usable.
+CREATE OR REPLACE FUNCTION search_has_index(kind text, space_id integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT pg_table_size(t.oid) > 4 * 1024 * 1024 AND EXISTS (
+        SELECT FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_am a ON a.oid = c.relam
+        WHERE x.indrelid = t.oid AND a.amname = 'hnsw' AND x.indisvalid AND x.indpred IS NULL)
+    FROM pg_class t WHERE t.oid = to_regclass(format('%s_vector_%s', kind, space_id))
+$$;
+
+-- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match.
+CREATE OR REPLACE FUNCTION search_arm(
+    kind text, space_id integer, vector halfvec, products bigint[],
+    shown text, counts text, on_options boolean, wanted integer,
+    OUT product_ids bigint[], OUT item_ids bigint[], OUT distances double precision[], OUT plan text
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    row_limit integer := greatest(4 * wanted, 200);
+    rows_found bigint;
+BEGIN
+    IF vector IS NULL THEN RETURN; END IF;
+    plan := CASE WHEN products IS NULL AND search_has_index(kind, space_id) THEN 'hnsw' ELSE 'exact' END;
+    LOOP
+        -- Sorted again outside: the iterative scan's order is relaxed, and the best row per product counts.
+        EXECUTE concat('WITH nearest AS MATERIALIZED (',
+            search_nearest_sql(kind, space_id, plan, products IS NOT NULL, shown, counts, on_options, row_limit),
+            '), best AS (SELECT DISTINCT ON (n.product_id) n.* FROM nearest n ',
+            'ORDER BY n.product_id, n.distance, n.item_id) ',
+            'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
+            'array_agg(b.item_id ORDER BY b.distance, b.product_id), ',
+            'array_agg(b.distance ORDER BY b.distance, b.product_id), ',
+            '(SELECT count(*) FROM nearest) FROM best b')
+        INTO product_ids, item_ids, distances, rows_found USING vector, products;
+        EXIT WHEN cardinality(product_ids) >= wanted;
+        IF rows_found = row_limit THEN
+            -- Products with very many pictures crowd the others out: look further.
+            row_limit := row_limit * 8;
+        ELSIF plan = 'hnsw' THEN
+            -- The index scan gave up before it had enough.
+            plan := 'exact';
+        ELSE
+            EXIT;
+        END IF;
+    END LOOP;
+END $$;
