@@ -9,6 +9,8 @@ from vitrine.demo.drawing.geometry import both, ellipse, flatten, rounded, symme
 from vitrine.demo.drawing.palette import contrast, tint
 
 if TYPE_CHECKING:
+    from vitrine.demo.drawing.geometry import Path
+    from vitrine.demo.drawing.palette import RGB
     from vitrine.demo.drawing.sketch import Sketch
 
 __all__ = [
@@ -25,17 +27,24 @@ GOLD = (214, 182, 104)
 STEEL = (188, 192, 198)
 
 
+_CAP_CROWN: Path = (
+    (0.27, 0.6),
+    (0.26, 0.34, 0.4, 0.235, 0.57, 0.235),
+    (0.76, 0.24, 0.87, 0.4, 0.865, 0.62),
+    (0.58, 0.66, 0.27, 0.6),
+)
+_CAP_VISOR: Path = (
+    (0.265, 0.575),
+    (0.42, 0.6, 0.56, 0.655),
+    (0.5, 0.76, 0.3, 0.77, 0.16, 0.735),
+    (0.08, 0.71, 0.1, 0.64, 0.265, 0.575),
+)
+
+
 def draw_cap(sketch: Sketch) -> None:
     """A baseball cap in three quarters, its visor to the left."""
     painter = sketch.painter
-    crown = flatten(
-        [
-            (0.27, 0.6),
-            (0.26, 0.34, 0.4, 0.235, 0.57, 0.235),
-            (0.76, 0.24, 0.87, 0.4, 0.865, 0.62),
-            (0.58, 0.66, 0.27, 0.6),
-        ]
-    )
+    crown = flatten(_CAP_CROWN)
     painter.part(crown, sketch.fill, volume=0.9)
     for path in (
         [(0.57, 0.237), (0.45, 0.34, 0.43, 0.61)],
@@ -44,14 +53,7 @@ def draw_cap(sketch: Sketch) -> None:
         seam = flatten(path)
         painter.line(seam, sketch.seam, 0.005)
         painter.fold(seam, -12, 0.018)
-    visor = flatten(
-        [
-            (0.265, 0.575),
-            (0.42, 0.6, 0.56, 0.655),
-            (0.5, 0.76, 0.3, 0.77, 0.16, 0.735),
-            (0.08, 0.71, 0.1, 0.64, 0.265, 0.575),
-        ]
-    )
+    visor = flatten(_CAP_VISOR)
     plain = sketch.look.pattern == "plain"
     painter.part(
         visor,
@@ -69,6 +71,15 @@ def draw_cap(sketch: Sketch) -> None:
         painter.part(badge, sketch.accent, volume=0.2, lift=0.25)
 
 
+_BEANIE_BRIM: Path = (
+    (0.215, 0.6),
+    (0.5, 0.655, 0.785, 0.6),
+    (0.815, 0.7, 0.785, 0.775),
+    (0.5, 0.83, 0.215, 0.775),
+    (0.185, 0.7, 0.215, 0.6),
+)
+
+
 def draw_beanie(sketch: Sketch) -> None:
     """A knitted hat with a turned-up brim."""
     painter = sketch.painter
@@ -79,15 +90,7 @@ def draw_beanie(sketch: Sketch) -> None:
         rib = flatten([(0.5 + step * 0.018, 0.225), (x, 0.4, x, 0.62)])
         painter.fold(rib, -15, 0.014)
         painter.fold([(px + 0.018, py) for px, py in rib], 9, 0.012)
-    brim = flatten(
-        [
-            (0.215, 0.6),
-            (0.5, 0.655, 0.785, 0.6),
-            (0.815, 0.7, 0.785, 0.775),
-            (0.5, 0.83, 0.215, 0.775),
-            (0.185, 0.7, 0.215, 0.6),
-        ]
-    )
+    brim = flatten(_BEANIE_BRIM)
     painter.part(brim, sketch.trim if sketch.cloth else sketch.base, volume=0.7, lift=0.55, tone=5)
     for step in range(-9, 10):
         x = 0.5 + step * 0.03
@@ -159,50 +162,59 @@ def draw_scarf(sketch: Sketch) -> None:
 
 def draw_watch(sketch: Sketch) -> None:
     """A wrist watch from the front: the colour is the strap's."""
-    painter, rng = sketch.painter, sketch.rng
+    rng = sketch.rng
     metal = rng.choice((GOLD, STEEL, STEEL, (70, 72, 78)))
-    for top, bottom in ((0.06, 0.4), (0.6, 0.94)):
-        near, far = (0.098, 0.072) if bottom > 0.5 else (0.072, 0.098)
-        strap = flatten(
-            [(0.5 - near, top), (0.5 + near, top), (0.5 + far, bottom), (0.5 - far, bottom)]
-        )
-        painter.part(strap, sketch.base, volume=0.8)
-        for side in (-1, 1):
-            stitch = [
-                (0.5 + side * (near - 0.014), top + 0.01),
-                (0.5 + side * (far - 0.014), bottom),
-            ]
-            painter.line(stitch, contrast(sketch.base, 0.4), 0.005, dash=0.012)
+    face = tint(metal, 0.75) if rng.random() < 0.6 else (38, 42, 52)
+    _strap(sketch)
+    _case(sketch, metal, face)
+    _hands(sketch, metal, contrast(face, 0.8))
+
+
+def _strap(sketch: Sketch) -> None:
+    painter = sketch.painter
+    stitches = contrast(sketch.base, 0.4)
+    for top, bottom, near, far in ((0.06, 0.4, 0.072, 0.098), (0.6, 0.94, 0.098, 0.072)):
+        half = [(0.5, top), (0.5 + near, top), (0.5 + far, bottom), (0.5, bottom)]
+        painter.part(symmetric(half), sketch.base, volume=0.8)
+        stitch = [(0.486 + near, top + 0.01), (0.486 + far, bottom)]
+        for line in both(stitch):
+            painter.line(line, stitches, 0.005, dash=0.012)
     for y in (0.72, 0.78, 0.84):
         painter.dot(0.5, y, 0.009, tint(sketch.base, -0.4))
-    square = sketch.has("square")
-    face = tint(metal, 0.75) if rng.random() < 0.6 else (38, 42, 52)
-    crown = rounded(0.5 + 0.175, 0.48, 0.5 + 0.205, 0.52, 0.006)
-    painter.part(crown, tint(metal, -0.15), volume=0.4)
-    for radius, color, lift in (
-        (0.185, metal, 0.5),
-        (0.16, tint(metal, -0.25), 0.0),
-        (0.152, face, 0.0),
-    ):
-        outline = (
-            rounded(0.5 - radius * 0.92, 0.5 - radius, 0.5 + radius * 0.92, 0.5 + radius, 0.05)
-            if square
-            else ellipse(0.5, 0.5, radius, radius)
-        )
+
+
+def _case(sketch: Sketch, metal: RGB, face: RGB) -> None:
+    painter = sketch.painter
+    painter.part(rounded(0.675, 0.48, 0.705, 0.52, 0.006), tint(metal, -0.15), volume=0.4)
+    rings = ((0.185, metal, 0.5), (0.16, tint(metal, -0.25), 0.0), (0.152, face, 0.0))
+    for radius, color, lift in rings:
+        outline = ellipse(0.5, 0.5, radius, radius)
+        if sketch.has("square"):
+            wide = radius * 0.92
+            outline = rounded(0.5 - wide, 0.5 - radius, 0.5 + wide, 0.5 + radius, 0.05)
         painter.part(outline, color, volume=0.45, lift=lift)
-    ink = contrast(face, 0.8)
+
+
+def _hands(sketch: Sketch, metal: RGB, ink: RGB) -> None:
+    """The hours, and the hands at ten past ten."""
+    painter = sketch.painter
     for hour in range(12):
         angle = hour * math.tau / 12
         dx, dy = math.sin(angle), math.cos(angle)
-        painter.line(
-            [(0.5 + dx * 0.115, 0.5 + dy * 0.115), (0.5 + dx * 0.135, 0.5 + dy * 0.135)],
-            ink,
-            0.008 if hour % 3 else 0.014,
-        )
+        mark = [(0.5 + dx * reach, 0.5 + dy * reach) for reach in (0.115, 0.135)]
+        painter.line(mark, ink, 0.008 if hour % 3 else 0.014)
     for angle, reach, width in ((-1.05, 0.075, 0.013), (1.05, 0.11, 0.009)):
         end = (0.5 + math.sin(angle) * reach, 0.5 - math.cos(angle) * reach)
         painter.line([(0.5, 0.5), end], ink, width)
     painter.dot(0.5, 0.5, 0.012, metal)
+
+
+_SUNGLASSES_BRIDGE: Path = (
+    (0.44, 0.45),
+    (0.5, 0.4, 0.56, 0.45),
+    (0.56, 0.485),
+    (0.5, 0.44, 0.44, 0.485),
+)
 
 
 def draw_sunglasses(sketch: Sketch) -> None:
@@ -227,10 +239,20 @@ def draw_sunglasses(sketch: Sketch) -> None:
             (cx - 0.06, cy - 0.01),
         ]
         painter.glow(glare, 50)
-    bridge = flatten(
-        [(0.44, 0.45), (0.5, 0.4, 0.56, 0.45), (0.56, 0.485), (0.5, 0.44, 0.44, 0.485)]
-    )
+    bridge = flatten(_SUNGLASSES_BRIDGE)
     painter.part(bridge, sketch.base, volume=0.3)
+
+
+_UMBRELLA_DOME: Path = (
+    (0.08, 0.53),
+    (0.12, 0.17, 0.5, 0.155),
+    (0.88, 0.17, 0.92, 0.53),
+    (0.84, 0.46, 0.78, 0.5),
+    (0.7, 0.45, 0.6, 0.5),
+    (0.5, 0.45, 0.4, 0.5),
+    (0.3, 0.45, 0.22, 0.5),
+    (0.16, 0.46, 0.08, 0.53),
+)
 
 
 def draw_umbrella(sketch: Sketch) -> None:
@@ -241,18 +263,7 @@ def draw_umbrella(sketch: Sketch) -> None:
     crook = [(0.5, 0.76), (0.5, 0.85), (0.505, 0.92, 0.55, 0.92), (0.595, 0.915, 0.595, 0.86)]
     painter.cord(flatten(crook), wood, 0.032)
     painter.cord([(0.5, 0.1), (0.5, 0.18)], (120, 122, 128), 0.02)
-    dome = flatten(
-        [
-            (0.08, 0.53),
-            (0.12, 0.17, 0.5, 0.155),
-            (0.88, 0.17, 0.92, 0.53),
-            (0.84, 0.46, 0.78, 0.5),
-            (0.7, 0.45, 0.6, 0.5),
-            (0.5, 0.45, 0.4, 0.5),
-            (0.3, 0.45, 0.22, 0.5),
-            (0.16, 0.46, 0.08, 0.53),
-        ]
-    )
+    dome = flatten(_UMBRELLA_DOME)
     painter.part(dome, sketch.fill, volume=0.7)
     for x in (0.22, 0.4, 0.6, 0.78):
         rib = flatten([(0.5, 0.158), (x, 0.26, x, 0.5)])

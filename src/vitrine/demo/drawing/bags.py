@@ -8,11 +8,29 @@ from vitrine.demo.drawing.geometry import both, flatten, rounded, symmetric
 from vitrine.demo.drawing.palette import contrast, tint
 
 if TYPE_CHECKING:
+    from vitrine.demo.drawing.geometry import Path
     from vitrine.demo.drawing.sketch import Sketch
 
 __all__ = ["draw_backpack", "draw_handbag", "draw_tote"]
 
 GOLD = (216, 186, 112)
+
+
+_HANDBAG_BODY: Path = (
+    (0.5, 0.4),
+    (0.76, 0.4),
+    (0.8, 0.41, 0.81, 0.45),
+    (0.86, 0.8),
+    (0.86, 0.85, 0.81, 0.85),
+    (0.5, 0.86),
+)
+_HANDBAG_FLAP: Path = (
+    (0.5, 0.39),
+    (0.77, 0.39),
+    (0.81, 0.4, 0.815, 0.45),
+    (0.82, 0.6, 0.68, 0.645),
+    (0.58, 0.665, 0.5, 0.665),
+)
 
 
 def draw_handbag(sketch: Sketch) -> None:
@@ -24,16 +42,7 @@ def draw_handbag(sketch: Sketch) -> None:
     )
     painter.cord(handle, tint(sketch.base, -0.12), 0.036)
     painter.cord([(x, y - 0.006) for x, y in handle], tint(sketch.base, 0.14), 0.012)
-    body = symmetric(
-        [
-            (0.5, 0.4),
-            (0.76, 0.4),
-            (0.8, 0.41, 0.81, 0.45),
-            (0.86, 0.8),
-            (0.86, 0.85, 0.81, 0.85),
-            (0.5, 0.86),
-        ]
-    )
+    body = symmetric(_HANDBAG_BODY)
     painter.part(body, sketch.fill, volume=0.7)
     if sketch.has("quilted"):
         for step in range(-6, 12):
@@ -44,15 +53,7 @@ def draw_handbag(sketch: Sketch) -> None:
                 if len(inside) == 2:
                     painter.line(quilt, sketch.seam, 0.004)
                     painter.fold(quilt, -14, 0.012)
-    flap = symmetric(
-        [
-            (0.5, 0.39),
-            (0.77, 0.39),
-            (0.81, 0.4, 0.815, 0.45),
-            (0.82, 0.6, 0.68, 0.645),
-            (0.58, 0.665, 0.5, 0.665),
-        ]
-    )
+    flap = symmetric(_HANDBAG_FLAP)
     painter.part(flap, sketch.fill, volume=0.5, lift=0.6, tone=4)
     edge = [(0.5 + (x - 0.5) * 0.95, 0.39 + (y - 0.39) * 0.94) for x, y in flap]
     painter.line(edge[3:-3], sketch.seam, 0.004, dash=0.01)
@@ -60,6 +61,23 @@ def draw_handbag(sketch: Sketch) -> None:
     painter.part(rounded(0.485, 0.64, 0.515, 0.675, 0.006), tint(GOLD, -0.35), volume=0.1)
     for x in (0.33, 0.67):
         painter.part(rounded(x - 0.024, 0.385, x + 0.024, 0.44, 0.01), GOLD, volume=0.5, lift=0.4)
+
+
+_BACKPACK_BODY: Path = (
+    (0.5, 0.125),
+    (0.71, 0.12, 0.735, 0.26, 0.745, 0.45),
+    (0.77, 0.7, 0.765, 0.85),
+    (0.755, 0.905, 0.69, 0.905),
+    (0.5, 0.91),
+)
+_BACKPACK_POCKET: Path = (
+    (0.5, 0.56),
+    (0.64, 0.56),
+    (0.69, 0.565, 0.695, 0.62),
+    (0.71, 0.82),
+    (0.7, 0.87, 0.64, 0.87),
+    (0.5, 0.87),
+)
 
 
 def draw_backpack(sketch: Sketch) -> None:
@@ -71,28 +89,11 @@ def draw_backpack(sketch: Sketch) -> None:
     )
     for strap in both(flatten([(0.7, 0.3), (0.86, 0.42, 0.79, 0.8)])):
         painter.cord(strap, dark, 0.045)
-    body = symmetric(
-        [
-            (0.5, 0.125),
-            (0.71, 0.12, 0.735, 0.26, 0.745, 0.45),
-            (0.77, 0.7, 0.765, 0.85),
-            (0.755, 0.905, 0.69, 0.905),
-            (0.5, 0.91),
-        ]
-    )
+    body = symmetric(_BACKPACK_BODY)
     painter.part(body, sketch.fill, volume=0.8)
     zip_line = symmetric([(0.5, 0.2), (0.655, 0.2, 0.675, 0.34), (0.68, 0.5)])
     painter.line(zip_line, sketch.seam, 0.01)
-    pocket = symmetric(
-        [
-            (0.5, 0.56),
-            (0.64, 0.56),
-            (0.69, 0.565, 0.695, 0.62),
-            (0.71, 0.82),
-            (0.7, 0.87, 0.64, 0.87),
-            (0.5, 0.87),
-        ]
-    )
+    pocket = symmetric(_BACKPACK_POCKET)
     plain = sketch.look.pattern == "plain"
     painter.part(
         pocket, sketch.fill if plain else tint(sketch.base, -0.1), volume=0.55, lift=0.6, tone=5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vitrine.demo.drawing.cut import METAL, Cut, bodice
+from vitrine.demo.drawing.cut import METAL, Cut, bodice, neck_opening
 from vitrine.demo.drawing.geometry import both, flatten, mirror, rounded, symmetric
 from vitrine.demo.drawing.palette import contrast, tint
 from vitrine.demo.drawing.sleeves import sleeves
@@ -199,9 +199,26 @@ def _skirt_cloth(
 
 def draw_dress(sketch: Sketch) -> None:
     """A dress: a top down to the waist, then a skirt."""
-    hem = dress_hem(sketch.look)
-    waist_y = 0.47
-    cut = Cut(hem=waist_y + 0.01, chest=0.135, bottom=0.105, shoulder=0.15, neck=0.08, drop=0.09)
+    hem, waist = dress_hem(sketch.look), 0.47
+    cut = _dress_cut(sketch, waist)
+    wide = 0.17 + (hem - waist) * sketch.rng.uniform(0.1, 0.26)
+    _skirt_cloth(sketch, (waist, hem), (0.104, wide), pleats=False)
+    if sketch.has("strappy"):
+        _strappy(sketch, waist)
+    else:
+        if cut.sleeve:
+            sleeves(sketch, cut)
+        if not sketch.worn:
+            sketch.painter.part(neck_opening(cut), sketch.inside, volume=0.1)
+        sketch.painter.part(bodice(cut), sketch.fill, volume=0.45)
+    for dart in both([(0.56, 0.36), (0.552, waist)]):
+        sketch.folds([dart], 12)
+    _dress_waist(sketch, waist)
+
+
+def _dress_cut(sketch: Sketch, waist: float) -> Cut:
+    """The cut of a dress above its waist."""
+    cut = Cut(hem=waist + 0.01, chest=0.135, bottom=0.105, shoulder=0.15, neck=0.08, drop=0.09)
     if sketch.has("long-sleeved"):
         cut = replace(cut, sleeve=0.5, cuff=0.07)
     elif sketch.has("short-sleeved"):
@@ -210,34 +227,18 @@ def draw_dress(sketch: Sketch) -> None:
         cut = replace(cut, sleeve=0.0, shoulder=0.115)
     if sketch.rng.random() < 0.4:
         cut = replace(cut, collar="v", drop=0.15)
-    if sketch.back:
-        cut = replace(cut, drop=0.03, collar="crew")
-    wide = 0.17 + (hem - waist_y) * sketch.rng.uniform(0.1, 0.26)
-    _skirt_cloth(sketch, (waist_y, hem), (0.104, wide), pleats=False)
-    if sketch.has("strappy"):
-        _strappy(sketch, waist_y)
-    else:
-        if cut.sleeve:
-            sleeves(sketch, cut)
-        if not sketch.worn:
-            neck = [
-                (0.5 - cut.neck, 0.166),
-                (0.5, 0.19, 0.5 + cut.neck, 0.166),
-                (0.5, 0.18 + cut.drop),
-                (0.5 - cut.neck, 0.166),
-            ]
-            sketch.painter.part(flatten(neck), sketch.inside, volume=0.1)
-        sketch.painter.part(bodice(cut), sketch.fill, volume=0.45)
-    for side in (-1, 1):
-        dart = [(0.5 + side * 0.06, 0.36), (0.5 + side * 0.052, waist_y)]
-        sketch.folds([dart], 12)
+    return replace(cut, drop=0.03, collar="crew") if sketch.back else cut
+
+
+def _dress_waist(sketch: Sketch, waist: float) -> None:
+    painter = sketch.painter
     if sketch.has("belted"):
-        belt = rounded(0.388, waist_y - 0.016, 0.612, waist_y + 0.02, 0.006)
-        sketch.painter.part(belt, contrast(sketch.base, 0.4), volume=0.4, lift=0.45)
-        sketch.painter.part(rounded(0.482, waist_y - 0.02, 0.518, waist_y + 0.024, 0.006), METAL)
+        belt = rounded(0.388, waist - 0.016, 0.612, waist + 0.02, 0.006)
+        painter.part(belt, contrast(sketch.base, 0.4), volume=0.4, lift=0.45)
+        painter.part(rounded(0.482, waist - 0.02, 0.518, waist + 0.024, 0.006), METAL)
     else:
-        sketch.painter.line([(0.394, waist_y), (0.606, waist_y)], sketch.seam, 0.005)
-        sketch.painter.fold([(0.394, waist_y + 0.012), (0.606, waist_y + 0.012)], -14, 0.016)
+        painter.line([(0.394, waist), (0.606, waist)], sketch.seam, 0.005)
+        painter.fold([(0.394, waist + 0.012), (0.606, waist + 0.012)], -14, 0.016)
 
 
 def _strappy(sketch: Sketch, waist_y: float) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vitrine.demo.drawing.cut import Cut
+    from vitrine.demo.drawing.geometry import Path
     from vitrine.demo.drawing.painter import Fill
     from vitrine.demo.drawing.sketch import Sketch
 
@@ -103,25 +104,29 @@ def hood_behind(sketch: Sketch) -> None:
         sketch.painter.part(hollow, sketch.inside, volume=0.5)
 
 
+_COLLAR_HOOD_HOOD: Path = (
+    (0.5, 0.06),
+    (0.61, 0.05, 0.625, 0.15, 0.61, 0.2),
+    (0.57, 0.31, 0.5, 0.32),
+)
+_COLLAR_HOOD_ROLL: Path = (
+    (0.54, 0.09),
+    (0.635, 0.11, 0.64, 0.2),
+    (0.61, 0.26, 0.5, 0.29),
+    (0.5, 0.24),
+    (0.555, 0.2, 0.54, 0.09),
+)
+
+
 def _collar_hood(sketch: Sketch, cut: Cut) -> None:
     if sketch.back:
-        hood = symmetric(
-            [(0.5, 0.06), (0.61, 0.05, 0.625, 0.15, 0.61, 0.2), (0.57, 0.31, 0.5, 0.32)]
-        )
+        hood = symmetric(_COLLAR_HOOD_HOOD)
         sketch.painter.part(hood, sketch.fill, volume=0.7, lift=0.6)
         sketch.painter.line([(0.5, 0.07), (0.5, 0.315)], sketch.seam, 0.004)
         return
     if sketch.worn:
         # Not up, the hood lies on the shoulders as a thick roll around the neck.
-        roll = flatten(
-            [
-                (0.54, 0.09),
-                (0.635, 0.11, 0.64, 0.2),
-                (0.61, 0.26, 0.5, 0.29),
-                (0.5, 0.24),
-                (0.555, 0.2, 0.54, 0.09),
-            ]
-        )
+        roll = flatten(_COLLAR_HOOD_ROLL)
         for lobe in both(roll):
             sketch.painter.part(lobe, sketch.fill, volume=0.8, lift=0.4)
     edge = neck_curve(cut, 0.012)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from vitrine.demo.drawing.geometry import Point
     from vitrine.demo.drawing.sketch import Sketch
 
-__all__ = ["METAL", "SHOULDER_Y", "TOPS", "Cut", "bodice", "cut_for", "neck_curve"]
+__all__ = ["METAL", "SHOULDER_Y", "TOPS", "Cut", "bodice", "cut_for", "neck_curve", "neck_opening"]
 
 SHOULDER_Y = 0.215
 METAL = (196, 198, 204)
@@ -144,6 +144,19 @@ def bodice(cut: Cut) -> list[Point]:
             (shoulder - 0.022, 0.3, chest, 0.4),
             (waist, 0.55, waist, (0.42 + cut.hem) / 2, bottom, cut.hem - 0.008),
             (bottom - 0.05, cut.hem + 0.006, 0.5, cut.hem + 0.006),
+        ]
+    )
+
+
+def neck_opening(cut: Cut) -> list[Point]:
+    """A patch behind the neck's opening, where the inside of the back shows."""
+    bottom = 0.185 + cut.drop
+    return symmetric(
+        [
+            (0.5, 0.178),
+            (0.5 + cut.neck * 0.5, 0.176, 0.5 + cut.neck, 0.166),
+            (0.5 + cut.neck, bottom - 0.02, 0.5 + cut.neck * 0.4, bottom),
+            (0.5, bottom),
         ]
     )
 

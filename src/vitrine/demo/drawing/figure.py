@@ -12,7 +12,7 @@ from vitrine.demo.drawing.palette import RGB, SKIN_TONES, tint
 if TYPE_CHECKING:
     from random import Random
 
-    from vitrine.demo.drawing.geometry import Point, both
+    from vitrine.demo.drawing.geometry import Path, Point, both
     from vitrine.demo.drawing.painter import Painter
 
 __all__ = ["Figure", "body_above", "body_below", "choose_figure"]
@@ -60,6 +60,23 @@ def choose_figure(rng: Random) -> Figure:
     )
 
 
+_BODY_BELOW_CHEST: Path = (
+    (0.5, 0.12),
+    (0.55, 0.12),
+    (0.552, 0.165, 0.62, 0.19),
+    (0.69, 0.2, 0.695, 0.25),
+    (0.64, 0.42),
+    (0.625, 0.56, 0.655, 0.72),
+    (0.5, 0.73),
+)
+_BODY_BELOW_NECK: Path = (
+    (0.5, 0.06),
+    (0.542, 0.06),
+    (0.54, 0.15, 0.556, 0.18),
+    (0.53, 0.21, 0.5, 0.21),
+)
+
+
 def body_below(painter: Painter, person: Figure, part: str, *, shirt: bool) -> None:
     """What the garment covers; `part` is `top`, `dress` or `bottom`.
 
@@ -77,22 +94,26 @@ def body_below(painter: Painter, person: Figure, part: str, *, shirt: bool) -> N
     else:
         _legs(painter, person, waist=0.5, foot=1.2)
     _arms(painter, person, (0.655, 0.235))
-    chest = symmetric(
-        [
-            (0.5, 0.12),
-            (0.55, 0.12),
-            (0.552, 0.165, 0.62, 0.19),
-            (0.69, 0.2, 0.695, 0.25),
-            (0.64, 0.42),
-            (0.625, 0.56, 0.655, 0.72),
-            (0.5, 0.73),
-        ]
-    )
+    chest = symmetric(_BODY_BELOW_CHEST)
     painter.part(chest, person.other if shirt else person.skin, volume=0.4)
-    neck = symmetric(
-        [(0.5, 0.06), (0.542, 0.06), (0.54, 0.15, 0.556, 0.18), (0.53, 0.21, 0.5, 0.21)]
-    )
+    neck = symmetric(_BODY_BELOW_NECK)
     painter.part(neck, tint(person.skin, -0.07), volume=0.35)
+
+
+_LONG_FRINGE: Path = (
+    (0.5, -0.1),
+    (0.6, -0.1, 0.598, 0.03),
+    (0.592, 0.1, 0.585, 0.14),
+    (0.585, 0.03, 0.55, -0.02),
+    (0.53, -0.035, 0.5, -0.03),
+)
+_SHORT_FRINGE: Path = (
+    (0.5, -0.105),
+    (0.598, -0.105, 0.59, 0.0),
+    (0.582, 0.03),
+    (0.575, -0.02, 0.555, -0.032),
+    (0.5, -0.036),
+)
 
 
 def body_above(painter: Painter, person: Figure, *, back: bool) -> None:
@@ -104,26 +125,7 @@ def body_above(painter: Painter, person: Figure, *, back: bool) -> None:
         hair = symmetric([(0.5, -0.105), (0.605, -0.105, 0.6, 0.02), (0.595, long, 0.5, long)])
         painter.part(hair, person.hair, volume=0.7)
         return
-    if person.long_hair:
-        fringe = symmetric(
-            [
-                (0.5, -0.1),
-                (0.6, -0.1, 0.598, 0.03),
-                (0.592, 0.1, 0.585, 0.14),
-                (0.585, 0.03, 0.55, -0.02),
-                (0.53, -0.035, 0.5, -0.03),
-            ]
-        )
-    else:
-        fringe = symmetric(
-            [
-                (0.5, -0.105),
-                (0.598, -0.105, 0.59, 0.0),
-                (0.582, 0.03),
-                (0.575, -0.02, 0.555, -0.032),
-                (0.5, -0.036),
-            ]
-        )
+    fringe = symmetric(_LONG_FRINGE if person.long_hair else _SHORT_FRINGE)
     painter.part(fringe, person.hair, volume=0.5)
     for x in (0.472, 0.528):
         painter.dot(x, 0.03, 0.0075, tint(person.skin, -0.75))

@@ -10,7 +10,7 @@ from vitrine.demo.drawing.palette import contrast, tint
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vitrine.demo.drawing.geometry import Point
+    from vitrine.demo.drawing.geometry import Path, Point
     from vitrine.demo.drawing.sketch import Sketch
 
 __all__ = ["draw_boots", "draw_heels", "draw_sandals", "draw_sneakers"]
@@ -40,6 +40,33 @@ def draw_sneakers(sketch: Sketch) -> None:
     _pair(sketch, one, 0.055, 0.1)
 
 
+_SNEAKER_HEEL: Path = (
+    (0.14, 0.42),
+    (0.2, 0.45, 0.225, 0.63),
+    (0.14, 0.645),
+    (0.122, 0.52, 0.14, 0.42),
+)
+_SNEAKER_TOE: Path = (
+    (0.72, 0.528),
+    (0.86, 0.55, 0.868, 0.645),
+    (0.7, 0.645),
+    (0.66, 0.57, 0.72, 0.528),
+)
+_SNEAKER_STRIPE: Path = (
+    (0.3, 0.62),
+    (0.42, 0.6, 0.47, 0.5),
+    (0.51, 0.515),
+    (0.46, 0.62, 0.38, 0.645),
+)
+_SNEAKER_SOLE: Path = (
+    (0.125, 0.63),
+    (0.5, 0.65, 0.878, 0.62),
+    (0.9, 0.665, 0.865, 0.7),
+    (0.15, 0.7),
+    (0.11, 0.69, 0.125, 0.63),
+)
+
+
 def _sneaker(sketch: Sketch, dx: float, dy: float, high: float) -> None:
     painter = sketch.painter
     top = 0.385 - high
@@ -58,27 +85,13 @@ def _sneaker(sketch: Sketch, dx: float, dy: float, high: float) -> None:
     )
     painter.part(_moved(upper, dx, dy), sketch.fill, volume=0.6)
     trim = sketch.accent if not sketch.cloth else contrast(sketch.base, 0.25)
-    heel = flatten(
-        [(0.14, 0.42), (0.2, 0.45, 0.225, 0.63), (0.14, 0.645), (0.122, 0.52, 0.14, 0.42)]
-    )
+    heel = flatten(_SNEAKER_HEEL)
     painter.part(_moved(heel, dx, dy), trim, volume=0.3)
-    toe = flatten(
-        [(0.72, 0.528), (0.86, 0.55, 0.868, 0.645), (0.7, 0.645), (0.66, 0.57, 0.72, 0.528)]
-    )
+    toe = flatten(_SNEAKER_TOE)
     painter.part(_moved(toe, dx, dy), contrast(sketch.base, 0.09), volume=0.4)
-    stripe = flatten(
-        [(0.3, 0.62), (0.42, 0.6, 0.47, 0.5), (0.51, 0.515), (0.46, 0.62, 0.38, 0.645)]
-    )
+    stripe = flatten(_SNEAKER_STRIPE)
     painter.part(_moved(stripe, dx, dy), trim, volume=0.15)
-    sole = flatten(
-        [
-            (0.125, 0.63),
-            (0.5, 0.65, 0.878, 0.62),
-            (0.9, 0.665, 0.865, 0.7),
-            (0.15, 0.7),
-            (0.11, 0.69, 0.125, 0.63),
-        ]
-    )
+    sole = flatten(_SNEAKER_SOLE)
     painter.part(_moved(sole, dx, dy), RUBBER, volume=0.45, lift=0.35)
     painter.line(_moved([(0.135, 0.678), (0.87, 0.678)], dx, dy), tint(RUBBER, -0.16), 0.006)
     steps = 5 + round(high * 25)
@@ -137,31 +150,31 @@ def draw_heels(sketch: Sketch) -> None:
     _pair(sketch, _heel, 0.06, 0.08)
 
 
+_HEEL_STEM: Path = (
+    (0.175, 0.46),
+    (0.275, 0.5),
+    (0.225, 0.58, 0.212, 0.735),
+    (0.182, 0.735),
+    (0.19, 0.6, 0.175, 0.46),
+)
+_HEEL_UPPER: Path = (
+    (0.195, 0.35),
+    (0.25, 0.47, 0.42, 0.59, 0.6, 0.57),
+    (0.66, 0.56, 0.78, 0.6, 0.86, 0.7),
+    (0.85, 0.735, 0.8, 0.735),
+    (0.66, 0.735),
+    (0.48, 0.7, 0.38, 0.54, 0.255, 0.515),
+    (0.15, 0.5, 0.195, 0.35),
+)
+
+
 def _heel(sketch: Sketch, dx: float, dy: float) -> None:
     painter = sketch.painter
     inner = flatten([(0.2, 0.36), (0.34, 0.42, 0.62, 0.56), (0.5, 0.6), (0.24, 0.5)])
     painter.part(_moved(inner, dx, dy), (214, 188, 160), volume=0.3)
-    stem = flatten(
-        [
-            (0.175, 0.46),
-            (0.275, 0.5),
-            (0.225, 0.58, 0.212, 0.735),
-            (0.182, 0.735),
-            (0.19, 0.6, 0.175, 0.46),
-        ]
-    )
+    stem = flatten(_HEEL_STEM)
     painter.part(_moved(stem, dx, dy), tint(sketch.base, -0.2), volume=0.4)
-    upper = flatten(
-        [
-            (0.195, 0.35),
-            (0.25, 0.47, 0.42, 0.59, 0.6, 0.57),
-            (0.66, 0.56, 0.78, 0.6, 0.86, 0.7),
-            (0.85, 0.735, 0.8, 0.735),
-            (0.66, 0.735),
-            (0.48, 0.7, 0.38, 0.54, 0.255, 0.515),
-            (0.15, 0.5, 0.195, 0.35),
-        ]
-    )
+    upper = flatten(_HEEL_UPPER)
     painter.part(_moved(upper, dx, dy), sketch.base, volume=0.8)
     below = [(0.86, 0.72), (0.8, 0.745), (0.65, 0.745), (0.47, 0.71, 0.37, 0.55, 0.25, 0.525)]
     sole = flatten([*below, (0.37, 0.535, 0.48, 0.69, 0.66, 0.728), (0.8, 0.728)])

@@ -8,6 +8,7 @@ from vitrine.demo.drawing.geometry import ellipse, flatten, rounded, symmetric
 from vitrine.demo.drawing.palette import contrast, tint
 
 if TYPE_CHECKING:
+    from vitrine.demo.drawing.geometry import Path
     from vitrine.demo.drawing.palette import RGB
     from vitrine.demo.drawing.sketch import Sketch
 
@@ -49,6 +50,20 @@ def draw_mug(sketch: Sketch) -> None:
     painter.fold([(0.63, 0.36), (0.62, 0.72)], -22, 0.06)
 
 
+_TEAPOT_SPOUT: Path = (
+    (0.33, 0.68),
+    (0.2, 0.6, 0.2, 0.46, 0.1, 0.38),
+    (0.16, 0.35),
+    (0.26, 0.42, 0.3, 0.46, 0.37, 0.5),
+)
+_TEAPOT_BODY: Path = (
+    (0.5, 0.34),
+    (0.63, 0.34, 0.77, 0.44, 0.77, 0.6),
+    (0.77, 0.74, 0.64, 0.8),
+    (0.5, 0.81),
+)
+
+
 def draw_teapot(sketch: Sketch) -> None:
     """A round teapot, spout to the left."""
     painter = sketch.painter
@@ -57,18 +72,9 @@ def draw_teapot(sketch: Sketch) -> None:
         tint(sketch.base, -0.08),
         0.042,
     )
-    spout = flatten(
-        [
-            (0.33, 0.68),
-            (0.2, 0.6, 0.2, 0.46, 0.1, 0.38),
-            (0.16, 0.35),
-            (0.26, 0.42, 0.3, 0.46, 0.37, 0.5),
-        ]
-    )
+    spout = flatten(_TEAPOT_SPOUT)
     painter.part(spout, sketch.base, volume=0.7)
-    body = symmetric(
-        [(0.5, 0.34), (0.63, 0.34, 0.77, 0.44, 0.77, 0.6), (0.77, 0.74, 0.64, 0.8), (0.5, 0.81)]
-    )
+    body = symmetric(_TEAPOT_BODY)
     painter.part(body, sketch.fill, volume=1.0)
     painter.part(
         symmetric([(0.5, 0.795), (0.61, 0.795), (0.62, 0.83), (0.5, 0.835)]),
@@ -128,6 +134,15 @@ def _stems(sketch: Sketch, top: float) -> None:
                 )
 
 
+_LAMP_BASE: Path = (
+    (0.5, 0.55),
+    (0.515, 0.55),
+    (0.53, 0.62, 0.6, 0.66, 0.6, 0.76),
+    (0.6, 0.85, 0.56, 0.885),
+    (0.5, 0.89),
+)
+
+
 def draw_lamp(sketch: Sketch) -> None:
     """A table or floor lamp: the colour is the shade's."""
     painter, rng = sketch.painter, sketch.rng
@@ -138,15 +153,7 @@ def draw_lamp(sketch: Sketch) -> None:
         painter.part(ellipse(0.5, 0.91, 0.12, 0.025), tint(wood, -0.15), volume=0.5)
         shade = symmetric([(0.5, 0.09), (0.615, 0.09), (0.685, 0.35), (0.5, 0.37)])
     else:
-        base = symmetric(
-            [
-                (0.5, 0.55),
-                (0.515, 0.55),
-                (0.53, 0.62, 0.6, 0.66, 0.6, 0.76),
-                (0.6, 0.85, 0.56, 0.885),
-                (0.5, 0.89),
-            ]
-        )
+        base = symmetric(_LAMP_BASE)
         painter.part(base, wood, volume=0.8)
         painter.fold([(0.44, 0.72), (0.445, 0.82)], 40, 0.025)
         shade = symmetric([(0.5, 0.15), (0.64, 0.15), (0.755, 0.54), (0.5, 0.575)])
@@ -156,6 +163,22 @@ def draw_lamp(sketch: Sketch) -> None:
     edge = [(x, y) for x, y in shade if y < 0.2]
     painter.line(edge[:2], sketch.seam, 0.008)
     painter.line(edge[2:], sketch.seam, 0.008)
+
+
+_CHAIR_SEAT: Path = (
+    (0.32, 0.53),
+    (0.67, 0.53),
+    (0.74, 0.62),
+    (0.74, 0.65),
+    (0.5, 0.675, 0.26, 0.65),
+    (0.26, 0.62),
+)
+_CHAIR_BACK: Path = (
+    (0.31, 0.12),
+    (0.49, 0.08, 0.665, 0.12),
+    (0.67, 0.38),
+    (0.49, 0.41, 0.32, 0.38),
+)
 
 
 def draw_chair(sketch: Sketch) -> None:
@@ -169,9 +192,7 @@ def draw_chair(sketch: Sketch) -> None:
     for x in (0.33, 0.64):
         painter.cord([(x, 0.12), (x + 0.01, 0.58)], frame, 0.034)
     if padded:
-        back = flatten(
-            [(0.31, 0.12), (0.49, 0.08, 0.665, 0.12), (0.67, 0.38), (0.49, 0.41, 0.32, 0.38)]
-        )
+        back = flatten(_CHAIR_BACK)
         painter.part(back, sketch.fill, volume=0.75)
     else:
         for y in (0.13, 0.24, 0.35):
@@ -184,16 +205,7 @@ def draw_chair(sketch: Sketch) -> None:
                 ]
             )
             painter.part(slat, frame, volume=0.5)
-    seat = flatten(
-        [
-            (0.32, 0.53),
-            (0.67, 0.53),
-            (0.74, 0.62),
-            (0.74, 0.65),
-            (0.5, 0.675, 0.26, 0.65),
-            (0.26, 0.62),
-        ]
-    )
+    seat = flatten(_CHAIR_SEAT)
     if padded:
         seat = [(x, y - 0.02 if y < 0.6 else y) for x, y in seat]
     painter.part(seat, sketch.fill if padded else frame, volume=0.6, lift=0.4, tone=8)
@@ -245,6 +257,15 @@ def _seat(sketch: Sketch, *, left: float, right: float, back_top: float, cushion
         painter.part(arm, sketch.fill, volume=0.8, lift=0.5, tone=3)
 
 
+_CUSHION_OUTLINE: Path = (
+    (0.13, 0.15),
+    (0.5, 0.21, 0.87, 0.15),
+    (0.81, 0.5, 0.87, 0.85),
+    (0.5, 0.8, 0.13, 0.85),
+    (0.19, 0.5, 0.13, 0.15),
+)
+
+
 def draw_cushion(sketch: Sketch) -> None:
     """A cushion with piping, square or round."""
     painter = sketch.painter
@@ -257,15 +278,7 @@ def draw_cushion(sketch: Sketch) -> None:
             painter.line(pleat, sketch.seam, 0.003)
             sketch.folds([pleat], 15)
     else:
-        outline = flatten(
-            [
-                (0.13, 0.15),
-                (0.5, 0.21, 0.87, 0.15),
-                (0.81, 0.5, 0.87, 0.85),
-                (0.5, 0.8, 0.13, 0.85),
-                (0.19, 0.5, 0.13, 0.15),
-            ]
-        )
+        outline = flatten(_CUSHION_OUTLINE)
         painter.part(outline, sketch.fill, volume=1.0)
         for corner in ((0.13, 0.15), (0.87, 0.15), (0.87, 0.85), (0.13, 0.85)):
             toward = (0.5 + (corner[0] - 0.5) * 0.62, 0.5 + (corner[1] - 0.5) * 0.62)

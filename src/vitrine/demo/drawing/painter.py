@@ -54,12 +54,12 @@ class Frame:
 class Painter:
     """Paints parts in unit coordinates; `picture` joins colour, light, shadow and backdrop."""
 
-    def __init__(self, size: int, supersample: int, frame: Frame, base: RGB) -> None:
+    def __init__(self, size: int, supersample: int, frame: Frame) -> None:
         self.size = size
         self.supersample = supersample
         self.frame = frame
         self.pixels = size * supersample
-        self._color = Image.new("RGB", (self.pixels, self.pixels), base)
+        self._color = Image.new("RGB", (self.pixels, self.pixels))
         self._alpha = Image.new("L", (self.pixels, self.pixels))
         self._light = Image.new("L", (size, size), _UNLIT)
         self._folds = Image.new("L", (size, size), _UNLIT)
@@ -86,21 +86,16 @@ class Painter:
         box = self._bounds(points, 2 * soft)
         if box is None:
             return
-        s = self.supersample
-        pixels = [(x * s, y * s) for x, y in points]
-        if isinstance(fill, tuple):
-            self._color_draw.polygon(pixels, fill=fill)
-        else:
-            large = (box[0] * s, box[1] * s, box[2] * s, box[3] * s)
-            self._color.paste(fill.crop(large), large, _mask(pixels, large))
-        self._alpha_draw.polygon(pixels, fill=255)
-        small = _mask(points, box)
+        self._lay(points, fill, box)
+        inside = _mask(points, box)
         if lift:
-            self._cast(small, box, lift)
-        blurred = ImageChops.offset(small.filter(ImageFilter.BoxBlur(soft)), -soft // 2, -soft // 2)
+            self._cast(inside, box, lift)
+        blurred = inside.filter(ImageFilter.BoxBlur(soft))
+        # Light comes from the upper left, so the lower right edge is the darker one.
+        blurred = ImageChops.offset(blurred, -soft // 2, -soft // 2)
         level = _UNLIT + tone
         lit = blurred.point([round(level + volume * 0.42 * (v - 225)) for v in range(256)])
-        self._light.paste(lit, box, small)
+        self._light.paste(lit, box, inside)
 
     def line(self, points: Sequence[Point], color: RGB, width: float, *, dash: float = 0.0) -> None:
         """A line of `width` (unit) over what is painted: a seam, a stitch, a lace.
@@ -161,6 +156,17 @@ class Painter:
         right = min(self.size + margin, int(max(xs)) + margin + 1)
         bottom = min(self.size + margin, int(max(ys)) + margin + 1)
         return (left, top, right, bottom) if right > left and bottom > top else None
+
+    def _lay(self, points: Sequence[Point], fill: Fill, box: tuple[int, int, int, int]) -> None:
+        """Put down the colour, or the cloth, of an outline given in pixels of the final size."""
+        s = self.supersample
+        pixels = [(x * s, y * s) for x, y in points]
+        self._alpha_draw.polygon(pixels, fill=255)
+        if isinstance(fill, tuple):
+            self._color_draw.polygon(pixels, fill=fill)
+            return
+        large = (box[0] * s, box[1] * s, box[2] * s, box[3] * s)
+        self._color.paste(fill.crop(large), large, _mask(pixels, large))
 
     def _cast(self, mask: Image.Image, box: tuple[int, int, int, int], strength: float) -> None:
         """Darken what lies around a lifted part."""

@@ -83,20 +83,8 @@ def draw(
         raise ValueError(f"view {view!r} or background {background!r} is unknown")
     if worn and look.kind not in WORN_KINDS:
         raise ValueError(f"a {look.kind} is not worn by a figure")
-    # Colours must not depend on the view: all pictures of a look show the same product.
-    colors = seeded(look.seed, "colors")
-    base, accent = shade_of(look.color, colors), shade_of(look.accent, colors)
-    frame = _frame(look, view, worn=worn, jitter=jitter)
-    painter = Painter(size, supersample, frame, base)
-    sketch = Sketch(
-        look=look,
-        painter=painter,
-        rng=seeded(look.seed, "shape"),
-        base=base,
-        accent=accent,
-        worn=worn,
-        back=view == "back" and look.kind in WORN_KINDS,
-    )
+    painter = Painter(size, supersample, _frame(look, view, worn=worn, jitter=jitter))
+    sketch = _sketch(look, painter, worn=worn, back=view == "back" and look.kind in WORN_KINDS)
     if worn:
         _on_figure(sketch)
     else:
@@ -106,6 +94,20 @@ def draw(
     chosen = background or ("light gray" if worn else _backdrop_for(scene, standing=standing))
     shadow = (0.012, 0.012, 0.34) if standing else (0.014, 0.022, 0.3)
     return painter.picture(backdrop(chosen, scene, size), shadow)
+
+
+def _sketch(look: Look, painter: Painter, *, worn: bool, back: bool) -> Sketch:
+    # Colours and shape must not depend on the view: every picture shows the same product.
+    colors = seeded(look.seed, "colors")
+    return Sketch(
+        look=look,
+        painter=painter,
+        rng=seeded(look.seed, "shape"),
+        base=shade_of(look.color, colors),
+        accent=shade_of(look.accent, colors),
+        worn=worn,
+        back=back,
+    )
 
 
 def _backdrop_for(rng: Random, *, standing: bool) -> str:

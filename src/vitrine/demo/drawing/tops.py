@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vitrine.demo.drawing.collars import COLLARS, hood_behind
-from vitrine.demo.drawing.cut import bodice, cut_for
+from vitrine.demo.drawing.cut import bodice, cut_for, neck_opening
 from vitrine.demo.drawing.fronts import FRONTS
 from vitrine.demo.drawing.geometry import flatten, rounded
 from vitrine.demo.drawing.palette import tint
@@ -54,15 +54,7 @@ def _inside(sketch: Sketch, cut: Cut) -> None:
     """The inside of the back, seen through the neck's opening; on a figure there is skin."""
     if sketch.worn:
         return
-    opening = flatten(
-        [
-            (0.5 - cut.neck, 0.166),
-            (0.5, 0.19, 0.5 + cut.neck, 0.166),
-            (0.5 + cut.neck * 0.8, 0.17 + cut.drop + 0.02, 0.5, 0.17 + cut.drop + 0.02),
-            (0.5 - cut.neck * 0.8, 0.17 + cut.drop + 0.02, 0.5 - cut.neck, 0.166),
-        ]
-    )
-    sketch.painter.part(opening, sketch.inside, volume=0.1)
+    sketch.painter.part(neck_opening(cut), sketch.inside, volume=0.1)
     if not sketch.back and cut.collar in {"crew", "v"}:
         label = rounded(0.484, 0.186, 0.516, 0.2, 0.003)
         sketch.painter.part(label, (240, 238, 232), volume=0)
