@@ -97,6 +97,7 @@ DECLARE
     shop text;
     request record;
     answer record;
+    in_block boolean;
     started timestamptz := clock_timestamp();
     waited interval;
 BEGIN
@@ -104,10 +105,15 @@ BEGIN
     SELECT quote_ident(n.nspname) INTO shop
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE p.oid = routine;
-    -- A transaction that began before this statement is somebody else's, and COMMIT would be refused.
-    IF now() < statement_timestamp() THEN
-        RAISE EXCEPTION USING ERRCODE = 'VT008', MESSAGE = format('%s.encode cannot run inside a transaction block', shop),
-            HINT = 'It commits its request so that a worker sees it: call it outside BEGIN … COMMIT, in autocommit mode.';
+    -- With a handler around it COMMIT always fails; its words tell whether it would without one too.
+    BEGIN
+        COMMIT;
+    EXCEPTION WHEN invalid_transaction_termination THEN
+        in_block := SQLERRM = 'invalid transaction termination';
+    END;
+    IF in_block THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT008', MESSAGE = format('%s.encode cannot run inside a transaction', shop),
+            HINT = 'It commits its request so that a worker sees it: call it outside BEGIN … COMMIT and outside functions, in autocommit mode.';
     ELSIF timeout_ms IS NULL OR timeout_ms NOT BETWEEN 1 AND 600000 THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('timeout_ms is %s', coalesce(timeout_ms::text, 'NULL')),
             HINT = 'Give 1 to 600,000 milliseconds.';

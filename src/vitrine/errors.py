@@ -92,7 +92,14 @@ class SpaceError(VitrineError):
 
 
 class QueryError(VitrineError):
-    """The search was asked something that it cannot answer; the message names the argument."""
+    """The search was asked something that it cannot answer; the message names the argument.
+
+    `sqlstate` is the database's code where it was the database that said so (see docs/search.md).
+    """
+
+    def __init__(self, message: str, *, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
 
 
 class FilterError(QueryError):

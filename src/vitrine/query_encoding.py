@@ -1,0 +1,171 @@
+"""Makes unknown words and pictures known: through a worker, or with an encoder of this process."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pgvector import HalfVector
+from psycopg import sql
+
+from vitrine.database import Connection
+from vitrine.errors import QueryError, SpaceError
+from vitrine.search import check_text, search_errors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from vitrine.encoder import SpaceIdentity
+
+__all__ = [
+    "QueryEncoder",
+    "Unknown",
+    "encode_here",
+    "encode_remotely",
+    "read_picture",
+    "worker_alive",
+]
+
+MOST_PICTURE_BYTES = 20 * 2**20
+HEARTBEAT_SECONDS = 60
+
+
+class QueryEncoder(Protocol):
+    """What `vitrine.encoder.load_encoder` returns, as far as a client needs it."""
+
+    identity: SpaceIdentity
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors (B, D)."""
+
+    def encode_images(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """Unit vectors (B, D)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """Words or a picture (exactly one) that need a vector in a space (None: the active one)."""
+
+    words: str | None = None
+    picture: bytes | None = None
+    space: str | None = None
+
+
+def read_picture(image: bytes | str | Path) -> bytes:
+    """The picture's bytes, from memory or from a file of this machine.
+
+    Raises:
+        QueryError: the file cannot be read, is empty, or has more than 20 MiB.
+
+    """
+    if isinstance(image, bytes | bytearray | memoryview):
+        data, name = bytes(image), "the picture"
+    else:
+        name = str(image)
+        try:
+            with Path(image).open("rb") as file:
+                data = file.read(MOST_PICTURE_BYTES + 1)
+        except (OSError, ValueError) as exc:
+            raise QueryError(f"the picture {name} cannot be read: {exc}") from exc
+    if not 0 < len(data) <= MOST_PICTURE_BYTES:
+        size = "is empty" if not data else "has more than 20 MiB"
+        raise QueryError(f"{name} {size}; a picture to search with has 1 byte to 20 MiB")
+    return data
+
+
+def picture_key(data: bytes) -> str:
+    """Under which key a picture's vector is known, as `terms` name it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def encode_remotely(connection: Connection, schema: str, unknown: Unknown, timeout: float) -> str:
+    """Have a worker encode it; waits up to `timeout` seconds. Returns its key.
+
+    The connection must be in autocommit mode: the request is committed so that a worker sees it.
+
+    Raises:
+        EncodingTimeoutError: no worker answered in time.
+        QueryError: the worker could not use the words or the picture.
+
+    """
+    check_text(unknown.words, "the query")
+    statement = sql.SQL(
+        "CALL {}.encode(query => %s::text, image => %s::bytea, space => %s::text, "
+        "timeout_ms => %s::integer)"
+    ).format(sql.Identifier(schema))
+    given = (unknown.words, unknown.picture, unknown.space, round(timeout * 1000))
+    with search_errors():
+        [(key,)] = connection.execute(statement, given).fetchall()
+    return str(key)
+
+
+def encode_here(
+    connection: Connection, schema: str, unknown: Unknown, encoder: QueryEncoder
+) -> str:
+    """Encode it in this process and store the vector; returns its key.
+
+    Storing takes the worker's role.
+
+    Raises:
+        SpaceError: the encoder is not the one that the space was made with.
+        ImageError: the picture cannot be decoded.
+
+    """
+    check_text(unknown.words, "the query")
+    shop = sql.Identifier(schema)
+    with search_errors():
+        [row] = connection.execute(
+            sql.SQL(
+                "SELECT s.space_id, s.model, s.revision, s.dimension, s.preprocessing, "
+                "{shop}.normalize_query(%(words)s), {shop}.query_key(%(words)s), "
+                "{shop}.check_query(%(words)s) FROM {shop}.search_space(%(space)s) f "
+                "JOIN {shop}.space s USING (space_id)"
+            ).format(shop=shop),
+            {"words": unknown.words, "space": unknown.space},
+        ).fetchall()
+    space_id, *identity, words, words_key, _ = row
+    own = encoder.identity
+    if identity != [own.model, own.revision, own.dimension, own.preprocessing]:
+        raise SpaceError(
+            f"this process's encoder is {own}, but the shop's vectors were made by {identity[0]}"
+            f"@{str(identity[1])[:12]}; load that model (VITRINE_MODEL), or run `vitrine work`"
+        )
+    key = str(words_key) if unknown.picture is None else picture_key(unknown.picture)
+    kind = "text" if unknown.picture is None else "image"
+    vector = HalfVector(_vector(encoder, words, unknown.picture))
+    with search_errors():
+        connection.execute(
+            sql.SQL(
+                "INSERT INTO {}.query_vector (space_id, kind, key, query, embedding) "
+                "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+            ).format(shop),
+            (space_id, kind, key, words, vector.to_text()),
+        )
+    return key
+
+
+def worker_alive(connection: Connection, schema: str) -> bool:
+    """Whether a worker of the active space has given a sign of life within a minute."""
+    statement = sql.SQL(
+        "SELECT EXISTS (SELECT FROM {shop}.worker w JOIN {shop}.space s USING (space_id) "
+        "WHERE s.status = 'active' AND w.seen_at > now() - make_interval(secs => %s))"
+    ).format(shop=sql.Identifier(schema))
+    with search_errors():
+        [(alive,)] = connection.execute(statement, (HEARTBEAT_SECONDS,)).fetchall()
+    return bool(alive)
+
+
+def _vector(encoder: QueryEncoder, words: str, picture: bytes | None) -> NDArray[np.float32]:
+    if picture is None:
+        vectors = encoder.encode_texts([words])  # (1, D)
+    else:
+        from vitrine.images.decode import decode
+
+        vectors = encoder.encode_images([decode(picture).image])  # (1, D)
+    vector: NDArray[np.float32] = vectors[0]
+    return vector

@@ -1,0 +1,236 @@
+"""A shop's search for its back end: a pool of connections and the methods to ask with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from vitrine.database import Connection, database_url, driver_errors
+from vitrine.errors import DatabaseUnavailableError, QueryError, UnknownQueryError
+from vitrine.query_encoding import (
+    QueryEncoder,
+    Unknown,
+    encode_here,
+    encode_remotely,
+    picture_key,
+    read_picture,
+    worker_alive,
+)
+from vitrine.search import Page, SearchRequest, run_search
+from vitrine.settings import load_settings
+
+__all__ = ["Shop", "connect"]
+
+T = TypeVar("T")
+POOL_TIMEOUT = 10.0
+Picture = bytes | str | Path
+
+
+def connect(
+    dsn: str | None = None,
+    *,
+    schema: str | None = None,
+    pool_size: int = 8,
+    query_timeout: float | None = None,
+    encoder: Callable[[], QueryEncoder] | None = None,
+) -> Shop:
+    """Open a shop for searching; safe to share between threads. Close it, or use it with `with`.
+
+    Without a `dsn` it is VITRINE_DATABASE_URL, else the embedded server, which starts if need be.
+    Unknown words and pictures are encoded by a worker, waited for up to `query_timeout` seconds
+    (default VITRINE_QUERY_TIMEOUT); with an `encoder` (called once, when the first is met) in this
+    process instead, which takes the extra `worker` and a login with the worker's role.
+
+    Raises:
+        DatabaseUnavailableError: nothing answers there, or it refuses the login.
+        SettingsError: a setting cannot be used.
+
+    """
+    settings = load_settings(database_url=dsn, db_schema=schema)
+    url = database_url(settings)
+    with driver_errors():
+        # The first connection is made here, so that what is wrong with it is said at once.
+        psycopg.connect(url).close()
+        pool: ConnectionPool[Connection] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=pool_size,
+            open=True,
+            name="vitrine",
+            timeout=POOL_TIMEOUT,
+            # No transaction, nothing prepared: one round trip a search, also through a proxy.
+            kwargs={"autocommit": True, "prepare_threshold": None},
+        )
+    return Shop(
+        pool,
+        schema=settings.db_schema,
+        query_timeout=query_timeout or settings.query_timeout,
+        encoder=encoder,
+    )
+
+
+class Shop:
+    """One shop's schema behind a pool of connections; made by `connect`."""
+
+    def __init__(
+        self,
+        pool: ConnectionPool[Connection],
+        *,
+        schema: str,
+        query_timeout: float,
+        encoder: Callable[[], QueryEncoder] | None = None,
+    ) -> None:
+        self.schema = schema
+        self._pool = pool
+        self._query_timeout = query_timeout
+        self._load_encoder = encoder
+        self._encoder: QueryEncoder | None = None
+        self._encoder_lock = threading.Lock()
+
+    def search(
+        self,
+        query: str | None = None,
+        *,
+        terms: Sequence[Mapping[str, Any]] | None = None,
+        filters: Mapping[str, Any] | None = None,
+        k: int = 24,
+        cursor: str | None = None,
+        client: str | None = None,
+        session: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        image: Picture | None = None,
+    ) -> Page:
+        """Products for words, a picture or nothing (browse): the SQL function `search`.
+
+        `image` (bytes or a file's path) is one more of `terms`. What has no vector yet is encoded
+        and asked again. See docs/search.md for the arguments, docs/filters.md for the filters.
+
+        Raises:
+            QueryError: an argument cannot be used; subclasses say in which way.
+            EncodingTimeoutError: no worker encoded the query in time.
+            DatabaseError: the database cannot be used.
+
+        """
+        picture = None if image is None else read_picture(image)
+        if picture is not None:
+            terms = [*(terms or ()), {"image": picture_key(picture)}]
+        request = SearchRequest(
+            query=query,
+            terms=terms,
+            filters={} if filters is None else filters,
+            k=k,
+            cursor=cursor,
+            client=client,
+            session=session,
+            options={} if options is None else options,
+        )
+        return self._retried(lambda connection: self._answer(connection, request, picture))
+
+    def similar(
+        self,
+        product: str,
+        *,
+        filters: Mapping[str, Any] | None = None,
+        k: int = 24,
+        options: Mapping[str, Any] | None = None,
+    ) -> Page:
+        """Products like this one (an external_id or SKU), without itself; raises as `search`."""
+        return self.search(terms=[{"product": product}], filters=filters, k=k, options=options)
+
+    def encode(
+        self,
+        query: str | None = None,
+        *,
+        image: Picture | None = None,
+        space: str | None = None,
+    ) -> str:
+        """Make words or a picture known ahead of a search; returns the key that terms name it by.
+
+        Raises:
+            QueryError: neither or both are given, or they cannot be encoded.
+            EncodingTimeoutError: no worker encoded them in time.
+
+        """
+        if (query is None) == (image is None):
+            raise QueryError("encode takes words or a picture, exactly one of them")
+        picture = None if image is None else read_picture(image)
+        unknown = Unknown(words=query, picture=picture, space=space)
+        with self.connection() as connection:
+            return self._encode(connection, unknown)
+
+    def worker_alive(self) -> bool:
+        """Whether a worker runs that would encode an unknown query."""
+        with self.connection() as connection:
+            return worker_alive(connection, self.schema)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Borrow a connection of the pool, in autocommit mode, for SQL of one's own."""
+        with driver_errors(), self._pool.connection() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        """The shop itself; it closes at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def _retried(self, ask: Callable[[Connection], T]) -> T:
+        """Ask; once more, on checked connections, if the server had gone away since last time."""
+        with self.connection() as connection:
+            try:
+                return ask(connection)
+            except DatabaseUnavailableError:
+                if not connection.broken:
+                    raise
+        self._pool.check()
+        with self.connection() as connection:
+            return ask(connection)
+
+    def _answer(
+        self, connection: Connection, request: SearchRequest, picture: bytes | None
+    ) -> Page:
+        try:
+            return run_search(connection, self.schema, request)
+        except UnknownQueryError:
+            unknown = _what_is_unknown(request, picture)
+            if unknown is None:
+                raise
+        self._encode(connection, unknown)
+        return run_search(connection, self.schema, request)
+
+    def _encode(self, connection: Connection, unknown: Unknown) -> str:
+        if self._load_encoder is None:
+            return encode_remotely(connection, self.schema, unknown, self._query_timeout)
+        with self._encoder_lock:
+            if self._encoder is None:
+                self._encoder = self._load_encoder()
+        return encode_here(connection, self.schema, unknown, self._encoder)
+
+
+def _what_is_unknown(request: SearchRequest, picture: bytes | None) -> Unknown | None:
+    """The part of a request that can be encoded; None for a picture's key without its bytes."""
+    unknown = Unknown(picture=picture, space=request.options.get("space"))
+    if picture is not None:
+        return unknown
+    words = request.query or next((t["words"] for t in request.terms or () if "words" in t), None)
+    return None if words is None else replace(unknown, words=words)
