@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -112,6 +113,19 @@ def reply(status: int, body: bytes = b"", **headers: str) -> Answer:
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(body)
+
+    return answer
+
+
+def chunked(body: bytes, **headers: str) -> Answer:
+    """An answer that does not say its length in advance."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        for name, value in {"Transfer-Encoding": "chunked", **headers}.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
 
     return answer
 
@@ -275,6 +289,20 @@ def test_a_gzip_bomb_is_refused(server: Server, opened: Any) -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     assert len(bomb) < 100_000
     server.routes["/x.jpg"] = reply(200, bomb, Content_Encoding="gzip")
+    store = opened(max_bytes=100_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLargeError):
+            store.fetch(server.url())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000, "the bomb was unpacked before it was refused"
+
+
+def test_what_follows_a_gzip_stream_counts_too(server: Server, opened: Any) -> None:
+    body = gzip.compress(PICTURE) + b"\0" * 200_000
+    server.routes["/x.jpg"] = chunked(body, Content_Encoding="gzip")
     with pytest.raises(TooLargeError):
         opened(max_bytes=100_000).fetch(server.url())
 

@@ -221,7 +221,8 @@ def _outage(address: WebAddress, exc: Exception) -> SourceUnavailableError:
         return SourceUnavailableError(f"{where} did not answer in time", reason="timeout")
     if isinstance(exc, httpcore2.ConnectError):
         # The pool clears the cause, but the driver's error is also the first argument.
-        reason = "tls" if isinstance(exc.args[0], ssl.SSLError) else "refused"
+        secure = any(isinstance(cause, ssl.SSLError) for cause in exc.args)
+        reason = "tls" if secure else "refused"
         return SourceUnavailableError(f"no connection to {where}: {exc}", reason=reason)
     return SourceUnavailableError(f"the connection to {where} broke: {exc}", reason="connection")
 
