@@ -1,0 +1,115 @@
+"""What the searching commands share: their options, the encoder when no worker runs, the table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from psycopg import sql
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vitrine.cli._options import connection_settings
+from vitrine.filters import parse_filters
+from vitrine.shop import Shop, connect
+
+if TYPE_CHECKING:
+    from vitrine.query_encoding import QueryEncoder
+    from vitrine.search import Hit, Page
+    from vitrine.settings import Settings
+
+__all__ = ["AsJson", "Count", "Filters", "open_shop", "read_filters", "show"]
+
+Filters = Annotated[
+    str | None,
+    typer.Option(help='Filters as JSON: \'{"category": "Women", "price": {"lt": 80}}\'.'),
+]
+Count = Annotated[int, typer.Option("--k", "-k", help="How many products, 1 to 1,000.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def read_filters(text: str | None) -> Mapping[str, Any]:
+    """The filters of the option `--filters`."""
+    return {} if text is None else parse_filters(text, "--filters")
+
+
+def open_shop(database_url: str | None, schema: str | None) -> Shop:
+    """The shop; what is unknown is encoded in this process when no worker runs."""
+    url, settings = connection_settings(database_url, schema)
+    with connect(url, schema=settings.db_schema) as shop:
+        waits_for_worker = shop.worker_alive()
+    loader = None if waits_for_worker else _encoder_loader(settings)
+    return connect(url, schema=settings.db_schema, encoder=loader)
+
+
+def show(shop: Shop, page: Page, *, as_json: bool) -> None:
+    """Print the hits with what a shopper would see of them."""
+    details = _details(shop, page)
+    if as_json:
+        rows = [asdict(hit) | details[hit.product_id] for hit in page]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=float))
+        return
+    if not page:
+        Console().print("no product matches")
+        return
+    table = Table("", "title", "brand", "price", "variant", "score", "why", box=None)
+    for hit in page:
+        seen = details[hit.product_id]
+        table.add_row(
+            str(hit.rank),
+            Text(seen["title"]),
+            Text(seen["brand"] or ""),
+            Text("" if seen["price"] is None else f"{seen['price']:.2f}", justify="right"),
+            Text(_options_text(seen["options"])),
+            f"{hit.score:.3f}",
+            Text(_why_text(hit), style="dim"),
+        )
+    Console().print(table)
+
+
+def _encoder_loader(settings: Settings) -> Callable[[], QueryEncoder]:
+    def load() -> QueryEncoder:
+        from vitrine.encoder import load_encoder
+
+        note = "note: no worker runs, so this process encodes the query; `vitrine work` is faster"
+        Console(stderr=True).print(note, style="dim", markup=False)
+        return load_encoder(
+            settings.model, revision=settings.model_revision, device=settings.device
+        )
+
+    return load
+
+
+def _details(shop: Shop, page: Page) -> dict[int, dict[str, Any]]:
+    """Title, brand, sku, price, options and picture of each hit, by product_id."""
+    ids = [
+        [getattr(hit, name) for hit in page] for name in ("product_id", "variant_id", "image_id")
+    ]
+    names = ("title", "brand", "sku", "price", "options", "uri")
+    statement = sql.SQL(
+        "SELECT product_id, title, brand, sku, price, options, uri "
+        "FROM {}.hit_details(%s::bigint[], %s::bigint[], %s::bigint[])"
+    ).format(sql.Identifier(shop.schema))
+    with shop.connection() as connection:
+        rows = connection.execute(statement, ids).fetchall()
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+
+
+def _options_text(options: Mapping[str, Any] | None) -> str:
+    return ", ".join(str(value) for value in (options or {}).values())
+
+
+def _why_text(hit: Hit) -> str:
+    """The similarity from each arm in a few words."""
+    if hit.why.get("waiting"):
+        return "not encoded yet"
+    arms = [
+        f"{arm} {hit.why[arm]['similarity']:.2f} (#{hit.why[arm].get('rank', '–')})"
+        for arm in ("image", "caption")
+        if arm in hit.why
+    ]
+    return ", ".join(arms) or "popular"

@@ -1,0 +1,35 @@
+"""`vitrine search`: products for words or for a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vitrine.cli._hits import AsJson, Count, Filters, open_shop, read_filters, show
+from vitrine.cli._options import DatabaseUrl, Schema
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(search)
+
+
+def search(
+    words: Annotated[
+        str | None, typer.Argument(help="What to look for; nothing lists the most popular.")
+    ] = None,
+    *,
+    image: Annotated[Path | None, typer.Option(help="Search with this picture instead.")] = None,
+    filters: Filters = None,
+    k: Count = 24,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+    schema: Schema = None,
+) -> None:
+    """Search the shop by words or by a picture, under filters."""
+    conditions = read_filters(filters)
+    with open_shop(database_url, schema) as shop:
+        page = shop.search(words, image=image, filters=conditions, k=k)
+        show(shop, page, as_json=as_json)
