@@ -7,19 +7,26 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import sqlalchemy
 from alembic import command, op
 from alembic.config import Config
-from psycopg import sql
+from alembic.util import CommandError
 
-from vitrine import sql_files
+from vitrine import provision, sql_files
 from vitrine.database import Connection, check_server, driver_errors, set_search_path
 from vitrine.errors import DatabaseError
 
-__all__ = ["autogenerate_options", "run_schema_file", "upgrade"]
+__all__ = [
+    "alembic_configuration",
+    "autogenerate_options",
+    "open_schema",
+    "replay",
+    "run_schema_file",
+    "upgrade",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -30,60 +37,39 @@ RUNTIME_TABLE = re.compile(r"^((image|caption)_vector_\d+|(query|event)_\d{4}_\d
 def upgrade(url: str, schema: str = "vitrine") -> list[str]:
     """Create the schema or bring it up to date; safe to repeat and to run beside another.
 
-    Touches the schema, the extension and the three roles, nothing else. Returns what the operator
-    should read: warnings about the server and steps that were skipped.
+    Touches the schema, the extension and the three roles, nothing else, all in one transaction.
+    Returns what the operator should read: warnings about the server and steps that were skipped.
 
     Raises:
-        DatabaseError: the server is too old, lacks pgvector, or a right is missing.
+        DatabaseError: the server is too old, lacks pgvector, or a right is missing; nothing is
+            changed then.
+
     """
-    with driver_errors(), psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET lock_timeout = 0; SET client_min_messages = warning")
-        notes = check_server(connection)
+    with open_schema(url, schema) as connection:
+        driver = driver_connection(connection)
+        notes = check_server(driver)
+        # A wait for another upgrade may be long, a wait for the shop's own transactions must not:
+        # whoever comes after this one would wait as well.
+        driver.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         # One lock for the whole database: two shops share the extension.
-        connection.execute("SELECT pg_advisory_lock(hashtextextended('vitrine.upgrade', 0))")
-        with connection.transaction():
-            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-            connection.execute(
-                sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
-            )
-        set_search_path(connection, schema)
-        notes += _create_roles(connection, schema)
-        path = connection.execute("SHOW search_path").fetchone()
-        assert path is not None
-        with _alembic_connection(url, path[0]) as alembic_connection:
-            configuration = alembic_configuration(alembic_connection, schema)
-            command.upgrade(configuration, "head")
-            _replay(alembic_connection)
+        driver.execute("SELECT pg_advisory_xact_lock(hashtextextended('vitrine.upgrade', 0))")
+        driver.execute("SET LOCAL lock_timeout = '30s'; SET LOCAL client_min_messages = warning")
+        provision.create_extension(driver)
+        provision.create_schema(driver, schema)
+        notes += provision.create_roles(driver, schema)
+        provision.become_owner(driver, schema)
+        set_search_path(driver, schema)
+        command.upgrade(alembic_configuration(connection, schema), "head")
+        replay(connection)
+        notes += provision.advice(driver, schema)
     return notes
 
 
-def alembic_configuration(connection: sqlalchemy.Connection, schema: str) -> Config:
-    """Alembic's configuration on an open connection to one shop's schema."""
-    configuration = Config()
-    configuration.set_main_option("script_location", str(files("vitrine.migrations")))
-    configuration.attributes["connection"] = connection
-    configuration.attributes["schema"] = schema
-    return configuration
-
-
-def autogenerate_options(schema: str) -> dict[str, Any]:
-    """What alembic compares: the models against this schema, without what the shop makes itself."""
-    from vitrine.models import Base
-
-    def include_name(name: str | None, kind: str, _parents: dict[str, Any]) -> bool:
-        if kind == "schema":
-            return name == schema
-        if kind == "table":
-            return name != "alembic_version" and not RUNTIME_TABLE.match(name or "")
-        return True
-
-    return {
-        "target_metadata": Base.metadata,
-        "include_schemas": True,
-        "include_name": include_name,
-        "compare_type": True,
-        "compare_server_default": True,
-    }
+def replay(connection: sqlalchemy.Connection) -> None:
+    """Replace every function, then the grants on all that there is now."""
+    for name in [*sql_files.names("functions"), *sql_files.names("grants")]:
+        _run(connection, name)
+    connection.exec_driver_sql("SELECT ensure_partitions()")
 
 
 def run_schema_file(name: str) -> None:
@@ -91,56 +77,86 @@ def run_schema_file(name: str) -> None:
     _run(op.get_bind(), name)
 
 
+def alembic_configuration(connection: sqlalchemy.Connection, schema: str) -> Config:
+    """Alembic's configuration on an open connection to one shop's schema."""
+    configuration = Config()
+    folder = str(files("vitrine.migrations")).replace("%", "%%")  # `%` interpolates
+    configuration.set_main_option("script_location", folder)
+    configuration.attributes["connection"] = connection
+    configuration.attributes["schema"] = schema
+    return configuration
+
+
+def autogenerate_options() -> dict[str, Any]:
+    """What alembic compares: the models with the connection's schema, less what the shop makes.
+
+    The models are copied without their schema's name, because alembic calls the first schema of
+    the search path by none.
+    """
+    from vitrine.models import Base
+
+    target = sqlalchemy.MetaData(naming_convention=Base.metadata.naming_convention)
+    nameless = cast("Any", None), lambda *_: cast("Any", sqlalchemy.schema.BLANK_SCHEMA)
+    for table in Base.metadata.sorted_tables:
+        table.to_metadata(target, schema=nameless[0], referred_schema_fn=nameless[1])
+
+    def include_name(name: str | None, kind: str, _parents: dict[str, Any]) -> bool:
+        return kind != "table" or not (name == "alembic_version" or RUNTIME_TABLE.match(name or ""))
+
+    return {
+        "target_metadata": target,
+        "include_name": include_name,
+        "compare_type": True,
+        "compare_server_default": True,
+    }
+
+
 @contextmanager
-def _alembic_connection(url: str, search_path: str) -> Iterator[sqlalchemy.Connection]:
-    """One SQLAlchemy connection in one transaction: a failed upgrade leaves nothing behind."""
+def open_schema(url: str, schema: str) -> Iterator[sqlalchemy.Connection]:
+    """One SQLAlchemy connection to a shop in one transaction, committed at the end.
+
+    Raises:
+        DatabaseError: what went wrong; nothing has been changed then.
+
+    """
+
+    def connected() -> Connection:
+        opened = psycopg.connect(url)
+        set_search_path(opened, schema)
+        opened.commit()
+        return opened
+
     engine = sqlalchemy.create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(url),
-        poolclass=sqlalchemy.pool.NullPool,
+        "postgresql+psycopg://", creator=connected, poolclass=sqlalchemy.pool.NullPool
     )
     try:
-        with engine.connect() as connection, connection.begin():
-            driver: Connection = connection.connection.driver_connection
-            driver.execute("SELECT set_config('search_path', %s, true)", (search_path,))
-            driver.execute("SET LOCAL client_min_messages = warning")
+        with driver_errors(), _driver_cause(), engine.connect() as connection, connection.begin():
             yield connection
-    except sqlalchemy.exc.DBAPIError as error:
-        raise DatabaseError(f"the upgrade failed and changed nothing: {error.orig}") from error
+    except CommandError as error:
+        raise DatabaseError(
+            f"the schema {schema} is at a revision that this version of Vitrine does not know "
+            f"({error}); update the vitrine package"
+        ) from error
     finally:
         engine.dispose()
 
 
-def _replay(connection: sqlalchemy.Connection) -> None:
-    """Replace every function, then the grants on all that there is now."""
-    for name in [*sql_files.names("functions"), *sql_files.names("grants")]:
-        _run(connection, name)
-    connection.exec_driver_sql("SELECT ensure_partitions()")
+def driver_connection(connection: sqlalchemy.Connection) -> Connection:
+    """The psycopg connection under SQLAlchemy's, in the same transaction."""
+    return cast("Connection", connection.connection.driver_connection)
+
+
+@contextmanager
+def _driver_cause() -> Iterator[None]:
+    """Let the driver's own error out of SQLAlchemy's wrapping."""
+    try:
+        yield
+    except sqlalchemy.exc.DBAPIError as error:
+        if isinstance(error.orig, psycopg.Error):
+            raise error.orig from error
+        raise
 
 
 def _run(connection: sqlalchemy.Connection, name: str) -> None:
-    driver: Connection = connection.connection.driver_connection
     logger.debug("running %s.sql", name)
-    driver.execute(sql_files.read(name).encode())
-
-
-def _create_roles(connection: Connection, schema: str) -> list[str]:
-    """Create the three roles that are missing; say so where the login may not."""
-    skipped = []
-    for suffix in ("app", "worker", "analyst"):
-        role = f"{schema}_{suffix}"
-        found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
-        if found is not None:
-            continue
-        try:
-            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
-        except psycopg.errors.DuplicateObject:
-            continue
-        except psycopg.errors.InsufficientPrivilege:
-            skipped.append(role)
-    if not skipped:
-        return []
-    return [
-        f"skipped the roles {', '.join(skipped)}: this login lacks CREATEROLE; "
-        "create them (NOLOGIN) as an administrator and run `vitrine upgrade` again"
-    ]
+    driver_connection(connection).execute(sql_files.read(name).encode())

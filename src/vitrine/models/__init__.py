@@ -19,6 +19,7 @@ from vitrine.models.catalogue import (
 from vitrine.models.history import Event, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
+from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
 from vitrine.models.vectors import CaptionVector, ImageVector, caption_vector, image_vector
 
 __all__ = [
@@ -31,6 +32,10 @@ __all__ = [
     "Image",
     "ImageVariant",
     "ImageVector",
+    "ImportLink",
+    "ImportMember",
+    "ImportReject",
+    "ImportRow",
     "ImportRun",
     "Product",
     "ProductCategory",

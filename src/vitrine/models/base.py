@@ -25,6 +25,7 @@ Json = Annotated[dict[str, Any], mapped_column(postgresql.JSONB, server_default=
 
 types: dict[Any, Any] = {
     str: sa.Text(),
+    bool: sa.Boolean(),
     int: sa.Integer(),
     BigInt: sa.BigInteger(),
     SmallInt: sa.SmallInteger(),
