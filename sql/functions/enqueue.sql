@@ -11,10 +11,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION input_changed IS 'Count a change to what is encoded.';
 
+-- What was seen at the old address says nothing about the new one.
+CREATE OR REPLACE FUNCTION image_moved() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.input_version := OLD.input_version + 1;
+    NEW.sha256 := NULL;
+    NEW.byte_size := NULL;
+    NEW.width := NULL;
+    NEW.height := NULL;
+    NEW.etag := NULL;
+    NEW.last_modified := NULL;
+    NEW.fetched_at := NULL;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION image_moved IS 'Count a change of a picture''s address, and forget what was seen at the old one.';
+
 CREATE OR REPLACE TRIGGER image_input_changed
     BEFORE UPDATE OF uri ON image
     FOR EACH ROW WHEN (OLD.uri IS DISTINCT FROM NEW.uri)
-    EXECUTE FUNCTION input_changed();
+    EXECUTE FUNCTION image_moved();
 
 CREATE OR REPLACE TRIGGER caption_input_changed
     BEFORE UPDATE OF text ON caption
@@ -36,6 +52,8 @@ BEGIN
     FROM changed n JOIN space s ON s.status <> 'retired'
     ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
         SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
+            priority = least(q.priority, excluded.priority),
+            enqueued_at = CASE WHEN q.dead_at IS NULL THEN q.enqueued_at ELSE now() END,
             claims = 0, attempts = 0, dead_at = NULL, reason = NULL, detail = NULL
         WHERE q.input_version <> excluded.input_version;
     IF FOUND THEN PERFORM notify_work(); END IF;
@@ -51,6 +69,8 @@ BEGIN
     FROM changed n JOIN space s ON s.status <> 'retired'
     ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
         SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
+            priority = least(q.priority, excluded.priority),
+            enqueued_at = CASE WHEN q.dead_at IS NULL THEN q.enqueued_at ELSE now() END,
             claims = 0, attempts = 0, dead_at = NULL, reason = NULL, detail = NULL
         WHERE q.input_version <> excluded.input_version;
     IF FOUND THEN PERFORM notify_work(); END IF;
@@ -76,6 +96,8 @@ BEGIN
     WHERE n.input_version <> p.input_version
     ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
         SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
+            priority = least(q.priority, excluded.priority),
+            enqueued_at = CASE WHEN q.dead_at IS NULL THEN q.enqueued_at ELSE now() END,
             claims = 0, attempts = 0, dead_at = NULL, reason = NULL, detail = NULL
         WHERE q.input_version <> excluded.input_version;
     IF FOUND THEN PERFORM notify_work(); END IF;
@@ -94,6 +116,8 @@ BEGIN
     WHERE n.input_version <> p.input_version
     ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
         SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
+            priority = least(q.priority, excluded.priority),
+            enqueued_at = CASE WHEN q.dead_at IS NULL THEN q.enqueued_at ELSE now() END,
             claims = 0, attempts = 0, dead_at = NULL, reason = NULL, detail = NULL
         WHERE q.input_version <> excluded.input_version;
     IF FOUND THEN PERFORM notify_work(); END IF;
@@ -130,3 +154,52 @@ CREATE OR REPLACE TRIGGER image_dequeue_deleted
 CREATE OR REPLACE TRIGGER caption_dequeue_deleted
     AFTER DELETE ON caption REFERENCING OLD TABLE AS removed
     FOR EACH STATEMENT EXECUTE FUNCTION dequeue_deleted();
+
+-- What has no vector of its present input in some space that is in use; all of it or one product's.
+CREATE OR REPLACE FUNCTION enqueue_missing(
+    only_space integer DEFAULT NULL, only_product bigint DEFAULT NULL, priority smallint DEFAULT 1
+) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    target integer;
+    kind text;
+    added bigint;
+    total bigint := 0;
+BEGIN
+    FOR target, kind IN
+        SELECT s.space_id, k FROM space s, unnest(ARRAY['image', 'caption']) k
+        WHERE s.status <> 'retired' AND s.space_id = coalesce(only_space, s.space_id)
+        ORDER BY s.space_id, k DESC
+    LOOP
+        EXECUTE format(
+            'INSERT INTO work_queue (product_id, kind, item_id, space_id, input_version, priority)
+            SELECT n.product_id, %1$L, n.%2$I, $1, n.input_version, $2
+            FROM %1$I n
+            JOIN product p USING (product_id)
+            LEFT JOIN %3$I v USING (product_id, %2$I, input_version)
+            WHERE p.status = ''active'' AND v.product_id IS NULL
+              AND ($3 IS NULL OR n.product_id = $3)
+            ORDER BY n.product_id, n.%2$I
+            ON CONFLICT DO NOTHING',
+            kind, kind || '_id', format('%s_vector_%s', kind, target)
+        ) USING target, priority, only_product;
+        GET DIAGNOSTICS added = ROW_COUNT;
+        total := total + added;
+    END LOOP;
+    IF total > 0 THEN PERFORM notify_work(); END IF;
+    RETURN total;
+END $$;
+COMMENT ON FUNCTION enqueue_missing IS 'Queue what lacks a vector of its present input: of one space or all, of one product or all.';
+
+-- A product that comes back may have missed spaces made, and pictures changed, while it was away.
+CREATE OR REPLACE FUNCTION enqueue_reactivated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM enqueue_missing(only_product => NEW.product_id, priority => 0::smallint);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER product_enqueue_reactivated
+    AFTER UPDATE OF status ON product
+    FOR EACH ROW WHEN (OLD.status = 'retired' AND NEW.status = 'active')
+    EXECUTE FUNCTION enqueue_reactivated();

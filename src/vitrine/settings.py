@@ -64,6 +64,15 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         5, description="Failures of an entry's own fault before it becomes a dead letter.", gt=0
     )
+    fetch_threads: int = Field(
+        8, description="Pictures that a worker fetches at the same time.", gt=0, le=256
+    )
+    decode_threads: int = Field(
+        0, description="Pictures that a worker decodes at the same time; 0: one a core.", ge=0
+    )
+    known_queries: int = Field(
+        100_000, description="Query vectors kept, the newest, for each space.", gt=0
+    )
     query_timeout: float = Field(
         10.0, description="Seconds that a client waits for a worker to encode its query.", gt=0
     )

@@ -1,0 +1,11 @@
+-- Stores the vectors of queries and takes their requests away, together.
+WITH given AS (
+    SELECT * FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(queries)s::text[],
+        %(embeddings)b::halfvec[]) AS g (kind, key, query, embedding)
+), answered AS (
+    DELETE FROM encoding_request r USING given g
+    WHERE r.space_id = %(space_id)s AND r.kind = g.kind AND r.key = g.key
+)
+INSERT INTO query_vector (space_id, kind, key, query, embedding)
+SELECT %(space_id)s, g.kind, g.key, g.query, g.embedding FROM given g
+ON CONFLICT (space_id, kind, key) DO NOTHING
