@@ -152,3 +152,56 @@ CREATE TABLE import_run (
     CONSTRAINT import_run_status_known CHECK (status IN ('staging', 'applying', 'done', 'failed'))
 );
 COMMENT ON TABLE import_run IS 'Each catalogue import: what it read, how far it came, what it changed.';
+
+-- Where an import keeps its file until it is applied. A crash of the server empties these tables; the
+-- import then reads its file again, so they need no log.
+CREATE UNLOGGED TABLE import_row (
+    record integer PRIMARY KEY,
+    line integer NOT NULL,
+    role text NOT NULL,
+    product_key text,
+    sku text,
+    locale text,
+    title text,
+    description text,
+    brand text,
+    attributes jsonb,
+    categories text[],
+    price numeric,
+    stock integer,
+    options jsonb,
+    active boolean,
+    position integer,
+    images text[],
+    variant_images text[],
+    CONSTRAINT import_row_role_known
+        CHECK (role IN ('product', 'item', 'hidden', 'variant', 'text', 'picture', 'rejected'))
+);
+COMMENT ON TABLE import_row IS 'Rows of the file being imported, in the order of the file.';
+
+CREATE UNLOGGED TABLE import_link (
+    sku text NOT NULL,
+    product_key text NOT NULL,
+    line integer NOT NULL,
+    options jsonb NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE import_link IS 'Variants that a product''s row names, which may stand anywhere in the file.';
+
+CREATE UNLOGGED TABLE import_member (
+    anchor integer NOT NULL,
+    record integer NOT NULL,
+    product_key text NOT NULL,
+    part text NOT NULL,
+    options jsonb,
+    CONSTRAINT import_member_part_known CHECK (part IN ('own', 'variant', 'text', 'picture'))
+);
+COMMENT ON TABLE import_member IS 'Which rows make one product (an anchor each); batches are ranges of anchors.';
+CREATE INDEX import_member_anchor_idx ON import_member (anchor);
+
+CREATE UNLOGGED TABLE import_reject (
+    line integer NOT NULL,
+    column_name text NOT NULL,
+    value text NOT NULL,
+    reason text NOT NULL
+);
+COMMENT ON TABLE import_reject IS 'What was not imported, and why; written to a file at the end.';

@@ -1,0 +1,129 @@
+-- Writes the products of one batch, with their texts and categories.
+
+INSERT INTO batch_product (product_key, record, product_id, complete)
+SELECT g.product_key, g.record, p.product_id, g.record IS NOT NULL
+FROM (
+    SELECT product_key, max(record) FILTER (WHERE part = 'own') AS record
+    FROM import_member WHERE anchor BETWEEN %(low)s AND %(high)s GROUP BY product_key
+) g LEFT JOIN product p ON p.external_id = g.product_key;
+
+-- What a row that was refused would have brought is not taken away.
+UPDATE batch_product b SET complete = false
+WHERE EXISTS (SELECT FROM import_row r LEFT JOIN import_link l USING (sku)
+              WHERE r.role = 'rejected' AND b.product_key IN (r.product_key, l.product_key))
+   OR EXISTS (SELECT FROM import_link l WHERE l.product_key = b.product_key
+              AND NOT EXISTS (SELECT FROM import_row r WHERE r.sku = l.sku));
+ANALYZE batch_product;
+
+WITH added AS (
+    INSERT INTO product (external_id, brand, attributes, status)
+    SELECT b.product_key, r.brand, coalesce(r.attributes, '{}'),
+           CASE WHEN r.active IS FALSE THEN 'retired' ELSE 'active' END
+    FROM batch_product b JOIN import_row r USING (record) WHERE b.product_id IS NULL
+    ORDER BY b.record
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING product_id, external_id
+)
+UPDATE batch_product b SET product_id = a.product_id, is_new = true
+FROM added a WHERE a.external_id = b.product_key;
+
+WITH changed AS (
+    UPDATE product p SET
+        brand = CASE WHEN %(has_brand)s THEN r.brand ELSE p.brand END,
+        attributes = CASE WHEN %(has_attributes)s THEN coalesce(r.attributes, '{}') ELSE p.attributes END,
+        status = CASE WHEN r.active IS FALSE THEN 'retired' ELSE 'active' END,
+        updated_at = now()
+    FROM batch_product b JOIN import_row r USING (record)
+    WHERE p.product_id = b.product_id AND NOT b.is_new
+      AND ((%(has_brand)s AND p.brand IS DISTINCT FROM r.brand)
+        OR (%(has_attributes)s AND p.attributes <> coalesce(r.attributes, '{}'))
+        OR p.status <> CASE WHEN r.active IS FALSE THEN 'retired' ELSE 'active' END)
+    RETURNING p.product_id
+)
+INSERT INTO tally
+SELECT 'product', 'touched', product_id FROM changed;
+
+-- Texts. What another locale leaves empty is the default one's.
+INSERT INTO batch_text (product_id, locale, title, description)
+SELECT b.product_id, coalesce(r.locale, %(locale)s), coalesce(r.title, t.title),
+       CASE WHEN %(has_description)s THEN coalesce(r.description, '') ELSE coalesce(t.description, '') END
+FROM batch_product b JOIN import_row r USING (record)
+LEFT JOIN product_text t ON t.product_id = b.product_id AND t.locale = coalesce(r.locale, %(locale)s)
+WHERE b.product_id IS NOT NULL AND coalesce(r.title, t.title) IS NOT NULL;
+
+INSERT INTO batch_text (product_id, locale, title, description)
+SELECT b.product_id, r.locale, coalesce(r.title, d.title, t.title),
+       coalesce(r.description, d.description, t.description, '')
+FROM import_member m
+JOIN import_row r ON r.record = m.record
+JOIN batch_product b ON b.product_key = m.product_key
+LEFT JOIN batch_text d ON d.product_id = b.product_id AND d.locale = %(locale)s
+LEFT JOIN product_text t ON t.product_id = b.product_id AND t.locale = %(locale)s
+WHERE m.anchor BETWEEN %(low)s AND %(high)s AND m.part = 'text' AND b.product_id IS NOT NULL
+  AND coalesce(r.title, d.title, t.title) IS NOT NULL
+  AND r.locale <> %(locale)s;
+ANALYZE batch_text;
+
+WITH changed AS (
+    UPDATE product_text t SET title = b.title, description = b.description
+    FROM batch_text b
+    WHERE t.product_id = b.product_id AND t.locale = b.locale
+      AND (t.title <> b.title OR t.description <> b.description)
+    RETURNING t.product_id
+)
+INSERT INTO tally SELECT 'product', 'touched', product_id FROM changed;
+
+WITH added AS (
+    INSERT INTO product_text (product_id, locale, title, description)
+    SELECT b.product_id, b.locale, b.title, b.description FROM batch_text b
+    WHERE NOT EXISTS (SELECT FROM product_text t
+                      WHERE t.product_id = b.product_id AND t.locale = b.locale)
+    ON CONFLICT DO NOTHING
+    RETURNING product_id
+)
+INSERT INTO tally SELECT 'product', 'touched', product_id FROM added;
+
+-- Captions.
+WITH wanted AS (
+    SELECT product_id, locale, caption_text(title, description) AS text FROM batch_text
+), changed AS (
+    UPDATE caption c SET text = w.text FROM wanted w
+    WHERE c.product_id = w.product_id AND c.locale = w.locale AND c.source = 'catalogue'
+      AND c.image_id IS NULL AND c.text <> w.text
+    RETURNING c.caption_id
+), added AS (
+    INSERT INTO caption (product_id, locale, source, text)
+    SELECT w.product_id, w.locale, 'catalogue', w.text FROM wanted w
+    WHERE NOT EXISTS (SELECT FROM caption c
+                      WHERE c.product_id = w.product_id AND c.locale = w.locale
+                        AND c.source = 'catalogue' AND c.image_id IS NULL)
+    ON CONFLICT DO NOTHING
+    RETURNING caption_id
+)
+INSERT INTO tally
+SELECT 'caption', 'changed', count(*) FROM changed UNION ALL SELECT 'caption', 'new', count(*) FROM added;
+
+-- Categories of the products; the tree itself was completed before the first batch.
+WITH wanted AS (
+    SELECT DISTINCT b.product_id, k.category_id
+    FROM batch_product b JOIN import_row r USING (record)
+    CROSS JOIN LATERAL unnest(r.categories) AS written
+    JOIN known_category k USING (written)
+    WHERE b.product_id IS NOT NULL AND %(has_categories)s
+), removed AS (
+    DELETE FROM product_category c USING batch_product b
+    WHERE c.product_id = b.product_id AND b.record IS NOT NULL AND %(has_categories)s
+      AND NOT EXISTS (SELECT FROM wanted w
+                      WHERE w.product_id = c.product_id AND w.category_id = c.category_id)
+    RETURNING c.product_id
+), added AS (
+    INSERT INTO product_category (product_id, category_id)
+    SELECT w.product_id, w.category_id FROM wanted w
+    WHERE NOT EXISTS (SELECT FROM product_category c
+                      WHERE c.product_id = w.product_id AND c.category_id = w.category_id)
+    ON CONFLICT DO NOTHING
+    RETURNING product_id
+)
+INSERT INTO tally
+SELECT 'product', 'touched', product_id FROM removed
+UNION ALL SELECT 'product', 'touched', product_id FROM added;

@@ -1,0 +1,220 @@
+"""Imports a catalogue file into a shop: stage, link, apply; the same again finds nothing to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from vitrine.catalogue import applying
+from vitrine.catalogue.presets import Preset, choose_preset
+from vitrine.catalogue.reading import Source, open_source
+from vitrine.catalogue.rejects import rejects_path, write_rejects
+from vitrine.catalogue.runs import open_run
+from vitrine.catalogue.staging import stage
+from vitrine.catalogue.values import Prices
+from vitrine.database import Connection, connect, driver_errors
+from vitrine.errors import CatalogueError
+
+__all__ = ["ImportOptions", "ImportReport", "import_catalogue"]
+
+DEFAULT_LOCALE = "en"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """How a file is read; the defaults are those of `vitrine import`."""
+
+    preset: str | None = None  # None: the one preset that the columns fit
+    mapping: Mapping[str, str] = field(default_factory=dict)  # column → field
+    images: str | None = None  # where relative picture paths belong; kept for the workers
+    currency: str | None = None  # ISO code; kept as the shop's
+    locale: str | None = None  # of the texts without one; kept as the shop's
+    locales: Mapping[str, str] = field(default_factory=dict)  # store view or language → locale
+    full: bool = False  # retire what the file does not name
+    refresh: bool = False  # ask for the pictures again
+    rejects: Path | None = None
+    encoding: str = "utf-8"
+    jobs: int = 2  # connections that apply batches side by side
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportReport:
+    """What an import did; `counts` are by noun and outcome, such as `("product", "new")`."""
+
+    counts: Mapping[tuple[str, str], int]
+    rows: int
+    rejects: int
+    rejects_file: Path | None
+    seconds: float
+    preset: str
+    resumed: bool
+    currency: str | None
+
+    @property
+    def changes(self) -> int:
+        """New, changed, removed and retired things, all together."""
+        return sum(number for (_, what), number in self.counts.items() if what != "unchanged")
+
+
+def import_catalogue(
+    url: str,
+    schema: str,
+    path: Path,
+    options: ImportOptions | None = None,
+    progress: Callable[[str, int], None] = lambda _stage, _done: None,
+) -> ImportReport:
+    """Import a file. A run that was stopped midway is resumed by the same call.
+
+    `progress` is called with "reading" and the rows staged, then with "writing" and the batches'
+    last row.
+
+    Raises:
+        CatalogueError: the file as a whole cannot be imported, or another import is running.
+        DatabaseUnavailableError: the database went away; call again to go on.
+
+    """
+    options = options or ImportOptions()
+    started = time.monotonic()
+    with (
+        driver_errors(),
+        open_source(path, options.encoding) as source,
+        connect(url, schema) as connection,
+    ):
+        _lock(connection)
+        preset_class = choose_preset(source.columns, options.preset)
+        settings = _Settings.read(connection, options)
+        run = open_run(connection, path, _identity(options, preset_class, settings))
+        currency = settings.currency or run.currency
+        preset = preset_class(Prices(currency), options.locales, date.today())
+        parameters = _parameters(preset, source, options, settings)
+        if run.status == "staging":
+            stage(connection, run, source, preset, lambda rows: progress("reading", rows))
+            applying.link(connection, run, parameters)
+        settings.keep(connection, preset.prices.currency)
+        applying.apply(
+            lambda: connect(url, schema),
+            run, parameters, options.jobs, lambda record: progress("writing", record),
+        )  # fmt: skip
+        rejects = options.rejects or rejects_path(path)
+        number = write_rejects(connection, rejects)
+        connection.execute("SELECT import_clear()")
+        return ImportReport(
+            counts=_counts(run.counts),
+            rows=run.staged_rows,
+            rejects=number,
+            rejects_file=rejects if number else None,
+            seconds=time.monotonic() - started,
+            preset=preset.name,
+            resumed=run.resumed,
+            currency=preset.prices.currency,
+        )
+
+
+@dataclass(kw_only=True)
+class _Settings:
+    """The shop's own settings that an import needs or sets."""
+
+    currency: str | None
+    locale: str
+    wanted: dict[str, str]  # what this import sets, once nothing speaks against it
+
+    @classmethod
+    def read(cls, connection: Connection, options: ImportOptions) -> _Settings:
+        rows = connection.execute(
+            "SELECT name, value #>> '{}' FROM setting WHERE name IN ('currency', 'locale')"
+        )
+        known: dict[str, str] = dict(rows.fetchall())
+        currency = options.currency.upper() if options.currency else None
+        if currency and known.get("currency", currency) != currency:
+            raise CatalogueError(
+                f"the shop's currency is {known['currency']}, so prices in {currency} cannot be "
+                "imported; one schema holds one currency"
+            )
+        wanted = {"currency": currency, "locale": options.locale, "images": _images(options.images)}
+        return cls(
+            currency=currency or known.get("currency"),
+            locale=options.locale or known.get("locale", DEFAULT_LOCALE),
+            wanted={name: value for name, value in wanted.items() if value},
+        )
+
+    def keep(self, connection: Connection, currency: str | None) -> None:
+        """Store what the user or the file decided; rows that say so already are not written."""
+        wanted = {**self.wanted, **({"currency": currency} if currency else {})}
+        for name, value in wanted.items():
+            connection.execute(
+                "INSERT INTO setting AS s (name, value) VALUES (%s, %s) ON CONFLICT (name) "
+                "DO UPDATE SET value = excluded.value, updated_at = now() "
+                "WHERE s.value <> excluded.value",
+                (name, Jsonb(value)),
+            )
+
+
+def _images(place: str | None) -> str | None:
+    """The folder of the pictures as an absolute path, or a store's prefix as it is."""
+    if place is None or "://" in place:
+        return place
+    folder = Path(place)
+    if not folder.is_dir():
+        raise CatalogueError(f"--images {place}: no such folder")
+    return str(folder.resolve())
+
+
+def _lock(connection: Connection) -> None:
+    """Hold the shop's import lock until this connection ends."""
+    row = connection.execute(
+        "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '.import', 0))"
+    ).fetchone()
+    if row is None or not row[0]:
+        raise CatalogueError("another import into this shop is running; wait until it is done")
+
+
+def _identity(options: ImportOptions, preset: type[Preset], settings: _Settings) -> dict[str, Any]:
+    """What must be equal for a stopped run to be gone on with."""
+    return {
+        "preset": preset.name,
+        "mapping": dict(options.mapping),
+        "currency": settings.currency,
+        "locale": settings.locale,
+        "locales": dict(options.locales),
+        "full": options.full,
+        "refresh": options.refresh,
+        "encoding": options.encoding,
+    }
+
+
+def _parameters(
+    preset: Preset, source: Source, options: ImportOptions, settings: _Settings
+) -> dict[str, Any]:
+    """The values that the importer's SQL files take."""
+    has = preset.fields(source.columns)
+    names = ("brand", "attributes", "description", "categories", "price", "stock", "images")
+    return {
+        **{f"has_{name}": name in has for name in names},
+        **{
+            f"{name}_column": preset.column(name)
+            for name in ("sku", "product", "parent", "link", "title")
+        },
+        "full": options.full,
+        "refresh": options.refresh,
+        "locale": settings.locale,
+    }
+
+
+def _counts(found: Mapping[str, int]) -> dict[tuple[str, str], int]:
+    """Outcomes by noun, with what was seen but neither new nor changed as unchanged."""
+    counts: dict[tuple[str, str], int] = {}
+    for noun in ("product", "variant", "image", "category", "caption"):
+        here = {
+            outcome: found.get(f"{noun}.{outcome}", 0)
+            for outcome in ("new", "changed", "removed", "retired")
+        }
+        seen = found.get(f"{noun}.seen", 0)
+        here["unchanged"] = max(0, seen - here["new"] - here["changed"])
+        counts.update({(noun, outcome): number for outcome, number in here.items()})
+    return counts
