@@ -6,23 +6,26 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     name text := format('%s_vector_%s', kind, space_id);
     item text := kind || '_id';
+    -- Named in full: what runs as its owner does not look into the extension's schema.
+    extension text := (SELECT n.nspname FROM pg_extension e
+        JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector');
     role_name text;
 BEGIN
     EXECUTE format(
         'CREATE TABLE %1$I (
             product_id bigint NOT NULL,
             %2$I bigint NOT NULL,
-            embedding halfvec(%3$s) NOT NULL,
+            embedding %6$I.halfvec(%3$s) NOT NULL,
             input_version bigint NOT NULL,
             content bytea NOT NULL,
             encoded_at timestamptz NOT NULL DEFAULT now(),
             PRIMARY KEY (product_id, %2$I),
             FOREIGN KEY (product_id, %2$I) REFERENCES %4$I ON DELETE CASCADE,
-            CONSTRAINT %5$I CHECK (abs(l2_norm(embedding) - 1) < 0.01)
-        )', name, item, dimension, kind, name || '_unit_length');
+            CONSTRAINT %5$I CHECK (abs(%6$I.l2_norm(embedding) - 1) < 0.01)
+        )', name, item, dimension, kind, name || '_unit_length', extension);
     EXECUTE format(
-        'CREATE INDEX %I ON %I USING hnsw (embedding halfvec_ip_ops) WITH (m = 16, ef_construction = 64)',
-        name || '_hnsw_idx', name);
+        'CREATE INDEX %I ON %I USING hnsw (embedding %I.halfvec_ip_ops) WITH (m = 16, ef_construction = 64)',
+        name || '_hnsw_idx', name, extension);
     EXECUTE format('COMMENT ON TABLE %I IS %L', name,
         format('Vectors of every %s in space %s; content is the SHA-256 of what was encoded.', kind, space_id));
     FOR role_name IN SELECT r.rolname FROM pg_roles r

@@ -6,17 +6,40 @@ DECLARE
     app text := shop || '_app';
     worker text := shop || '_worker';
     analyst text := shop || '_analyst';
+    -- What functions that run as their owner call in turn.
+    called text[] := '{notify_work,create_vector_table,enqueue_missing,requeue_product,check_query,search_space}';
     routine regprocedure;
+    own oid[];
+    role_name text;
     right_on record;
 BEGIN
-    -- What runs as its owner is for named roles only.
+    -- What runs as its owner looks into the shop's schema alone: where the extension lives, others may
+    -- be allowed to create a function that fits a call better than the one meant.
     FOR routine IN
         SELECT p.oid FROM pg_proc p
-        WHERE p.pronamespace = shop::regnamespace AND p.prosecdef LOOP
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', routine);
+        WHERE p.pronamespace = shop::regnamespace AND (p.prosecdef OR p.proname = ANY (called)) LOOP
+        EXECUTE format('ALTER ROUTINE %s SET search_path = %I, pg_temp', routine, shop);
     END LOOP;
 
+    -- From nothing, so that a right which an older version gave does not stay. The extension's own
+    -- functions, should it live here, are left alone.
+    own := ARRAY(
+        SELECT p.oid FROM pg_proc p
+        WHERE p.pronamespace = shop::regnamespace AND NOT EXISTS (
+            SELECT FROM pg_depend d
+            WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'));
+    FOREACH routine IN ARRAY own LOOP
+        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine);
+        FOR role_name IN SELECT r.rolname FROM pg_roles r WHERE r.rolname IN (app, worker, analyst) LOOP
+            EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %I', routine, role_name);
+        END LOOP;
+    END LOOP;
     -- A role that could not be created (no CREATEROLE) is passed over.
+    FOR role_name IN SELECT r.rolname FROM pg_roles r WHERE r.rolname IN (app, worker, analyst) LOOP
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %I', shop, role_name);
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I', shop, role_name);
+    END LOOP;
+
     FOR right_on IN
         SELECT r.role_name, g.target, g.rights
         FROM (VALUES (app), (worker), (analyst)) r (role_name)
@@ -49,10 +72,13 @@ BEGIN
                 'UPDATE (sha256, byte_size, width, height, etag, last_modified, fetched_at)'
             WHERE r.role_name = worker
             UNION ALL
-            SELECT format('FUNCTION %s', p.oid::regprocedure), 'EXECUTE'
+            -- What runs as its caller can do no more than the caller; the rest is for whom it was made.
+            SELECT format('ROUTINE %s', p.oid::regprocedure), 'EXECUTE'
             FROM pg_proc p
-            WHERE p.pronamespace = shop::regnamespace AND p.prosecdef
-              AND CASE WHEN p.proname IN ('create_space', 'ensure_partitions') THEN r.role_name = worker
+            WHERE p.oid = ANY (own)
+              AND CASE WHEN NOT p.prosecdef THEN true
+                       WHEN p.proname = 'create_space' THEN r.role_name = worker
+                       WHEN p.proname = 'ensure_partitions' THEN r.role_name IN (app, worker)
                        WHEN p.proname IN ('import_clear', 'import_analyze') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL
