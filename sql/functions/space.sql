@@ -95,9 +95,9 @@ COMMENT ON FUNCTION space_coverage IS 'How many pictures and captions of active 
 CREATE OR REPLACE FUNCTION named_space(name text) RETURNS space
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    found space;
+    chosen space;
 BEGIN
-    SELECT s.* INTO found FROM space s WHERE s.name = named_space.name;
+    SELECT s.* INTO chosen FROM space s WHERE s.name = named_space.name;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no space named "%"', name
             USING ERRCODE = 'undefined_object',
@@ -106,7 +106,7 @@ BEGIN
                        FROM space s),
                       'There is none yet: a worker makes its model''s when it starts.');
     END IF;
-    RETURN found;
+    RETURN chosen;
 END $$;
 
 CREATE OR REPLACE FUNCTION activate_space(name text, force boolean DEFAULT false) RETURNS integer
