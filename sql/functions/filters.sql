@@ -55,15 +55,18 @@ BEGIN
         END IF;
         conditions := conditions || format('%s %s %L::numeric', expression, operators ->> bound.key, bound.value);
     END LOOP;
-    RETURN coalesce(nullif(array_to_string(conditions, ' AND '), ''), 'true');
+    IF conditions = '{}' THEN
+        PERFORM filter_error(format('%s is a range without a bound', place), 'Give gt, gte, lt, lte or eq.');
+    END IF;
+    RETURN format('(%s)', array_to_string(conditions, ' AND '));
 END $$;
 
 -- A number, a range, or a list of numbers and ranges.
 CREATE OR REPLACE FUNCTION filter_number(expression text, value jsonb, place text) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT coalesce(format('(%s)', string_agg(CASE jsonb_typeof(e.value)
+    SELECT format('(%s)', coalesce(string_agg(CASE jsonb_typeof(e.value)
         WHEN 'number' THEN format('%s = %L::numeric', expression, e.value)
-        ELSE filter_range(expression, e.value, place) END, ' OR ')), 'false')
+        ELSE filter_range(expression, e.value, place) END, ' OR '), 'false'))
     FROM jsonb_array_elements(filter_values(value, '{number,object}', place)) e (value)
 $$;
 
@@ -180,8 +183,8 @@ BEGIN
     CROSS JOIN LATERAL compile_filter(e.value,
         CASE keyword WHEN 'not' THEN place ELSE format('%s[%s]', place, e.number) END, depth + 1) part;
     condition := CASE keyword
-        WHEN 'any' THEN coalesce(format('(%s)', array_to_string(conditions, ' OR ')), 'false')
-        WHEN 'all' THEN coalesce(format('(%s)', array_to_string(conditions, ' AND ')), 'true')
+        WHEN 'any' THEN format('(%s)', coalesce(array_to_string(conditions, ' OR '), 'false'))
+        WHEN 'all' THEN format('(%s)', coalesce(array_to_string(conditions, ' AND '), 'true'))
         ELSE format('%s IS NOT TRUE', conditions[1]) END;
     needs_variant := coalesce(needs_variant, false);
     on_options := coalesce(on_options, false);

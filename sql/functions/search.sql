@@ -142,6 +142,7 @@ SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 200 SET hnsw.max_sc
 AS $$
 #variable_conflict use_column
 DECLARE
+    most_listed CONSTANT integer := 20000;
     asked record;
     space_id integer;
     image_query halfvec;
@@ -166,8 +167,10 @@ BEGIN
         caption_query := CASE asked.part WHEN 'words' THEN image_query END;
     END IF;
     conditions := search_conditions(filters, excluded);
-    IF asked.part IS NOT NULL AND filters <> '{}' THEN
-        products := search_matches(conditions.shown, 20000);
+    -- The interim router: few matching products are listed and read one by one, many go by the index.
+    IF asked.part IS NOT NULL AND filters <> '{}'
+        AND NOT (search_has_index('image', space_id) AND search_is_broad(conditions.shown, most_listed)) THEN
+        products := search_matches(conditions.shown, most_listed);
     END IF;
     image_arm := search_arm('image', space_id, image_query, products,
         conditions.shown, conditions.counts, conditions.on_options, k);

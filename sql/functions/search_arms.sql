@@ -17,12 +17,29 @@ BEGIN
              THEN format('(EXISTS (SELECT FROM variant v WHERE %s) OR NOT EXISTS '
                          '(SELECT FROM variant v WHERE v.product_id = p.product_id))', fits)
              ELSE format('EXISTS (SELECT FROM variant v WHERE %s)', fits) END);
-    -- A picture of none in particular always counts, one of retired variants alone never.
+    -- A picture of none in particular always counts, one of retired variants alone never. OFFSET 0 keeps
+    -- this a look-up for the few rows that need it: the planner would hash both tables whole.
     counts := format(
-        '(NOT EXISTS (SELECT FROM image_variant s WHERE s.product_id = i.product_id AND s.image_id = i.image_id) '
+        '(NOT EXISTS (SELECT FROM image_variant s WHERE s.product_id = i.product_id '
+        'AND s.image_id = i.image_id OFFSET 0) '
         'OR EXISTS (SELECT FROM image_variant s JOIN variant v ON v.product_id = s.product_id '
-        'AND v.variant_id = s.variant_id WHERE s.product_id = i.product_id AND s.image_id = i.image_id AND %s))',
+        'AND v.variant_id = s.variant_id WHERE s.product_id = i.product_id AND s.image_id = i.image_id AND %s OFFSET 0))',
         CASE WHEN on_options THEN fits ELSE 'v.status = ''active''' END);
+END $$;
+
+-- Whether a filter keeps so much that the index finds it: a fifth of all, or far more than can be listed.
+-- Judged on the products of some hundred blocks, always the same ones.
+CREATE OR REPLACE FUNCTION search_is_broad(shown text, at_most integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    blocks bigint := pg_relation_size('product') / current_setting('block_size')::integer;
+    sampled_share real := least(1, 30.0 / greatest(blocks, 1));
+    sampled bigint;
+    kept bigint;
+BEGIN
+    EXECUTE format('SELECT count(*), count(*) FILTER (WHERE %s) FROM product p '
+        'TABLESAMPLE SYSTEM (%s) REPEATABLE (1)', shown, 100 * sampled_share) INTO sampled, kept;
+    RETURN kept > 0.2 * sampled OR kept > 2 * at_most * sampled_share;
 END $$;
 
 -- The matching products when they are at most so many, else NULL.
@@ -43,32 +60,35 @@ CREATE OR REPLACE FUNCTION search_nearest_sql(
 ) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    row_alias text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
-    -- A caption made from a picture counts with its picture.
-    item_counts text := CASE kind WHEN 'image' THEN counts ELSE concat(
-        'EXISTS (SELECT FROM caption i WHERE i.product_id = t.product_id AND i.caption_id = t.caption_id ',
-        'AND (i.image_id IS NULL OR ', counts, '))') END;
-    eligible text;
+    item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
+    rows_of text := format('SELECT %1$s.product_id, %1$s.%2$I, %1$s.embedding <#> $1 AS distance FROM %3$I %1$s ',
+        item, kind || '_id', format('%s_vector_%s', kind, space_id));
+    product_shown text := concat('EXISTS (SELECT FROM product p WHERE p.product_id = ', item, '.product_id AND ', shown);
+    item_counts text := 'true';
 BEGIN
-    IF kind = 'caption' AND NOT on_options THEN item_counts := NULL; END IF;
-    IF NOT by_key OR on_options THEN
-        -- OFFSET 0 keeps the planner from turning this into a join, which would leave HNSW unused.
-        eligible := concat('EXISTS (SELECT FROM product p WHERE ', concat_ws(' AND ',
-            format('p.product_id = %s.product_id', row_alias),
-            CASE WHEN NOT by_key THEN shown END, item_counts),
-            CASE plan WHEN 'hnsw' THEN ' OFFSET 0' END, ')');
-    ELSE
-        eligible := item_counts;
+    IF kind = 'image' THEN
+        item_counts := counts;
+    ELSIF on_options THEN
+        -- A caption made from a picture counts with its picture.
+        item_counts := concat('EXISTS (SELECT FROM caption i WHERE i.product_id = t.product_id ',
+            'AND i.caption_id = t.caption_id AND (i.image_id IS NULL OR ', counts, ') OFFSET 0)');
     END IF;
-    -- Ordered by the bare operator for the index to serve it; by a sum when the index must not.
-    RETURN concat(
-        format('SELECT %1$s.product_id, %1$s.%2$I AS item_id, %1$s.embedding <#> $1 AS distance FROM %3$I %1$s ',
-            row_alias, kind || '_id', format('%s_vector_%s', kind, space_id)),
-        'WHERE ', concat_ws(' AND ',
-            CASE WHEN by_key THEN format('%s.product_id = ANY ($2)', row_alias) ELSE 'true' END, eligible),
-        CASE plan WHEN 'hnsw' THEN format(' ORDER BY %s.embedding <#> $1', row_alias)
-                  ELSE format(' ORDER BY (%s.embedding <#> $1) + 0', row_alias) END,
-        ' LIMIT ', row_limit);
+    IF on_options THEN
+        item_counts := concat('EXISTS (SELECT FROM product p WHERE p.product_id = ', item, '.product_id AND ',
+            item_counts, ' OFFSET 0)');
+    END IF;
+    IF plan = 'hnsw' THEN
+        -- OFFSET 0 keeps EXISTS from becoming a join, which would leave the index unused.
+        rows_of := concat(rows_of, 'WHERE ', product_shown, ' OFFSET 0) AND ', item_counts,
+            format(' ORDER BY %s.embedding <#> $1', item));
+    ELSE
+        -- Sorted before what is dear to check: only the nearest rows are looked at. The sum keeps
+        -- the index away, which would not return every row.
+        rows_of := concat('SELECT * FROM (', rows_of, 'WHERE ',
+            CASE WHEN by_key THEN format('%s.product_id = ANY ($2)', item) ELSE product_shown || ')' END,
+            format(' ORDER BY (%1$s.embedding <#> $1) + 0 OFFSET 0) %1$s WHERE ', item), item_counts);
+    END IF;
+    RETURN concat('SELECT product_id, ', kind, '_id AS item_id, distance FROM (', rows_of, ' LIMIT ', row_limit, ') n');
 END $$;
 
 -- HNSW serves a table that is too large to read whole and whose index is usable.
