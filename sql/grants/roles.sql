@@ -17,7 +17,7 @@ BEGIN
     -- be allowed to create a function that fits a call better than the one meant.
     FOR routine IN
         SELECT p.oid FROM pg_proc p
-        WHERE p.pronamespace = shop::regnamespace AND (p.prosecdef OR p.proname = ANY (called)) LOOP
+        WHERE p.pronamespace = quote_ident(shop)::regnamespace AND (p.prosecdef OR p.proname = ANY (called)) LOOP
         EXECUTE format('ALTER ROUTINE %s SET search_path = %I, pg_temp', routine, shop);
     END LOOP;
 
@@ -25,7 +25,7 @@ BEGIN
     -- functions, should it live here, are left alone.
     own := ARRAY(
         SELECT p.oid FROM pg_proc p
-        WHERE p.pronamespace = shop::regnamespace AND NOT EXISTS (
+        WHERE p.pronamespace = quote_ident(shop)::regnamespace AND NOT EXISTS (
             SELECT FROM pg_depend d
             WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'));
     FOREACH routine IN ARRAY own LOOP
@@ -65,7 +65,7 @@ BEGIN
                         WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
                 END
             FROM pg_class c
-            WHERE c.relnamespace = shop::regnamespace AND c.relkind IN ('r', 'p', 'v')
+            WHERE c.relnamespace = quote_ident(shop)::regnamespace AND c.relkind IN ('r', 'p', 'v')
             UNION ALL
             -- A worker records what it saw of a picture, nothing else of the catalogue.
             SELECT format('TABLE %I.image', shop),

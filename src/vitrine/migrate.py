@@ -14,6 +14,7 @@ import sqlalchemy
 from alembic import command, op
 from alembic.config import Config
 from alembic.util import CommandError
+from pgvector.sqlalchemy import HALFVEC
 
 from vitrine import provision, sql_files
 from vitrine.database import Connection, check_server, driver_errors, set_search_path
@@ -103,10 +104,16 @@ def autogenerate_options() -> dict[str, Any]:
     def include_name(name: str | None, kind: str, _parents: dict[str, Any]) -> bool:
         return kind != "table" or not (name == "alembic_version" or RUNTIME_TABLE.match(name or ""))
 
+    def differs(_context: Any, _found: Any, _wanted: Any, is_type: Any, should: Any) -> bool | None:
+        # Alembic lets a type without a dimension pass for one with any.
+        if isinstance(should, HALFVEC):
+            return not isinstance(is_type, HALFVEC) or is_type.dim != should.dim
+        return None
+
     return {
         "target_metadata": target,
         "include_name": include_name,
-        "compare_type": True,
+        "compare_type": differs,
         "compare_server_default": True,
     }
 

@@ -20,7 +20,8 @@ __all__ = ["CaptionVector", "ImageVector", "caption_vector", "image_vector"]
 class _Vector:
     """The columns that both kinds of vector table share."""
 
-    product_id: Mapped[BigInt] = mapped_column(primary_key=True)
+    # The order in the table, and so in its primary key: a mixin's columns would come last.
+    product_id: Mapped[BigInt] = mapped_column(primary_key=True, sort_order=-2)
     embedding: Mapped[list[float]]
     input_version: Mapped[BigInt]
     content: Mapped[bytes]
@@ -49,7 +50,7 @@ class _Vector:
 class ImageVector(_Vector):
     """The vector of a picture; `image_vector(space_id, dimension)` gives one space's model."""
 
-    image_id: Mapped[BigInt] = mapped_column(primary_key=True)
+    image_id: Mapped[BigInt] = mapped_column(primary_key=True, sort_order=-1)
 
     @declared_attr
     @classmethod
@@ -61,7 +62,7 @@ class ImageVector(_Vector):
 class CaptionVector(_Vector):
     """The vector of a caption; `caption_vector(space_id, dimension)` gives one space's model."""
 
-    caption_id: Mapped[BigInt] = mapped_column(primary_key=True)
+    caption_id: Mapped[BigInt] = mapped_column(primary_key=True, sort_order=-1)
 
     @declared_attr
     @classmethod
