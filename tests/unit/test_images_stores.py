@@ -183,7 +183,7 @@ def test_a_refusal_is_the_credentials_fault_unless_other_objects_are_handed_out(
 
 
 def test_a_store_whose_package_is_missing_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(protocol: str) -> None:
+    def missing(protocol: str, **options: object) -> None:
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr(fsspec, "filesystem", missing)

@@ -94,7 +94,7 @@ class ObjectStores:
     def _system(self, protocol: str) -> fsspec.AbstractFileSystem:
         with self._lock:
             if protocol not in self._opened:
-                self._opened[protocol] = fsspec.filesystem(protocol)
+                self._opened[protocol] = fsspec.filesystem(protocol, use_listings_cache=False)
             return self._opened[protocol]
 
 
