@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -200,3 +202,10 @@ def test_the_settings_come_from_the_environment(
     assert settings.allowed_hosts == ("media.internal", "10.1.0.0/16")
     assert settings.allowed_stores == ("s3://shop/media/",)
     assert settings.limits.max_bytes == 1000
+
+
+def test_the_shops_own_process_loads_none_of_the_workers_packages() -> None:
+    heavy = {"PIL", "fsspec", "httpcore2", "torch"}
+    code = f"import sys, vitrine.images; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
