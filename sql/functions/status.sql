@@ -13,7 +13,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     JOIN pg_class t ON t.oid = x.indrelid
     JOIN pg_class i ON i.oid = x.indexrelid
     JOIN pg_am a ON a.oid = i.relam
-    WHERE t.relnamespace = current_schema()::regnamespace
+    WHERE t.relnamespace = quote_ident(current_schema())::regnamespace
       AND t.relname IN (format('image_vector_%s', $1), format('caption_vector_%s', $1))
 $$;
 COMMENT ON FUNCTION space_indexes IS 'Whether both vector indexes of a space are there and usable, and the names of those that are not.';

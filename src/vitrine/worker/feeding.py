@@ -66,9 +66,13 @@ class Feeder:
             if not self._in_flight.wait_until_at_most(self._most - self._chunk, timeout=0.5):
                 continue
             self._work.clear()
+            # Asked before the claim: what is held may bring new work about until it is written.
+            idle = len(self._in_flight) == 0
             if self._claim(self._chunk):
                 self._stop.wait(self._weather())
-            elif not self._in_flight.wait_until_at_most(0, timeout=0.2) or self._try_suspect():
+            elif not idle:
+                self._in_flight.wait_until_at_most(0, timeout=0.2)
+            elif self._try_suspect():
                 continue
             elif self._once:
                 self._count_waiting()

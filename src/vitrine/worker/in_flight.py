@@ -26,16 +26,26 @@ class InFlight:
         return len(self._held)
 
     def hold(self, entries: Iterable[Entry]) -> None:
-        """Note entries whose lease begins, or was moved, now."""
-        until = time.monotonic() + self._lease_seconds
+        """Note entries whose lease begins now; a lease held before on the same item is history."""
+        until = self._end_of_lease()
         with self._changed:
             self._held.update({entry.key: (entry, until) for entry in entries})
 
-    def let_go(self, keys: Iterable[Key]) -> None:
-        """Forget entries: their outcome is written, or somebody else has them."""
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Note leases that were moved now."""
+        until = self._end_of_lease()
         with self._changed:
-            for key in keys:
-                self._held.pop(key, None)
+            for entry in entries:
+                if self._is_held(entry):
+                    self._held[entry.key] = (entry, until)
+
+    def let_go(self, entries: Iterable[Entry]) -> None:
+        """Forget leases: their outcome is written, or somebody else has the entries."""
+        with self._changed:
+            for entry in entries:
+                # The same item may be held anew by now, because its input changed.
+                if self._is_held(entry):
+                    del self._held[entry.key]
             self._changed.notify_all()
 
     def entries(self) -> list[Entry]:
@@ -46,8 +56,7 @@ class InFlight:
     def holds(self, entry: Entry) -> bool:
         """Whether the entry is still held under the very lease that it was claimed with."""
         with self._changed:
-            found = self._held.get(entry.key)
-            return found is not None and found[0].lease_token == entry.lease_token
+            return self._is_held(entry)
 
     def expiring(self) -> list[Entry]:
         """Those of whose lease less than half is left."""
@@ -59,3 +68,10 @@ class InFlight:
         """Wait until no more than `count` entries are held; False if time ran out first."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._held) <= count, timeout)
+
+    def _end_of_lease(self) -> float:
+        return time.monotonic() + self._lease_seconds
+
+    def _is_held(self, entry: Entry) -> bool:
+        found = self._held.get(entry.key)
+        return found is not None and found[0].lease_token == entry.lease_token

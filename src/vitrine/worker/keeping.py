@@ -88,8 +88,8 @@ class Keeper:
         if not expiring:
             return
         kept = queue.extend(expiring, lease_seconds=self._lease_seconds)
-        self._in_flight.hold(entry for entry in expiring if entry.key in kept)
-        lost = [entry.key for entry in expiring if entry.key not in kept]
+        self._in_flight.extend(entry for entry in expiring if entry.key in kept)
+        lost = [entry for entry in expiring if entry.key not in kept]
         if lost:
             # Their inputs changed, or this machine slept through the lease.
             logger.debug("%d leases were lost", len(lost))

@@ -119,7 +119,7 @@ class Pipeline:
         held = self.in_flight.entries()
         if held:
             self.session.run(lambda queue: queue.release([Deferred(entry=e) for e in held]))
-            self.in_flight.let_go(entry.key for entry in held)
+            self.in_flight.let_go(held)
             logger.info("gave %d entries back", len(held))
 
     def _fetch(self, reader: Reader) -> None:

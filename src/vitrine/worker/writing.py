@@ -83,7 +83,7 @@ class Writer:
         encoded = sum(outcome.vector is not None for outcome in done)
         self._known.learn((o.entry.kind, o.entry.product_id, o.content) for o in done)
         self._progress.add(encoded=encoded, copied=len(done) - encoded)
-        self._in_flight.let_go(written)
+        self._in_flight.let_go(outcome.entry for outcome in done)
         if len(done) < len(outcomes):
             self._sort_unwritten([o for o in outcomes if o.entry.key not in written])
 
@@ -114,7 +114,7 @@ class Writer:
         for outcome in outcomes:
             cause = causes.get(outcome.entry.key)
             if cause is None:
-                self._in_flight.let_go([outcome.entry.key])
+                self._in_flight.let_go([outcome.entry])
             elif cause == "locked":
                 self._locked.append(outcome)
             else:
@@ -128,7 +128,7 @@ class Writer:
         limit = self._max_attempts
         dead = self._session.run(lambda queue: queue.fail(outcomes, max_attempts=limit))
         self._progress.add(dead=dead, failed=len(outcomes) - dead)
-        self._in_flight.let_go(outcome.entry.key for outcome in outcomes)
+        self._in_flight.let_go(outcome.entry for outcome in outcomes)
         for outcome in outcomes:
             logger.info(
                 "%s %d of product %d failed (%s): %s",
@@ -148,4 +148,4 @@ class Writer:
 
     def _give_back(self, outcomes: list[Deferred]) -> None:
         self._session.run(lambda queue: queue.release(outcomes))
-        self._in_flight.let_go(outcome.entry.key for outcome in outcomes)
+        self._in_flight.let_go(outcome.entry for outcome in outcomes)
