@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -30,6 +31,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+# Alembic keeps its present connection in a global: two threads on two databases would mix theirs.
+alembic_alone = threading.Lock()
 
 # Made while the shop runs, so they belong to no revision: vectors per space, history per month.
 RUNTIME_TABLE = re.compile(r"^((image|caption)_vector_\d+|(query|event)_\d{4}_\d{2})$")
@@ -60,7 +64,8 @@ def upgrade(url: str, schema: str = "vitrine") -> list[str]:
         notes += provision.create_roles(driver, schema)
         provision.become_owner(driver, schema)
         set_search_path(driver, schema)
-        command.upgrade(alembic_configuration(connection, schema), "head")
+        with alembic_alone:
+            command.upgrade(alembic_configuration(connection, schema), "head")
         replay(connection)
         notes += provision.advice(driver, schema)
     return notes

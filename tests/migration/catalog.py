@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 
 from vitrine.database import Connection
@@ -10,19 +12,19 @@ from vitrine.database import Connection
 # differ from one making to the next (OIDs) are resolved to names by the server's own functions.
 SCHEMA_PARTS = {
     "schema": """
-        SELECT n.nspname, pg_get_userbyid(n.nspowner), n.nspacl::text,
+        SELECT n.nspname, pg_get_userbyid(n.nspowner), n.nspacl::text[],
             obj_description(n.oid, 'pg_namespace')
         FROM pg_namespace n WHERE n.oid = %(schema)s::regnamespace""",
     "relation": """
         SELECT c.relname, c.relkind, c.relpersistence, pg_get_userbyid(c.relowner),
-            c.relacl::text, c.reloptions::text, c.relrowsecurity, pg_get_partkeydef(c.oid),
+            c.relacl::text[], c.reloptions::text, c.relrowsecurity, pg_get_partkeydef(c.oid),
             pg_get_expr(c.relpartbound, c.oid), obj_description(c.oid, 'pg_class'),
             CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END
         FROM pg_class c WHERE c.relnamespace = %(schema)s::regnamespace""",
     "column": """
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
             pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated, a.attstorage,
-            a.attcompression, a.attcollation::regcollation::text, a.attacl::text,
+            a.attcompression, a.attcollation::regcollation::text, a.attacl::text[],
             col_description(a.attrelid, a.attnum)
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -37,7 +39,7 @@ SCHEMA_PARTS = {
         WHERE c.relnamespace = %(schema)s::regnamespace""",
     "routine": """
         SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid), pg_get_userbyid(p.proowner),
-            p.proacl::text, obj_description(p.oid, 'pg_proc')
+            p.proacl::text[], obj_description(p.oid, 'pg_proc')
         FROM pg_proc p WHERE p.pronamespace = %(schema)s::regnamespace AND p.prokind <> 'a'""",
     "trigger": """
         SELECT t.tgrelid::regclass::text, t.tgname, pg_get_triggerdef(t.oid), t.tgenabled
@@ -80,7 +82,7 @@ def schema_lines(connection: Connection, schema: str) -> list[str]:
         # Names outside pg_catalog are written in full, so that both sides are told alike.
         connection.execute("SET LOCAL search_path = pg_catalog")
         return sorted(
-            f"{part}: {row}".replace(schema, "<shop>")
+            f"{part}: {_in_order(row)}".replace(schema, "<shop>")
             for part, query in SCHEMA_PARTS.items()
             for row in connection.execute(
                 query, {"schema": psycopg.sql.Identifier(schema).as_string()}
@@ -95,6 +97,11 @@ def database_lines(connection: Connection) -> list[str]:
         for part, query in DATABASE_PARTS.items()
         for row in connection.execute(query)
     )
+
+
+def _in_order(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Rights have no order; they are the only arrays."""
+    return tuple(sorted(value) if isinstance(value, list) else value for value in row)
 
 
 def difference(left: list[str], right: list[str]) -> list[str]:

@@ -1,0 +1,113 @@
+"""A shop that was upgraded from version to version is the same as one made today."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import psycopg
+import sqlalchemy as sa
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from tests.migration.catalog import difference, schema_lines
+from vitrine import models, provision, sql_files
+from vitrine.database import set_search_path
+from vitrine.migrate import alembic_configuration, driver_connection, open_schema, upgrade
+
+# What a shop of each revision holds when the next one comes.
+DATA = {
+    "0001": """
+        INSERT INTO category (name, path) VALUES ('Women', 'women');
+        INSERT INTO product (external_id, brand) VALUES ('P1', 'Acme'), ('P2', NULL);
+        INSERT INTO product_text (product_id, locale, title)
+        SELECT product_id, 'en', 'Jacket' FROM product;
+        INSERT INTO product_category SELECT product_id, category_id FROM product, category;
+        INSERT INTO variant (product_id, sku, price)
+        SELECT product_id, external_id || '-S', 10 FROM product;
+        INSERT INTO image (product_id, uri) SELECT product_id, external_id || '.jpg' FROM product;
+        INSERT INTO image_variant
+        SELECT product_id, image_id, variant_id FROM image JOIN variant USING (product_id);
+        INSERT INTO caption (product_id, locale, source, text)
+        SELECT product_id, 'en', 'catalogue', 'Jacket' FROM product""",
+    "0002": """
+        SELECT create_space('model', 'revision', 4, 'plain');
+        INSERT INTO image (product_id, uri)
+        SELECT product_id, external_id || '-2.jpg' FROM product""",
+}
+COUNTS = """
+    SELECT (SELECT count(*) FROM product), (SELECT count(*) FROM image),
+        (SELECT count(*) FROM caption), (SELECT count(*) FROM work_queue),
+        (SELECT count(*) FROM image_variant)"""
+
+
+def upgrade_step_by_step(url: str) -> None:
+    """As if each revision had been a release, with the functions that could exist by then."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        provision.create_extension(connection)
+        provision.create_schema(connection, "vitrine")
+        provision.create_roles(connection, "vitrine")
+    with open_schema(url, "vitrine") as connection:
+        script = ScriptDirectory.from_config(alembic_configuration(connection, "vitrine"))
+        revisions = [step.revision for step in script.walk_revisions()][::-1]
+    assert len(revisions) >= 3
+    for revision in revisions:
+        with open_schema(url, "vitrine") as connection:
+            command.upgrade(alembic_configuration(connection, "vitrine"), revision)
+            replay_what_applies(connection)
+            driver_connection(connection).execute(DATA.get(revision, "SELECT 1").encode())
+
+
+def replay_what_applies(connection: sa.Connection) -> None:
+    """Every file that names no table of a later revision."""
+    names = {table.name for table in models.Base.metadata.sorted_tables}
+    later = names - set(sa.inspect(connection).get_table_names())
+    using = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE|TABLE|ON|RETURNS) ({'|'.join(later)})\b")
+    for name in [*sql_files.names("functions"), *sql_files.names("grants")]:
+        text = sql_files.read(name)
+        if not later or not using.search(text):
+            driver_connection(connection).execute(text.encode())
+
+
+def lines_of(url: str) -> list[str]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return schema_lines(connection, "vitrine")
+
+
+def test_a_fresh_schema_equals_a_migrated_one(make_database: Callable[[], str]) -> None:
+    fresh, migrated = make_database(), make_database()
+    upgrade_step_by_step(migrated)
+    with psycopg.connect(migrated) as connection:
+        set_search_path(connection, "vitrine")
+        before = connection.execute(COUNTS).fetchone()
+        assert before == (2, 4, 2, 6, 2)
+    upgrade(migrated)
+    upgrade(fresh)
+    with psycopg.connect(fresh) as connection:
+        set_search_path(connection, "vitrine")
+        connection.execute("SELECT create_space('model', 'revision', 4, 'plain')")
+    upgrade(fresh)
+    assert difference(lines_of(fresh), lines_of(migrated)) == []
+    with psycopg.connect(migrated) as connection:
+        set_search_path(connection, "vitrine")
+        assert connection.execute(COUNTS).fetchone() == before
+
+
+def test_a_second_upgrade_changes_nothing(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        set_search_path(connection, "vitrine")
+        connection.execute("SELECT create_space('model', 'revision', 4, 'plain')")
+        connection.execute("SELECT ensure_partitions('2020-01-01', '2020-02-01')")
+    before = lines_of(database)
+    upgrade(database)
+    assert difference(before, lines_of(database)) == []
+
+
+def test_a_right_that_was_given_by_hand_in_the_schema_is_taken_back(database: str) -> None:
+    before = lines_of(database)
+    with psycopg.connect(database) as connection:
+        connection.execute("GRANT UPDATE ON vitrine.variant TO vitrine_worker")
+        connection.execute("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA vitrine TO PUBLIC")
+    assert lines_of(database) != before
+    upgrade(database)
+    assert difference(before, lines_of(database)) == []
