@@ -1,4 +1,4 @@
-"""Small shops for search tests, with vectors put in directly, and a naive search to compare with."""
+"""Small shops for search tests, with vectors put in directly, and a naive search beside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from psycopg.rows import dict_row
 
 from vitrine.database import Connection
 
@@ -89,10 +91,13 @@ def add_category(connection: Connection, path: str) -> int:
         row = connection.execute(
             "SELECT category_id FROM category WHERE path = %s", ("/".join(walked),)
         ).fetchone()
-        row = row or connection.execute(
-            "INSERT INTO category (name, parent_id) VALUES (%s, %s) RETURNING category_id",
-            (name, parent),
-        ).fetchone()
+        row = (
+            row
+            or connection.execute(
+                "INSERT INTO category (name, parent_id) VALUES (%s, %s) RETURNING category_id",
+                (name, parent),
+            ).fetchone()
+        )
         assert row is not None
         parent = int(row[0])
     assert parent is not None
@@ -182,6 +187,33 @@ def _add_caption(connection: Connection, product: Product, space: int) -> None:
     )
 
 
+ARGUMENT_TYPES = {
+    "query": "text",
+    "terms": "jsonb",
+    "filters": "jsonb",
+    "k": "integer",
+    "cursor": "text",
+    "client": "text",
+    "session": "text",
+    "options": "jsonb",
+}
+
+
+def ask(connection: Connection, **arguments: Any) -> list[dict[str, Any]]:
+    """Call search with named arguments; JSON ones as Python objects."""
+    given = {
+        name: json.dumps(value) if ARGUMENT_TYPES[name] == "jsonb" and value is not None else value
+        for name, value in arguments.items()
+    }
+    named = ", ".join(f"{name} => %({name})s::{ARGUMENT_TYPES[name]}" for name in given)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(f"SELECT * FROM search({named})".encode(), given).fetchall()
+
+
+def names(hits: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [hit["external_id"] for hit in hits]
+
+
 def random_vector(rng: random.Random, dimension: int = DIMENSION) -> list[float]:
     return unit(rng.gauss(0, 1) for _ in range(dimension))
 
@@ -257,7 +289,9 @@ def _field_fits(key: str, value: Any, product: Product, variant: Variant | None)
         case "external_id":
             return _same(product.external_id, value)
         case "category":
-            return any(_under(path, wanted) for path in product.categories for wanted in _list(value))
+            return any(
+                _under(path, wanted) for path in product.categories for wanted in _list(value)
+            )
         case "attributes":
             return all(_member(product.attributes, name, v) for name, v in value.items())
     if variant is None:
@@ -311,7 +345,9 @@ def _text(value: Any) -> str:
 
 
 def _same(value: Any, wanted: Any) -> bool:
-    return value is not None and any(_text(value).lower() == _text(w).lower() for w in _list(wanted))
+    return value is not None and any(
+        _text(value).lower() == _text(w).lower() for w in _list(wanted)
+    )
 
 
 def _in_range(value: float | None, wanted: Any) -> bool:
