@@ -7,11 +7,10 @@ import random
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import psycopg
 from psycopg import sql
 
 from vitrine.database import connect, driver_errors
-from vitrine.errors import DatabaseUnavailableError
+from vitrine.errors import DatabaseError, DatabaseUnavailableError
 
 if TYPE_CHECKING:
     import threading
@@ -85,7 +84,7 @@ class Session(Generic[T]):
         closing, self._closing = self._closing, ExitStack()
         try:
             closing.close()
-        except psycopg.Error:
+        except DatabaseError:
             logger.debug("the connection was lost before it was closed")
 
     def _use(self) -> T:

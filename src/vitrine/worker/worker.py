@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from pgvector.psycopg import register_vector
@@ -69,6 +70,7 @@ class Worker:
         self._work = threading.Event()
         self._request = threading.Event()
         self._threads = ThreadGroup(self.stop)
+        self._closing = ExitStack()
 
     def stop(self) -> None:
         """Finish the batch in the model, give the rest back and end; callable from a signal."""
@@ -92,7 +94,7 @@ class Worker:
         with connect(self._url, self._settings.db_schema) as connection:
             space = ensure_space(connection, self._encoder.identity)
         logger.info("working for space %s: %s", space.name, self._encoder.identity)
-        with open_source(SourceSettings.of(self._settings)) as source:
+        with self._closing, open_source(SourceSettings.of(self._settings)) as source:
             pipeline = self._start(space, source)
             while not self._finished.wait(TICK):
                 self._on_tick(self._progress.snapshot())
@@ -184,9 +186,11 @@ class Worker:
     def _session(
         self, prepare: Callable[[Connection], T], settings: dict[str, str] | None = None
     ) -> Session[T]:
-        return Session(
+        session = Session(
             self._url, self._settings.db_schema, prepare, stop=self._stop, settings=settings
         )
+        self._closing.callback(session.close)
+        return session
 
 
 def _with_vectors(connection: Connection) -> Connection:
