@@ -14,6 +14,13 @@ WITH again AS (
 )
 UPDATE import_row r SET role = 'rejected' FROM again WHERE r.record = again.record;
 
+-- Files that repeat the product in each row: the first one describes it, all are its variants.
+UPDATE import_row r SET role = 'variant'
+FROM (SELECT product_key, min(record) AS record FROM import_row
+      WHERE role = 'product' GROUP BY product_key HAVING count(*) > 1) f
+WHERE r.role = 'product' AND r.product_key = f.product_key AND r.record > f.record
+  AND r.sku IS NOT NULL;
+
 WITH again AS (
     SELECT r.record, r.line, r.product_key, f.line AS first_line
     FROM import_row r JOIN (
@@ -105,8 +112,16 @@ CROSS JOIN LATERAL (
     WHERE a.unknown AND a.own AND m.part <> 'own'
 ) refusal (column_name, value, reason);
 
-INSERT INTO import_member (anchor, record, product_key, part, options)
-SELECT a.anchor, m.record, m.product_key, m.part, m.options
-FROM placed m JOIN anchored a USING (product_key)
+-- What a row that was refused or is missing would have brought must not be taken away.
+CREATE TEMP TABLE incomplete ON COMMIT DROP AS
+SELECT r.product_key FROM import_row r WHERE r.role = 'rejected' AND r.product_key IS NOT NULL
+UNION
+SELECT l.product_key FROM import_link l LEFT JOIN import_row r USING (sku)
+WHERE r.record IS NULL OR r.role = 'rejected';
+ANALYZE incomplete;
+
+INSERT INTO import_member (anchor, record, product_key, part, complete, options)
+SELECT a.anchor, m.record, m.product_key, m.part, i.product_key IS NULL, m.options
+FROM placed m JOIN anchored a USING (product_key) LEFT JOIN incomplete i USING (product_key)
 WHERE m.part <> 'orphan' AND NOT a.unknown
 ORDER BY a.anchor, m.record;

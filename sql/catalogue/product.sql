@@ -1,18 +1,12 @@
 -- Writes the products of one batch, with their texts and categories.
 
 INSERT INTO batch_product (product_key, record, product_id, complete)
-SELECT g.product_key, g.record, p.product_id, g.record IS NOT NULL
+SELECT g.product_key, g.record, p.product_id, g.complete AND g.record IS NOT NULL
 FROM (
-    SELECT product_key, max(record) FILTER (WHERE part = 'own') AS record
+    SELECT product_key, max(record) FILTER (WHERE part = 'own') AS record, bool_and(complete) AS complete
     FROM import_member WHERE anchor BETWEEN %(low)s AND %(high)s GROUP BY product_key
 ) g LEFT JOIN product p ON p.external_id = g.product_key;
 
--- What a row that was refused would have brought is not taken away.
-UPDATE batch_product b SET complete = false
-WHERE EXISTS (SELECT FROM import_row r LEFT JOIN import_link l USING (sku)
-              WHERE r.role = 'rejected' AND b.product_key IN (r.product_key, l.product_key))
-   OR EXISTS (SELECT FROM import_link l WHERE l.product_key = b.product_key
-              AND NOT EXISTS (SELECT FROM import_row r WHERE r.sku = l.sku));
 ANALYZE batch_product;
 
 WITH added AS (

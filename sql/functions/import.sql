@@ -12,6 +12,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     ANALYZE import_row (record, role, product_key, sku);
     ANALYZE import_link (sku, product_key);
+    ANALYZE import_member (anchor, record, product_key, part);
 END $$;
 COMMENT ON FUNCTION import_analyze IS 'Tell the planner what the staging tables hold.';
 

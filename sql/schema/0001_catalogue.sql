@@ -192,6 +192,7 @@ CREATE UNLOGGED TABLE import_member (
     record integer NOT NULL,
     product_key text NOT NULL,
     part text NOT NULL,
+    complete boolean NOT NULL,
     options jsonb,
     CONSTRAINT import_member_part_known CHECK (part IN ('own', 'variant', 'text', 'picture'))
 );

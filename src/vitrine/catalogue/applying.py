@@ -27,6 +27,7 @@ def link(connection: Connection, run: Run, parameters: Mapping[str, Any]) -> Non
     with connection.transaction():
         prepare(connection)
         execute(connection, "catalogue/link", parameters)
+        connection.execute("SELECT import_analyze()")
         rows = connection.execute(sql_files.read("catalogue/batches"), {"rows": BATCH_ROWS})
         run.start_applying(connection, [(low, high) for low, high in rows])
 

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from vitrine.catalogue import applying
 from vitrine.catalogue.presets import Preset, choose_preset
-from vitrine.catalogue.reading import Source, open_source
+from vitrine.catalogue.reading import open_source
 from vitrine.catalogue.rejects import rejects_path, write_rejects
 from vitrine.catalogue.runs import open_run
 from vitrine.catalogue.staging import stage
@@ -87,12 +87,14 @@ def import_catalogue(
         connect(url, schema) as connection,
     ):
         _lock(connection)
-        preset_class = choose_preset(source.columns, options.preset)
+        preset_class = choose_preset(source.columns, options.preset, options.mapping)
         settings = _Settings.read(connection, options)
         run = open_run(connection, path, _identity(options, preset_class, settings))
         currency = settings.currency or run.currency
-        preset = preset_class(Prices(currency), options.locales, date.today())
-        parameters = _parameters(preset, source, options, settings)
+        preset = preset_class(
+            source.columns, Prices(currency), options.locales, settings.locale, date.today()
+        )
+        parameters = _parameters(preset, options, settings)
         if run.status == "staging":
             stage(connection, run, source, preset, lambda rows: progress("reading", rows))
             applying.link(connection, run, parameters)
@@ -188,11 +190,9 @@ def _identity(options: ImportOptions, preset: type[Preset], settings: _Settings)
     }
 
 
-def _parameters(
-    preset: Preset, source: Source, options: ImportOptions, settings: _Settings
-) -> dict[str, Any]:
+def _parameters(preset: Preset, options: ImportOptions, settings: _Settings) -> dict[str, Any]:
     """The values that the importer's SQL files take."""
-    has = preset.fields(source.columns)
+    has = preset.fields()
     names = ("brand", "attributes", "description", "categories", "price", "stock", "images")
     return {
         **{f"has_{name}": name in has for name in names},

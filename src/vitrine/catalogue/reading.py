@@ -1,4 +1,4 @@
-"""Opens a catalogue file of any of the formats and yields its rows, line by line, in constant memory."""
+"""Opens a catalogue file of any of the formats; its rows come one by one, in constant memory."""
 
 from __future__ import annotations
 
@@ -74,11 +74,7 @@ class _Lines:
         self.fault: str | None = None
 
     def __iter__(self) -> Iterator[str]:
-        first = True
         for line in self._file:
-            if first:
-                line = line.removeprefix("\ufeff")
-                first = False
             if not line.isascii() and not _is_text(line):
                 self.fault = "not valid UTF-8; save the file as UTF-8, or give --encoding"
             if "\0" in line:
@@ -98,7 +94,7 @@ def _open_table(path: Path, form: str, file: IO[str]) -> Source:
     csv.field_size_limit(CELL_LENGTH)
     lines = _Lines(file)
     iterator = iter(lines)
-    first = next(iterator)
+    first = next(iterator).removeprefix("\ufeff")
     if "\0" in first:
         raise CatalogueError(f"{path}: this is no text file (is it UTF-16? save it as UTF-8)")
     if lines.fault:
@@ -176,8 +172,8 @@ def _open_json(path: Path, form: str, file: IO[str]) -> Source:
     iterator = iter(lines)
     columns: dict[str, None] = {}
     for text in iterator:
-        start.append(text)
-        parsed = _parse_object(text, None)
+        start.append(text.removeprefix("\ufeff"))
+        parsed = _parse_object(start[-1], None)
         if isinstance(parsed, dict):
             columns.update(dict.fromkeys(parsed))
         if len(start) == 1000:

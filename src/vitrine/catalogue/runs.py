@@ -56,13 +56,13 @@ class Run:
         self, connection: Connection, counts: dict[str, int], done: tuple[int, int] | None = None
     ) -> None:
         """Add a transaction's counts in that transaction, and strike out its batch."""
-        row = connection.execute(
-            "SELECT counts, progress -> 'batches' FROM import_run WHERE import_run_id = %s FOR UPDATE",
+        [(known, waiting)] = connection.execute(
+            "SELECT counts, progress -> 'batches' FROM import_run "
+            "WHERE import_run_id = %s FOR UPDATE",
             (self.import_run_id,),
-        ).fetchone()
-        assert row is not None
-        total = {name: row[0].get(name, 0) + counts.get(name, 0) for name in {*row[0], *counts}}
-        batches = [batch for batch in row[1] or [] if done is None or tuple(batch) != done]
+        )
+        total = {name: known.get(name, 0) + counts.get(name, 0) for name in {*known, *counts}}
+        batches = [batch for batch in waiting or [] if tuple(batch) != done]
         connection.execute(
             "UPDATE import_run SET counts = %s, "
             "progress = jsonb_set(progress, '{batches}', %s) WHERE import_run_id = %s",
@@ -72,13 +72,11 @@ class Run:
 
     def batches(self, connection: Connection) -> list[tuple[int, int]]:
         """The batches that are still to be applied, as ranges of anchors."""
-        row = connection.execute(
+        [(waiting, self.counts)] = connection.execute(
             "SELECT progress -> 'batches', counts FROM import_run WHERE import_run_id = %s",
             (self.import_run_id,),
-        ).fetchone()
-        assert row is not None
-        self.counts = row[1]
-        return [(low, high) for low, high in row[0]]
+        )
+        return [(low, high) for low, high in waiting]
 
     def finish(self, connection: Connection) -> None:
         """Record the end."""
@@ -103,7 +101,7 @@ def fingerprint(path: Path, options: dict[str, Any]) -> str:
 
 
 def open_run(connection: Connection, path: Path, options: dict[str, Any]) -> Run:
-    """The unfinished run of this very file and options, else a new one with empty staging tables."""
+    """The unfinished run of this very file and options, else a new one with nothing staged."""
     mark = fingerprint(path, options)
     with connection.transaction():
         row = connection.execute(
@@ -122,16 +120,15 @@ def open_run(connection: Connection, path: Path, options: dict[str, Any]) -> Run
             "WHERE status IN ('staging', 'applying')"
         )
         connection.execute("SELECT import_clear()")
-        made = connection.execute(
+        [(made,)] = connection.execute(
             "INSERT INTO import_run (source, fingerprint, options) VALUES (%s, %s, %s) "
             "RETURNING import_run_id",
             (str(path), mark, Jsonb(options)),
-        ).fetchone()
-        assert made is not None
-        return Run(import_run_id=made[0])
+        )
+        return Run(import_run_id=made)
 
 
 def _staged_intact(connection: Connection, progress: dict[str, Any]) -> bool:
     """Whether the staged rows survived: a crash of the server empties unlogged tables."""
-    row = connection.execute("SELECT count(*) FROM import_row").fetchone()
-    return row is not None and row[0] == progress.get("records", 0)
+    [(staged,)] = connection.execute("SELECT count(*) FROM import_row")
+    return bool(staged == progress.get("records", 0))

@@ -30,7 +30,7 @@ def stage(
 ) -> None:
     """Copy the rows of a source after the last one staged, each chunk in its own transaction."""
     out = Collected()
-    lines = iter(preset.read(source.rows, source.columns, out, run.staged_line))
+    lines = iter(preset.read(source.rows, out, run.staged_line))
     finished = False
     while not finished:
         with connection.transaction():
@@ -46,13 +46,11 @@ def _stage_chunk(connection: Connection, run: Run, lines: Iterable[int], out: Co
     with connection.cursor() as cursor:
         with cursor.copy(_copy("import_row", ROW_COLUMNS)) as copy:
             while rows < CHUNK_ROWS:
-                number, last = 0, run.staged_line
-                for last in islice(lines, WRITE_ROWS):
-                    number += 1
-                if not number:
+                read = list(islice(lines, WRITE_ROWS))
+                if not read:
                     break
-                rows += number
-                run.staged_line = last
+                rows += len(read)
+                run.staged_line = read[-1]
                 _write_records(copy, run, out)
                 links += out.links
                 rejects += out.rejects

@@ -92,6 +92,7 @@ class ImportMember(Base):
     record: Mapped[int]
     product_key: Mapped[str]
     part: Mapped[str]
+    complete: Mapped[bool]
     options: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
     # The table has no key of its own, a mapping needs one.

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from operator import itemgetter
 from typing import Any, ClassVar, TypeVar
 
-from vitrine.catalogue.markup import to_line
+from vitrine.catalogue.markup import to_line, to_text
 from vitrine.catalogue.reading import Row
 from vitrine.catalogue.records import Collected, RejectedError
 from vitrine.catalogue.values import KEY_LENGTH, Prices
 from vitrine.errors import CatalogueError
 
-__all__ = ["Preset", "checked", "key_text", "title_text"]
+__all__ = [
+    "OPTION_NAMES",
+    "Preset",
+    "check_columns",
+    "checked",
+    "description_text",
+    "key_text",
+    "title_text",
+]
 
 TITLE_LENGTH = 2000
+DESCRIPTION_LENGTH = 100_000  # a full-text document holds at most 1 MB
+# Attributes that are an option of a product sold in one variant too, so that filters find it.
+OPTION_NAMES = frozenset({"color", "colour", "size"})
 T = TypeVar("T")
 
 
@@ -26,13 +38,23 @@ class Preset(ABC):
     name: ClassVar[str]
     required: ClassVar[tuple[str, ...]]
     optional: ClassVar[tuple[str, ...]]
-    signature: ClassVar[tuple[str, ...]]  # columns that tell this platform's files from others
     provides: ClassVar[Mapping[str, tuple[str, ...]]]  # what a file sets, if any column is there
     columns_of: ClassVar[Mapping[str, str]]  # sku, product, parent, link, title → the file's column
+    stateful: ClassVar[bool] = False  # a row's meaning depends on those before it
 
-    def __init__(self, prices: Prices, locales: Mapping[str, str], today: date) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        prices: Prices,
+        locales: Mapping[str, str],
+        default_locale: str,
+        today: date,
+    ) -> None:
+        self.columns = columns
+        self.dynamic_columns = self.dynamic(columns)
         self.prices = prices
         self.locales = locales
+        self.default_locale = default_locale
         self.today = today
 
     @abstractmethod
@@ -43,6 +65,11 @@ class Preset(ABC):
         """The locale of a store view or language, by --locale, else its own name."""
         return self.locales.get(code, code)
 
+    @classmethod
+    def dynamic(cls, _columns: Sequence[str]) -> tuple[str, ...]:
+        """More columns of this file that are read, after the optional ones."""
+        return ()
+
     def column(self, name: str) -> str:
         """The file's own name for what the SQL files check, for the rejects."""
         return self.columns_of.get(name, name)
@@ -52,24 +79,29 @@ class Preset(ABC):
         """Whether a file with these columns can be read by this preset."""
         return set(cls.required) <= set(columns)
 
-    def fields(self, columns: Sequence[str]) -> frozenset[str]:
-        """What a file with these columns says; the rest of a known product stays as it is."""
-        here = set(columns)
+    def fields(self) -> frozenset[str]:
+        """What this file says of a product; the rest of a known one stays as it is."""
+        here = set(self.columns)
         return frozenset(name for name, of in self.provides.items() if here.intersection(of))
 
-    def picker(self, columns: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
-        """A function from a row, with one '' added at its end, to this preset's cells."""
-        places = {name: number for number, name in reversed(list(enumerate(columns)))}
-        wanted = (*self.required, *self.optional)
-        return itemgetter(*(places.get(name, len(columns)) for name in wanted))
+    def picker(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
+        """A function from a row, with '' added at its end, to this preset's cells."""
+        places = {name: number for number, name in reversed(list(enumerate(self.columns)))}
+        nowhere = len(self.columns)
+        wanted = (*self.required, *self.optional, *self.dynamic_columns)
+        numbers = [places.get(name, nowhere) for name in wanted]
+        if len(numbers) == 1:
+            return lambda cells: (cells[numbers[0]],)
+        return itemgetter(*numbers)
 
-    def read(
-        self, rows: Iterable[Row], columns: Sequence[str], out: Collected, start: int
-    ) -> Iterable[int]:
+    def read(self, rows: Iterable[Row], out: Collected, start: int) -> Iterable[int]:
         """Add each row after line `start` to `out` and yield its line."""
-        pick: Any = self.picker(columns)
+        pick = self.picker()
         for line, cells in rows:
             if line <= start:
+                if self.stateful and not isinstance(cells, RejectedError):
+                    with suppress(RejectedError):
+                        self.add(line, pick((*cells, "")), Collected())
                 continue
             if isinstance(cells, RejectedError):
                 out.reject_row(line, cells)
@@ -135,3 +167,11 @@ def title_text(column: str, text: str) -> str:
     if len(title) > TITLE_LENGTH:
         raise RejectedError(column, text[:200], f"over {TITLE_LENGTH:,} characters")
     return title
+
+
+def description_text(column: str, markup: str) -> str:
+    """A description's text: not too long to be searched."""
+    text = to_text(markup)
+    if len(text) > DESCRIPTION_LENGTH:
+        raise RejectedError(column, text[:200], f"over {DESCRIPTION_LENGTH:,} characters of text")
+    return text
