@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrine.demo.drawing import draw
+from vitrine.errors import VitrineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +29,11 @@ def draw_pictures(
     """Draw pictures as JPEG files `size` pixels wide below `folder`; yields how many are done.
 
     Uses as many processes as this one may use cores, unless told otherwise; with 1 it draws here.
+
+    Raises:
+        OSError: the folder cannot be written, or its disk is full.
+        VitrineError: a process was killed.
+
     """
     for parent in {(folder / picture.path).parent for picture in pictures}:
         parent.mkdir(parents=True, exist_ok=True)
@@ -38,11 +46,24 @@ def draw_pictures(
             yield done
         return
     # Spawned, not forked: the caller may hold threads and connections that a fork would copy.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_ignore_ctrl_c)
+    try:
         repeated = (chunks, [folder] * len(chunks), [size] * len(chunks))
         for drawn in pool.map(_draw_chunk, *repeated):
             done += drawn
             yield done
+    except BrokenProcessPool as error:
+        raise VitrineError(
+            "a process that draws pictures was killed, perhaps for want of memory; run it again"
+        ) from error
+    finally:
+        # Stopped halfway, what nobody waits for any more is not drawn.
+        pool.shutdown(cancel_futures=True)
+
+
+def _ignore_ctrl_c() -> None:
+    """A terminal sends Ctrl-C to all its processes; the one that asked for pictures decides."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _draw_chunk(pictures: Sequence[Picture], folder: Path, size: int) -> int:

@@ -41,17 +41,23 @@ COLUMNS = (
     "use_config_manage_stock",
 )
 _STAMP = "shop.json"
+# The code that decides what the shop looks like, all below this package.
+_DRAWN_BY = ("assortment", "drawing", "pictures.py", "products.py", "shop.py", "wording.py")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """A shop in a folder: where its files are, and how much there is."""
+    """A shop in a folder: where its files are, how much there is, and which edition it is.
+
+    Shops of one `edition` have the same rows and, under the same paths, the same pictures.
+    """
 
     catalogue: Path
     images: Path
     products: int
     variants: int
     pictures: int
+    edition: str
 
 
 def write_shop(
@@ -70,14 +76,15 @@ def write_shop(
     """
     found = tuple(products(count, seed))
     pictures = [picture for product in found for picture in product.pictures]
+    stamp = {"count": count, "seed": seed, "size": size, "code": _code_digest()}
     shop = Shop(
         catalogue=folder / "products.csv",
         images=folder / "images",
         products=len(found),
         variants=sum(len(product.variants) for product in found),
         pictures=len(pictures),
+        edition=hashlib.sha256(json.dumps(stamp).encode()).hexdigest(),
     )
-    stamp = {"count": count, "seed": seed, "size": size, "code": _code_digest()}
     if _is_there(shop, folder / _STAMP, stamp, pictures):
         return shop
     (folder / _STAMP).unlink(missing_ok=True)
@@ -182,7 +189,7 @@ def _is_there(
     """Whether the folder was written completely by this very code, and lost nothing since."""
     if not (stamp_file.is_file() and shop.catalogue.is_file()):
         return False
-    if json.loads(stamp_file.read_text(encoding="utf-8")) != stamp:
+    if stamp_file.read_text(encoding="utf-8") != json.dumps(stamp):
         return False
     return all((shop.images / picture.path).is_file() for picture in pictures)
 
@@ -190,16 +197,15 @@ def _is_there(
 def _code_digest() -> str:
     """A fingerprint of everything that decides what the shop looks like."""
     digest = hashlib.sha256()
-    for file in _python_files(resources.files("vitrine.demo")):
-        digest.update(file.read_bytes())
+    for name in _DRAWN_BY:
+        for file in _python_files(resources.files("vitrine.demo") / name):
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _python_files(folder: Traversable) -> list[Traversable]:
-    found: list[Traversable] = []
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.is_dir():
-            found += _python_files(entry)
-        elif entry.name.endswith(".py"):
-            found.append(entry)
-    return found
+def _python_files(place: Traversable) -> list[Traversable]:
+    """The file itself, or all below a folder, in order of their names."""
+    if not place.is_dir():
+        return [place] if place.name.endswith(".py") else []
+    entries = sorted(place.iterdir(), key=lambda entry: entry.name)
+    return [file for entry in entries for file in _python_files(entry)]

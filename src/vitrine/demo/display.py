@@ -1,0 +1,173 @@
+"""The demo on the terminal: steps with their progress, and a table for each search."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from vitrine.demo.drawing.palette import COLORS, shade_of
+from vitrine.demo.drawing.seeds import seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+    from rich.progress import Task, TaskID
+
+    from vitrine.demo.asking import Answer, Found
+
+__all__ = ["Step", "print_answer", "print_commands", "step"]
+
+_ACCENT = "rgb(214,92,60)"
+_LINE_EVERY = 10.0  # seconds between lines of progress where there is no terminal
+_NAME_WIDTH = 9
+
+
+class Step:
+    """A step that is under way: how far it is, and in the end what it did."""
+
+    def __init__(self, console: Console, progress: Progress, task: TaskID) -> None:
+        self._console = console
+        self._progress = progress
+        self._task = task
+        self._started: float | None = None
+        self._line_due = time.monotonic() + _LINE_EVERY
+        self.summary = ""
+
+    def doing(self, what: str) -> None:
+        """Say what is being done, when no share of it is known."""
+        self._started = None
+        self._progress.update(self._task, description=what, total=None, numbers="")
+
+    def advance(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` are done, how fast, and how long the rest will take."""
+        now = time.monotonic()
+        if self._started is None:
+            self._started = now
+        rate = done / max(now - self._started, 0.1)
+        numbers = f"{done:,}/{total:,}" if total else ""
+        if done and now - self._started > 0.5:
+            numbers += f"  {rate:,.0f}/s  {_clock((total - done) / rate)} left"
+        self._progress.update(
+            self._task, description=what, completed=done, total=total or None, numbers=numbers
+        )
+        if not self._console.is_terminal and now > self._line_due:
+            self._line_due = now + _LINE_EVERY
+            self._console.print(f"  {what} {numbers}", highlight=False)
+
+
+class _Bar(BarColumn):
+    """A bar where the share that is done is known, and nothing where it is not."""
+
+    def render(self, task: Task) -> ProgressBar:
+        return super().render(task) if task.total else ProgressBar(width=0)
+
+
+@contextmanager
+def step(console: Console, name: str) -> Iterator[Step]:
+    """Run one step of the demo; its summary becomes a line once it is done."""
+    started = time.monotonic()
+    progress = Progress(
+        SpinnerColumn(style=_ACCENT, finished_text="[green]✓[/]"),
+        TextColumn(f"[bold]{name:<{_NAME_WIDTH}}[/]"),
+        TextColumn("{task.description}"),
+        _Bar(bar_width=28, complete_style=_ACCENT, finished_style=_ACCENT),
+        TextColumn("{task.fields[numbers]}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with progress:
+        current = Step(console, progress, progress.add_task("", total=None, numbers=""))
+        yield current
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=1)
+    line.add_column(width=_NAME_WIDTH)
+    line.add_column(justify="right", width=6)
+    line.add_column()
+    seconds = f"{time.monotonic() - started:.1f} s"
+    line.add_row(
+        Text("✓", "green"), Text(name, "bold"), Text(seconds, "dim"), Text(current.summary)
+    )
+    console.print(line)
+
+
+def print_answer(console: Console, answer: Answer) -> None:
+    """One search: what was asked, the hits, and how long it took."""
+    search = answer.search
+    console.print()
+    console.print(
+        Text.assemble(
+            (search.sort.upper(), f"bold {_ACCENT}"), "  ", (search.title, "bold"),
+            (f"  {', '.join(search.small_print)}" if search.small_print else "", "dim"),
+        )
+    )  # fmt: skip
+    if answer.found:
+        console.print(_hits_table(answer.found))
+    else:
+        console.print(Padding("no product matches", (0, 2)))
+    console.print(Padding(Text(_timing(answer), "dim"), (0, 2)))
+
+
+def print_commands(console: Console, commands: Sequence[tuple[str, str]]) -> None:
+    """Commands to copy, each under the line that says what it does."""
+    for what, command in commands:
+        console.print(Text(f"  # {what}", "dim"))
+        # One line each, whatever the width: a command cut in two cannot be pasted.
+        console.print(Text(f"  {command}"), soft_wrap=True)
+
+
+def _hits_table(found: Sequence[Found]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", show_edge=False, padding=(0, 1))
+    table.add_column("", justify="right", style="dim")
+    table.add_column("title", min_width=20)
+    table.add_column("brand")
+    table.add_column("price", justify="right", no_wrap=True)
+    table.add_column("variant", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("picture", style="dim", no_wrap=True)
+    table.add_column("text", style="dim", no_wrap=True)
+    for each in found:
+        table.add_row(
+            str(each.hit.rank),
+            Text(each.title),
+            Text(each.brand),
+            Text(each.price_text),
+            _variant(each),
+            f"{each.hit.score:.3f}",
+            each.similarity("image"),
+            each.similarity("caption"),
+        )
+    return table
+
+
+def _variant(found: Found) -> Text:
+    """Colour and size, with a dot in that colour."""
+    text = Text(found.variant_text)
+    color = found.options.get("color", "").lower()
+    if color not in COLORS:
+        return text
+    red, green, blue = shade_of(color, seeded("dot"))
+    return Text.assemble(("● ", f"rgb({red},{green},{blue})"), text)
+
+
+def _timing(answer: Answer) -> str:
+    number = len(answer.found)
+    asked = f"{number} product{'' if number == 1 else 's'} in {answer.seconds * 1000:.1f} ms"
+    if answer.encoding is None:
+        return asked
+    what = "the words" if answer.search.words is not None else "the picture"
+    return f"{asked}, {what} encoded in {answer.encoding * 1000:.0f} ms"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"

@@ -1,0 +1,86 @@
+"""What to try after the demo: commands that can be pasted as they are."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from vitrine.embedded import binaries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vitrine.demo.asking import Answer
+    from vitrine.settings import Settings
+
+__all__ = ["next_steps"]
+
+
+def next_steps(
+    settings: Settings, answers: Sequence[Answer], url_option: str | None
+) -> list[tuple[str, str]]:
+    """Pairs of what it shows and the command; `url_option` is what `--database-url` said."""
+    place = f" --schema {shlex.quote(settings.db_schema)}"
+    address = f" --database-url {shlex.quote(url_option)}" if url_option else ""
+    program = _program()
+    encoding = (
+        "" if settings.model == "starter" else f"VITRINE_MODEL={shlex.quote(settings.model)} "
+    )
+    steps = [
+        ("words of your own", f"{encoding}{program} search 'navy striped scarf'{place}{address}")
+    ]
+    seen = set()
+    for answer in answers:
+        search = answer.search
+        if search.sort not in seen and search.sort != "words":
+            seen.add(search.sort)
+            steps.append((search.sort, f"{encoding}{program} {search.command}{place}{address}"))
+    steps.append(("coverage and health", f"{program} status{place}{address}"))
+    words = next(answer.search.words for answer in answers if answer.search.words)
+    query = _query(settings.db_schema, str(words))
+    steps.append(
+        (
+            "the same search in SQL, whose vector the demo has left there",
+            f'{_psql(settings)} "$({program} database url{address})" -c {_quoted(query)}',
+        )
+    )
+    if not settings.database_url:
+        steps.append(("stop the embedded PostgreSQL", f"{program} database stop"))
+    return steps
+
+
+def _program() -> str:
+    """How this program was called, short where a shell finds it by its name."""
+    called = Path(sys.argv[0])
+    found = shutil.which(called.name)
+    if not called.is_file() or (found and Path(found).samefile(called)):
+        return called.name
+    return shlex.quote(str(called))
+
+
+def _psql(settings: Settings) -> str:
+    """The machine's psql, or else the embedded server's own."""
+    if shutil.which("psql") or settings.database_url:
+        return "psql"
+    return shlex.quote(os.path.relpath(binaries(settings.embedded_version) / "psql"))
+
+
+def _query(schema: str, words: str) -> str:
+    statement = sql.SQL("SELECT * FROM {}.search({}, k => 5)").format(
+        sql.Identifier(schema), sql.Literal(words)
+    )
+    text = statement.as_string(None)
+    simple = re.fullmatch(r"[a-z_][a-z0-9_]*", schema)
+    return text.replace(f'"{schema}"', schema) if simple else text
+
+
+def _quoted(query: str) -> str:
+    """For a shell; in double quotes where that is safe, because SQL is full of single ones."""
+    return shlex.quote(query) if re.search(r'["$`\\!]', query) else f'"{query}"'
