@@ -61,8 +61,12 @@ CREATE OR REPLACE FUNCTION search_nearest_sql(
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
-    rows_of text := format('SELECT %1$s.product_id, %1$s.%2$I, %1$s.embedding <#> $1 AS distance FROM %3$I %1$s ',
-        item, kind || '_id', format('%s_vector_%s', kind, space_id));
+    -- By key one product at a time: without statistics a join would read the table whole.
+    rows_of text := format('SELECT %1$s.product_id, %1$s.%2$I, %1$s.embedding <#> $1 AS distance FROM %4$s ',
+        item, kind || '_id', format('%s_vector_%s', kind, space_id),
+        format(CASE WHEN by_key THEN 'unnest($2) m (product_id) CROSS JOIN LATERAL '
+            '(SELECT * FROM %2$I i WHERE i.product_id = m.product_id OFFSET 0) %1$s' ELSE '%2$I %1$s' END,
+            item, format('%s_vector_%s', kind, space_id)));
     product_shown text := concat('EXISTS (SELECT FROM product p WHERE p.product_id = ', item, '.product_id AND ', shown);
     item_counts text := 'true';
 BEGIN
@@ -84,8 +88,8 @@ BEGIN
     ELSE
         -- Sorted before what is dear to check: only the nearest rows are looked at. The sum keeps
         -- the index away, which would not return every row.
-        rows_of := concat('SELECT * FROM (', rows_of, 'WHERE ',
-            CASE WHEN by_key THEN format('%s.product_id = ANY ($2)', item) ELSE product_shown || ')' END,
+        rows_of := concat('SELECT * FROM (', rows_of,
+            CASE WHEN NOT by_key THEN concat('WHERE ', product_shown, ')') END,
             format(' ORDER BY (%1$s.embedding <#> $1) + 0 OFFSET 0) %1$s WHERE ', item), item_counts);
     END IF;
     RETURN concat('SELECT product_id, ', kind, '_id AS item_id, distance FROM (', rows_of, ' LIMIT ', row_limit, ') n');

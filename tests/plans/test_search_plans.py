@@ -1,0 +1,195 @@
+"""Which plans a search takes on enough rows: the index where it wins, keys where it would lose.
+
+The shop is loaded and never analysed, as on the day that it opens.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.conftest import SCHEMA, with_database
+from tests.integration.searchable import ask, know, know_picture, make_space, names
+from vitrine.database import Connection, set_search_path
+
+PRODUCTS, DIMENSION, CLUSTERS, QUERIES = 16_000, 128, 40, 20
+IMAGE_INDEX, CAPTION_INDEX = "image_vector_1_hnsw_idx", "caption_vector_1_hnsw_idx"
+BROAD = {"brand": "half"}
+NARROW = {"category": "narrow"}
+KEY = "{:064x}"
+
+
+def clustered(rng: np.random.Generator, count: int, centres: np.ndarray[Any, Any]) -> Any:
+    """Unit vectors (count, DIMENSION) around centres, as those of a real encoder lie."""
+    vectors = centres[rng.integers(0, len(centres), count)]
+    vectors = vectors + 0.6 * rng.normal(size=vectors.shape)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def fill(connection: Connection) -> Any:
+    """Load the catalogue and its vectors; returns the vectors of the pictures, by product."""
+    rng = np.random.default_rng(7)
+    centres = rng.normal(size=(CLUSTERS, DIMENSION))
+    make_space(connection, DIMENSION)
+    # Triggers would queue every picture, which is beside the point here.
+    connection.execute("SET session_replication_role = replica")
+    for statement in (
+        "INSERT INTO category (name, path) VALUES ('narrow', 'narrow')",
+        "INSERT INTO product (external_id, brand) SELECT 'p' || i, "
+        f"CASE i % 2 WHEN 0 THEN 'Half' END FROM generate_series(1, {PRODUCTS}) i",
+        "INSERT INTO product_category SELECT product_id, category_id FROM product, category "
+        "WHERE product_id % 100 = 0",
+        "INSERT INTO variant (product_id, sku) SELECT product_id, external_id FROM product",
+        "INSERT INTO image (product_id, uri) SELECT product_id, 'a.jpg' FROM product ORDER BY 1",
+        "INSERT INTO caption (product_id, locale, source, text) "
+        "SELECT product_id, 'en', 'catalogue', 'x' FROM product ORDER BY 1",
+    ):
+        connection.execute(statement.encode())
+    made = {}
+    for kind in ("image", "caption"):
+        made[kind] = clustered(rng, PRODUCTS, centres)
+        load_vectors(connection, kind, made[kind])
+    connection.execute("RESET session_replication_role")
+    for number, query in enumerate(clustered(rng, QUERIES, centres)):
+        know_picture(connection, KEY.format(number), query.tolist())
+        know(connection, query.tolist(), words=f"words {number}")
+    return made["image"]
+
+
+def load_vectors(connection: Connection, kind: str, vectors: Any) -> None:
+    table, index = f"{kind}_vector_1", f"{kind}_vector_1_hnsw_idx"
+    connection.execute(f"DROP INDEX {index}".encode())
+    copy = f"COPY {table} (product_id, {kind}_id, embedding, input_version, content) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(copy.encode()) as rows:
+        for number, vector in enumerate(vectors, start=1):
+            rows.write_row((number, number, str(vector.round(5).tolist()), 1, b"x"))
+    build = f"CREATE INDEX {index} ON {table} USING hnsw (embedding halfvec_ip_ops)"
+    connection.execute(build.encode())
+
+
+@pytest.fixture(scope="module")
+def filled(server_url: str, template_database: str) -> Iterator[tuple[Connection, Any]]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as server:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        server.execute(create.format(sql.Identifier(name), sql.Identifier(template_database)))
+        with psycopg.connect(with_database(server_url, name), autocommit=True) as opened:
+            set_search_path(opened, SCHEMA)
+            yield opened, fill(opened)
+        server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def connection(filled: tuple[Connection, Any]) -> Iterator[Connection]:
+    """In a transaction, whose scans are counted from zero and whose changes are undone."""
+    filled[0].execute("SELECT pg_stat_force_next_flush()")
+    with filled[0].transaction(force_rollback=True):
+        yield filled[0]
+
+
+def scans(connection: Connection, relation: str) -> int:
+    """Index scans of an index, or sequential scans of a table, in this transaction."""
+    row = connection.execute(
+        "SELECT pg_stat_get_xact_numscans(%s::text::regclass)", (relation,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@pytest.mark.parametrize("filters", [{}, BROAD, {"not": {"sku": "p1"}}, {"price": 9} | {"not": {}}])
+def test_no_plan_is_missing(connection: Connection, filters: dict[str, Any]) -> None:
+    hits = ask(connection, query="words 0", filters=filters)
+    assert len(hits) == (0 if "price" in filters else 24)
+
+
+@pytest.mark.parametrize("filters", [{}, BROAD])
+def test_the_index_serves_what_is_broad(connection: Connection, filters: dict[str, Any]) -> None:
+    hits = ask(connection, query="words 0", filters=filters)
+    assert hits[0]["why"]["plan"] == {"image": "hnsw", "caption": "hnsw"}
+    assert scans(connection, IMAGE_INDEX) > 0
+    assert scans(connection, CAPTION_INDEX) > 0
+    assert scans(connection, "image_vector_1") == 0
+    assert scans(connection, "caption_vector_1") == 0
+
+
+def test_keys_serve_what_is_narrow(connection: Connection) -> None:
+    hits = ask(connection, query="words 0", filters=NARROW)
+    assert hits[0]["why"]["plan"] == {"image": "exact", "caption": "exact"}
+    assert len(hits) == 24
+    assert scans(connection, IMAGE_INDEX) == 0
+    assert scans(connection, "image_vector_1_pkey") > 0
+    assert scans(connection, "image_vector_1") == 0
+    assert scans(connection, "caption_vector_1") == 0
+
+
+def test_similar_reads_no_table_whole(connection: Connection) -> None:
+    assert len(ask(connection, terms=[{"product": "p77"}])) == 24
+    assert scans(connection, IMAGE_INDEX) > 0
+    for table in ("image_vector_1", "caption_vector_1", "variant", "image", "image_variant"):
+        assert scans(connection, table) == 0
+
+
+def true_order(vectors: Any, connection: Connection, number: int, keep: Any) -> list[str]:
+    row = connection.execute(
+        "SELECT embedding::text FROM query_vector WHERE key = %s", (KEY.format(number),)
+    ).fetchone()
+    assert row is not None
+    query = np.array([float(x) for x in row[0][1:-1].split(",")])
+    order = np.argsort(-(vectors @ query)) + 1
+    return [f"p{product}" for product in order if keep(product)]
+
+
+@pytest.mark.parametrize(
+    ("filters", "keep", "least"),
+    [
+        ({}, lambda _: True, 0.97),
+        (BROAD, lambda product: product % 2 == 0, 0.97),
+        (NARROW, lambda product: product % 100 == 0, 1.0),
+    ],
+)
+def test_recall(
+    filled: tuple[Connection, Any],
+    connection: Connection,
+    filters: dict[str, Any],
+    keep: Any,
+    least: float,
+) -> None:
+    found = 0
+    for number in range(QUERIES):
+        hits = ask(connection, terms=[{"image": KEY.format(number)}], filters=filters, k=10)
+        found += len(set(names(hits)) & set(true_order(filled[1], connection, number, keep)[:10]))
+    assert found >= least * QUERIES * 10
+
+
+def test_an_index_scan_that_gives_up_is_followed_by_an_exact_one(connection: Connection) -> None:
+    connection.execute("ALTER FUNCTION search SET hnsw.max_scan_tuples = 1")
+    connection.execute("ALTER FUNCTION search SET hnsw.ef_search = 10")
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], k=1000)
+    assert len(hits) == 1000
+    assert hits[0]["why"]["plan"] == {"image": "exact"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP INDEX image_vector_1_hnsw_idx",
+        "UPDATE pg_index SET indisvalid = false "
+        "WHERE indexrelid = 'image_vector_1_hnsw_idx'::regclass",
+    ],
+)
+def test_a_missing_or_invalid_index_is_not_trusted(connection: Connection, statement: str) -> None:
+    connection.execute(statement.encode())
+    hits = ask(connection, query="words 0")
+    assert hits[0]["why"]["plan"] == {"image": "exact", "caption": "hnsw"}
+    assert len(hits) == 24
+
+
+def test_k_beyond_what_matches_is_all_that_matches(connection: Connection) -> None:
+    assert len(ask(connection, query="words 0", filters=NARROW, k=1000)) == PRODUCTS // 100
+    assert len(ask(connection, query="words 0", k=1000)) == 1000
