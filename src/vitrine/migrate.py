@@ -19,7 +19,7 @@ from pgvector.sqlalchemy import HALFVEC
 
 from vitrine import provision, sql_files
 from vitrine.database import Connection, check_server, driver_errors, set_search_path
-from vitrine.errors import DatabaseError
+from vitrine.errors import DatabaseError, DatabaseUnavailableError
 
 __all__ = [
     "alembic_configuration",
@@ -31,6 +31,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+LOCK_TIMEOUT = "30s"
+LOCK_NOT_AVAILABLE = "55P03"
 
 # Alembic keeps its present connection in a global: two threads on two databases would mix theirs.
 alembic_alone = threading.Lock()
@@ -58,7 +61,8 @@ def upgrade(url: str, schema: str = "vitrine") -> list[str]:
         driver.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         # One lock for the whole database: two shops share the extension.
         driver.execute("SELECT pg_advisory_xact_lock(hashtextextended('vitrine.upgrade', 0))")
-        driver.execute("SET LOCAL lock_timeout = '30s'; SET LOCAL client_min_messages = warning")
+        driver.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
+        driver.execute("SET LOCAL client_min_messages = warning")
         provision.create_extension(driver)
         provision.create_schema(driver, schema)
         notes += provision.create_roles(driver, schema)
@@ -144,6 +148,14 @@ def open_schema(url: str, schema: str) -> Iterator[sqlalchemy.Connection]:
     try:
         with driver_errors(), _driver_cause(), engine.connect() as connection, connection.begin():
             yield connection
+    except DatabaseUnavailableError as error:
+        if error.sqlstate != LOCK_NOT_AVAILABLE:
+            raise
+        raise DatabaseError(
+            "a table of the shop is in use by another transaction for too long, and nothing was "
+            "changed; run `vitrine upgrade` again when the shop is quiet",
+            sqlstate=error.sqlstate,
+        ) from error
     except CommandError as error:
         raise DatabaseError(
             f"the schema {schema} is at a revision that this version of Vitrine does not know "
