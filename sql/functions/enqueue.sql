@@ -190,3 +190,16 @@ BEGIN
     RETURN total;
 END $$;
 COMMENT ON FUNCTION enqueue_missing IS 'Queue what lacks a vector of its present input: of one space or all, of one product or all.';
+
+-- A product that comes back may have missed spaces made, and pictures changed, while it was away.
+CREATE OR REPLACE FUNCTION enqueue_reactivated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM enqueue_missing(only_product => NEW.product_id, priority => 0::smallint);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER product_enqueue_reactivated
+    AFTER UPDATE OF status ON product
+    FOR EACH ROW WHEN (OLD.status = 'retired' AND NEW.status = 'active')
+    EXECUTE FUNCTION enqueue_reactivated();
