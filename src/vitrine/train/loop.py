@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.functional import normalize
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from vitrine.errors import ModelError
 from vitrine.train.augment import augment, recolour
@@ -45,8 +45,9 @@ class TrainOptions:
     stages: tuple[Stage, ...]
     batch: int = 128
     rate: float = 2e-3
+    warm_up: float = 0.23
     weight_decay: float = 0.05
-    averaging: float = 0.998
+    averaging: float = 0.99
     distillation: float = 2.0
     seed: int = 0
     bf16: bool = False
@@ -80,6 +81,18 @@ def fast_precision() -> bool:
     return torch.cuda.is_available() or torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
+def running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential moving average that forgets its beginning fast, so a short run can use it."""
+
+    def mean(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        if not average.is_floating_point():
+            return current  # counters are copied
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))
+        return torch.lerp(current, average, kept)
+
+    return mean
+
+
 class Trainer:
     """Holds what a checkpoint must hold: network, average, optimizer, schedule and step."""
 
@@ -91,9 +104,8 @@ class Trainer:
         options: TrainOptions,
         *,
         distillation: Distillation | None = None,
-        max_tokens: int = 64,
+        max_tokens: int = 24,
     ) -> None:
-        torch.manual_seed(options.seed)
         self.options, self.pairs, self.tokenizer = options, pairs, tokenizer
         self.max_tokens = max_tokens
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -102,15 +114,14 @@ class Trainer:
         width = distillation.targets.shape[1] if distillation else 1
         # The student's pooled text predicts the teacher's vector; thrown away after training.
         self.head = torch.nn.Linear(network.config.text_config.hidden_size, width).to(self.device)
-        mean: Any = get_ema_multi_avg_fn  # carries no types
         self.average = AveragedModel(
-            self.network, multi_avg_fn=mean(options.averaging), use_buffers=True
+            self.network, avg_fn=running_mean(options.averaging), use_buffers=True
         )
         groups = trainable_groups(self.network, options.weight_decay)
         groups.append({"params": list(self.head.parameters()), "weight_decay": 0.0})
         self.optimizer = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.98))
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, options.rate, total_steps=options.steps, pct_start=0.15
+            self.optimizer, options.rate, total_steps=options.steps, pct_start=options.warm_up
         )
         self.step = 0
 
@@ -143,8 +154,10 @@ class Trainer:
         """One batch, forwards and backwards; returns the loss."""
         options, network = self.options, self.network.train()
         # Every draw follows from seed and step, so a resumed run continues as if never stopped.
-        rng = torch.Generator().manual_seed(options.seed * 1_000_003 + self.step)
-        words = Random(options.seed * 1_000_003 + self.step)  # noqa: S311 - captions, not secrets
+        seed = options.seed * 1_000_003 + self.step
+        rng = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # dropout
+        words = Random(seed)  # noqa: S311 - captions, not secrets
         batch = min(options.batch, len(self.pairs))
         rows = torch.multinomial(self.pairs.weights, batch, generator=rng)  # (B,)
         matrices, colours = recolour(self.pairs.colours[rows], rng)

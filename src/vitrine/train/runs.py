@@ -41,7 +41,7 @@ STORED_SIDE = 160  # pictures in memory; crops of them are trained on at 96 and 
 ENCODED_SIDE = 160
 
 
-STARTER_STAGES = (Stage(side=96, steps=1800), Stage(side=128, steps=800))
+STARTER_STAGES = (Stage(side=96, steps=1200), Stage(side=128, steps=600))
 FINE_TUNING_STAGES = (Stage(side=128, steps=500),)
 STARTER_RATE, FINE_TUNING_RATE = 2e-3, 2e-4
 
@@ -189,7 +189,6 @@ def _run(
         pairs,
         options.train_options(),
         distillation=distillation,
-        max_tokens=MAX_TOKENS,
     )
     if trainer.resume(options.folder):
         say(f"continuing at step {trainer.step}")
