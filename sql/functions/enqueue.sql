@@ -43,19 +43,17 @@ LANGUAGE sql SET search_path FROM CURRENT AS $$
 $$;
 COMMENT ON FUNCTION notify_work IS 'Wake the workers once this transaction is committed.';
 
+-- A new picture or caption cannot be waiting yet: looking for a conflict would cost a third more. What
+-- belongs to a retired product waits until it is active again.
 CREATE OR REPLACE FUNCTION enqueue_images() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
-    INSERT INTO work_queue AS q (product_id, kind, item_id, space_id, input_version)
+    INSERT INTO work_queue (product_id, kind, item_id, space_id, input_version)
     SELECT n.product_id, 'image', n.image_id, s.space_id, n.input_version
-    FROM changed n JOIN space s ON s.status <> 'retired'
-    ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
-        SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
-            priority = least(q.priority, excluded.priority),
-            enqueued_at = CASE WHEN q.dead_at IS NULL THEN q.enqueued_at ELSE now() END,
-            claims = 0, attempts = 0, dead_at = NULL, reason = NULL, detail = NULL
-        WHERE q.input_version <> excluded.input_version;
+    FROM changed n
+    JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
+    CROSS JOIN space s WHERE s.status <> 'retired';
     IF FOUND THEN PERFORM notify_work(); END IF;
     RETURN NULL;
 END $$;
@@ -64,15 +62,11 @@ CREATE OR REPLACE FUNCTION enqueue_captions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
-    INSERT INTO work_queue AS q (product_id, kind, item_id, space_id, input_version)
+    INSERT INTO work_queue (product_id, kind, item_id, space_id, input_version)
     SELECT n.product_id, 'caption', n.caption_id, s.space_id, n.input_version
-    FROM changed n JOIN space s ON s.status <> 'retired'
-    ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
-        SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
-            priority = least(q.priority, excluded.priority),
-            enqueued_at = CASE WHEN q.dead_at IS NULL THEN q.enqueued_at ELSE now() END,
-            claims = 0, attempts = 0, dead_at = NULL, reason = NULL, detail = NULL
-        WHERE q.input_version <> excluded.input_version;
+    FROM changed n
+    JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
+    CROSS JOIN space s WHERE s.status <> 'retired';
     IF FOUND THEN PERFORM notify_work(); END IF;
     RETURN NULL;
 END $$;
@@ -91,9 +85,10 @@ BEGIN
     INSERT INTO work_queue AS q (product_id, kind, item_id, space_id, input_version)
     SELECT n.product_id, 'image', n.image_id, s.space_id, n.input_version
     FROM changed n
-    JOIN previous p USING (product_id, image_id)
+    JOIN previous o USING (product_id, image_id)
+    JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
     JOIN space s ON s.status <> 'retired'
-    WHERE n.input_version <> p.input_version
+    WHERE n.input_version <> o.input_version
     ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
         SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
             priority = least(q.priority, excluded.priority),
@@ -111,9 +106,10 @@ BEGIN
     INSERT INTO work_queue AS q (product_id, kind, item_id, space_id, input_version)
     SELECT n.product_id, 'caption', n.caption_id, s.space_id, n.input_version
     FROM changed n
-    JOIN previous p USING (product_id, caption_id)
+    JOIN previous o USING (product_id, caption_id)
+    JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
     JOIN space s ON s.status <> 'retired'
-    WHERE n.input_version <> p.input_version
+    WHERE n.input_version <> o.input_version
     ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
         SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
             priority = least(q.priority, excluded.priority),

@@ -9,56 +9,14 @@ from functools import lru_cache
 __all__ = ["to_line", "to_text"]
 
 _BREAKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "br",
-        "caption",
-        "center",
-        "dd",
-        "details",
-        "dialog",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "legend",
-        "li",
-        "main",
-        "menu",
-        "nav",
-        "ol",
-        "option",
-        "p",
-        "pre",
-        "section",
-        "select",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "title",
-        "tr",
-        "ul",
-        "video",
-    ]
+    re.findall(
+        r"\w+",
+        """
+        address article aside blockquote br caption center dd details dialog div dl dt fieldset
+        figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend li main menu nav ol option
+        p pre section select summary table tbody td tfoot th thead title tr ul video
+        """,
+    )
 )
 # A walk over the tree sees where an element starts; this lets it see where a block ends.
 _BLOCK_END = re.compile(rf"</(?:{'|'.join(sorted(_BREAKS - {'br'}))})\s*>", re.IGNORECASE)

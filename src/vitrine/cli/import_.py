@@ -21,12 +21,12 @@ def register(app: typer.Typer) -> None:
     app.command("import")(import_file)
 
 
-def import_file(
+def import_file(  # noqa: PLR0917 - typer takes options as arguments
     file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Who wrote the file: magento, shopify or woocommerce; default: seen by its columns."
+            help="Who wrote the file: magento, shopify, woocommerce; default: by its columns."
         ),
     ] = None,
     map_: Annotated[

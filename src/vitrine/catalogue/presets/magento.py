@@ -130,16 +130,17 @@ class MagentoPreset(Preset):
         out.records.append(record)
 
     def _read_offer(
-        self, price: str, special: str, start: str, end: str, qty: str, in_stock: str, *policy: str
+        self, price: str, special: str, start: str, end: str, *stock: str
     ) -> tuple[str | None, int | None]:
         """Today's price, which is the special one between its dates, and the stock to sell."""
+        qty, in_stock, *policy = stock
         cost = checked("price", price, self.prices.parse, price)
         if special:
             first = checked("special_price_from_date", start, parse_date, start)
             last = checked("special_price_to_date", end, parse_date, end)
             if (first or date.min) <= self.today <= (last or date.max):
                 cost = checked("special_price", special, self.prices.parse, special)
-        return cost, checked("qty", qty, _stock, qty, in_stock, policy)
+        return cost, checked("qty", qty, _stock, qty, in_stock, tuple(policy))
 
 
 def _link(line: int, key: str, variations: str, out: Collected) -> None:
@@ -218,11 +219,5 @@ def _stock(qty: str, in_stock: str, policy: tuple[str, ...]) -> int | None:
     if in_stock == "0":
         return 0
     count = stock_count(qty)
-    if (
-        count is not None
-        and count <= 0
-        and backorders not in {"", "0"}
-        and default_backorders == "0"
-    ):
-        return None
-    return count
+    sold_short = backorders not in {"", "0"} and default_backorders == "0"
+    return None if sold_short and (count or 0) <= 0 else count

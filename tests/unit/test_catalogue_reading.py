@@ -1,0 +1,124 @@
+"""Files of every format, and files that are broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from vitrine.catalogue.presets import FIELDS, choose_preset
+from vitrine.catalogue.reading import CELL_LENGTH, Row, open_source
+from vitrine.catalogue.records import RejectedError
+from vitrine.errors import CatalogueError
+
+
+def read(path: Path) -> tuple[tuple[str, ...], list[Row]]:
+    with open_source(path) as source:
+        return source.columns, list(source.rows)
+
+
+def reasons(rows: list[Row]) -> list[tuple[int, str]]:
+    return [(line, cells.reason) for line, cells in rows if isinstance(cells, RejectedError)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", '\ufeffsku,title\nA,"two\nlines, 漂亮"\n\nB,b\n'),
+        ("a.csv", 'sku;title\r\nA;"two\nlines, 漂亮"\r\n\r\nB;b\r\n'),
+        ("a.tsv", 'sku\ttitle\nA\t"two\nlines, 漂亮"\n\nB\tb\n'),
+    ],
+)
+def test_a_table_is_read_with_its_lines(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8", newline="")
+    columns, rows = read(path)
+    assert columns == ("sku", "title")
+    assert [
+        (line, list(cells)) for line, cells in rows if not isinstance(cells, RejectedError)
+    ] == [
+        (2, ["A", "two\nlines, 漂亮"]),
+        (5, ["B", "b"]),
+    ]
+
+
+def test_json_lines_keep_numbers_as_written_and_refuse_what_is_no_object(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"sku": "A", "price": 1.10, "tags": ["x"]}\n{oops\n[1]\n{"sku": "B\\u0000"}\n')
+    columns, rows = read(path)
+    assert columns == ("sku", "price", "tags")
+    assert rows[0] == (1, ["A", "1.10", '["x"]'])
+    found = reasons(rows)
+    assert [line for line, _ in found] == [2, 3, 4]
+    assert "not valid JSON" in found[0][1]
+    assert "not a JSON object" in found[1][1]
+    assert "NUL" in found[2][1]
+
+
+def test_parquet_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"sku": ["A", "B"], "price": [1.5, None], "tags": [["x"], None]})
+    parquet.write_table(table, path)
+    assert read(path) == (
+        ("sku", "price", "tags"),
+        [(1, ("A", "1.5", '["x"]')), (2, ("B", "", ""))],
+    )
+
+
+def test_only_the_bad_rows_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    long = b"x" * (CELL_LENGTH + 1)
+    path.write_bytes(b"sku,title\nA,\xff\nB,a\0b\nC\nD,d,d\nE," + long + b"\nF,fine\n")
+    _, rows = read(path)
+    assert [line for line, _ in reasons(rows)] == [2, 3, 4, 5, 6]
+    text = " ".join(reason for _, reason in reasons(rows))
+    for part in ("UTF-8", "NUL", "1 cells", "3 cells", "1,048,576"):
+        assert part in text
+    assert rows[-1] == (7, ["F", "fine"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"", "empty"),
+        ("a.xlsx", b"x", "no known format"),
+        ("a.csv", "sku,title\n".encode("utf-16"), "line 1|no text file"),
+        ("a.parquet", b"no", "no Parquet"),
+        ("a.jsonl", b"[]\n", "JSON object"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(CatalogueError, match=message):
+        read(path)
+    with pytest.raises(CatalogueError, match="no such file"):
+        read(tmp_path / "missing.csv")
+
+
+def test_a_wrong_preset_names_the_missing_columns_and_the_one_that_fits() -> None:
+    shopify = ("Handle", "Title", "Variant Price", "Option1 Value")
+    with pytest.raises(CatalogueError, match=r"lacks the columns sku.*--preset shopify"):
+        choose_preset(shopify, "magento", {})
+    assert choose_preset(shopify, None, {}).name == "shopify"
+    with pytest.raises(CatalogueError, match=r"unknown preset 'etsy'.*magento"):
+        choose_preset(shopify, "etsy", {})
+    with pytest.raises(CatalogueError, match="fit no preset"):
+        choose_preset(("a", "b"), None, {})
+
+
+def test_a_mapping_names_the_valid_columns_and_fields() -> None:
+    columns = ("code", "label")
+    with pytest.raises(CatalogueError, match="no column 'x'; it has code, label"):
+        choose_preset(columns, None, {"x": "sku"})
+    with pytest.raises(CatalogueError, match="'colour' is no field; the fields are sku, product"):
+        choose_preset(columns, None, {"code": "colour"})
+    with pytest.raises(CatalogueError, match="no column is read as sku"):
+        choose_preset(columns, None, {"label": "title"})
+    with pytest.raises(CatalogueError, match="two columns are read as sku"):
+        choose_preset(columns, None, {"code": "sku", "label": "sku"})
+    assert "option.NAME" in FIELDS
