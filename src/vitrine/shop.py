@@ -22,7 +22,6 @@ from vitrine.query_encoding import (
     encode_remotely,
     picture_key,
     read_picture,
-    worker_alive,
 )
 from vitrine.search import Page, SearchRequest, run_search
 from vitrine.settings import load_settings
@@ -165,11 +164,6 @@ class Shop:
         unknown = Unknown(words=query, picture=picture, space=space)
         with self.connection() as connection:
             return self._encode(connection, unknown)
-
-    def worker_alive(self) -> bool:
-        """Whether a worker runs that would encode an unknown query."""
-        with self.connection() as connection:
-            return worker_alive(connection, self.schema)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vitrine import database
 from vitrine.cli._options import connection_settings
 from vitrine.filters import parse_filters
+from vitrine.query_encoding import worker_alive
 from vitrine.shop import Shop, connect
 
 if TYPE_CHECKING:
@@ -40,9 +42,9 @@ def read_filters(text: str | None) -> Mapping[str, Any]:
 def open_shop(database_url: str | None, schema: str | None) -> Shop:
     """The shop; what is unknown is encoded in this process when no worker runs."""
     url, settings = connection_settings(database_url, schema)
-    with connect(url, schema=settings.db_schema) as shop:
-        waits_for_worker = shop.worker_alive()
-    loader = None if waits_for_worker else _encoder_loader(settings)
+    with database.connect(url, settings.db_schema) as connection:
+        alive = worker_alive(connection, settings.db_schema)
+    loader = None if alive else _encoder_loader(settings)
     return connect(url, schema=settings.db_schema, encoder=loader)
 
 
@@ -76,7 +78,7 @@ def _encoder_loader(settings: Settings) -> Callable[[], QueryEncoder]:
         from vitrine.encoder import load_encoder
 
         note = "note: no worker runs, so this process encodes the query; `vitrine work` is faster"
-        Console(stderr=True).print(note, style="dim", markup=False)
+        Console(stderr=True, soft_wrap=True).print(note, style="dim", markup=False)
         return load_encoder(
             settings.model, revision=settings.model_revision, device=settings.device
         )
