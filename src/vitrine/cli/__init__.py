@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 import pkgutil
 import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from vitrine.errors import VitrineError
 
@@ -33,10 +35,15 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run a command; a known error ends with its message and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without "é" or "✓" gets a question mark instead, and the rest of the line.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         build()()
     except VitrineError as error:
-        errors.print(f"[bold red]error:[/] {error}", markup=True, highlight=False)
+        # Not as markup: "vitrine[worker]" would lose its brackets.
+        errors.print(Text.assemble(("error:", "bold red"), f" {error}"), highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
         errors.print("stopped")
