@@ -1,4 +1,4 @@
-"""Writes docs/command-line.md from the commands' own help: `make docs`."""
+"""Writes docs/command-line.md and docs/settings.md from the code: `make docs`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import typer
 
 from vitrine.cli import build
+from vitrine.settings import settings_table
 
 TARGET = Path(__file__).parent / "command-line.md"
+SETTINGS_TARGET = Path(__file__).parent / "settings.md"
 
 
 def command_line_page() -> str:
@@ -55,5 +57,26 @@ def row(parameter: Any) -> str:
     return f"| {names} | {text.replace('|', chr(92) + '|')} |"
 
 
+def settings_page() -> str:
+    """The page: every setting with its variable, default and help."""
+    rows = [
+        f"| `{name}` | {f'`{default}`' if default else ''} | {text} |"
+        for name, default, text in settings_table()
+    ]
+    return "\n".join(
+        [
+            "# Settings\n",
+            "Generated from the table in `vitrine.settings` by `make docs`. Settings are read from"
+            " the environment;\nan option of a command wins over its variable, and an empty"
+            " variable counts as none. A variable whose\nname is nearly a setting's is an error,"
+            " so that a slip of the pen is not passed over.\n",
+            "| variable | default | meaning |\n|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
 if __name__ == "__main__":
     TARGET.write_text(command_line_page(), encoding="utf-8")
+    SETTINGS_TARGET.write_text(settings_page(), encoding="utf-8")

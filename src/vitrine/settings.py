@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import platformdirs
+import psycopg
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vitrine.errors import SettingsError
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "load_settings", "settings_table", "variable"]
 
 
 class Settings(BaseSettings):
     """Read from variables named `VITRINE_` plus the field's name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="VITRINE_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="VITRINE_", env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     database_url: str | None = Field(
         None, description="libpq URL of the shop's PostgreSQL; without it an embedded one starts."
@@ -28,8 +36,10 @@ class Settings(BaseSettings):
         description="Schema of the shop; one schema is one shop.",
     )
     home: Path = Field(
-        Path(platformdirs.user_data_dir("vitrine")),
-        description="Folder of the embedded PostgreSQL and its log.",
+        default_factory=lambda: Path(platformdirs.user_data_dir("vitrine")),
+        validate_default=True,
+        description="Folder of the embedded PostgreSQL and its log; "
+        "by default `vitrine` in the user's data folder.",
     )
     embedded_version: int = Field(
         18, description="Major version of the embedded PostgreSQL: 18 or 16."
@@ -46,7 +56,7 @@ class Settings(BaseSettings):
     )
     image_hosts: str = Field(
         "",
-        description="Comma-separated hosts or networks of pictures that are allowed although private.",
+        description="Comma-separated hosts or networks of pictures, allowed although private.",
     )
     image_stores: str = Field(
         "",
@@ -77,6 +87,29 @@ class Settings(BaseSettings):
         10.0, description="Seconds that a client waits for a worker to encode its query.", gt=0
     )
 
+    @field_validator("database_url")
+    @classmethod
+    def _url_is_understood(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        # The form that SQLAlchemy wants is the one that shops have at hand.
+        url = re.sub(r"^(postgres(?:ql)?)\+psycopg[23]?:", r"\1:", value.strip())
+        try:
+            psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.Error as error:
+            msg = "not a libpq URL such as postgresql://user:password@host:5432/database"
+            raise ValueError(msg) from error
+        return url
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_a_place(cls, value: Path) -> Path:
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:
+            msg = "this user has no home folder: set VITRINE_HOME"
+            raise ValueError(msg) from error
+
     @field_validator("db_schema")
     @classmethod
     def _schema_is_an_identifier(cls, value: str) -> str:
@@ -99,17 +132,50 @@ def load_settings(**overrides: object) -> Settings:
     """Read the environment; keyword arguments that are not None win.
 
     Raises:
-        SettingsError: a variable holds a value that cannot be used; the message names it.
+        SettingsError: a variable holds a value that cannot be used, or is a misspelt name; the
+            message names it.
+
     """
+    _refuse_misspelt(os.environ)
     given = {name: value for name, value in overrides.items() if value is not None}
     if "db_schema" in given:
         given["VITRINE_SCHEMA"] = given.pop("db_schema")
     try:
         return Settings(**cast("dict[str, Any]", given))
     except ValidationError as error:
-        lines = [
-            f"VITRINE_{str(item['loc'][0]).removeprefix('VITRINE_').upper()}={item['input']!r}: "
-            f"{item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors()
-        ]
-        raise SettingsError("; ".join(lines)) from error
+        raise SettingsError("; ".join(_told(item) for item in error.errors())) from None
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return "VITRINE_SCHEMA" if field == "db_schema" else f"VITRINE_{field.upper()}"
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """Variable, default and help of every setting, in the order of the table above."""
+    return [
+        (
+            variable(name),
+            "" if field.default is None or field.default_factory else str(field.default),
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _told(item: ErrorDetails) -> str:
+    field = str(item["loc"][0])
+    name = field if field.startswith("VITRINE_") else variable(field)
+    # A URL holds a password, which belongs in no log.
+    value = "" if name == "VITRINE_DATABASE_URL" else f"={item['input']!r}"
+    return f"{name}{value}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    """A variable that nearly has a setting's name would be passed over in silence."""
+    names = [variable(name) for name in Settings.model_fields]
+    for found in environment:
+        if found.startswith("VITRINE_") and found not in names:
+            meant = difflib.get_close_matches(found, names, n=1, cutoff=0.85)
+            if meant:
+                raise SettingsError(f"there is no setting {found}; do you mean {meant[0]}?")
