@@ -28,7 +28,7 @@ BEGIN
 END $$;
 
 -- Whether a filter keeps so much that the index finds it: a fifth of all, or far more than can be listed.
--- Judged on the products of some hundred blocks, always the same ones.
+-- Judged on the products of some thirty blocks, always the same ones.
 CREATE OR REPLACE FUNCTION search_is_broad(shown text, at_most integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -61,38 +61,39 @@ CREATE OR REPLACE FUNCTION search_nearest_sql(
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
-    -- By key one product at a time: without statistics a join would read the table whole.
-    rows_of text := format('SELECT %1$s.product_id, %1$s.%2$I, %1$s.embedding <#> $1 AS distance FROM %4$s ',
-        item, kind || '_id', format('%s_vector_%s', kind, space_id),
-        format(CASE WHEN by_key THEN 'unnest($2) m (product_id) CROSS JOIN LATERAL '
-            '(SELECT * FROM %2$I i WHERE i.product_id = m.product_id OFFSET 0) %1$s' ELSE '%2$I %1$s' END,
-            item, format('%s_vector_%s', kind, space_id)));
-    product_shown text := concat('EXISTS (SELECT FROM product p WHERE p.product_id = ', item, '.product_id AND ', shown);
-    item_counts text := 'true';
+    item_id text := concat(item, '.', kind, '_id');
+    vectors text := quote_ident(format('%s_vector_%s', kind, space_id));
+    distance text := format('%s.embedding <#> $1', item);
+    its_product text := format('EXISTS (SELECT FROM product p WHERE p.product_id = %s.product_id AND ', item);
+    item_counts text := counts;
+    source text;
 BEGIN
-    IF kind = 'image' THEN
-        item_counts := counts;
-    ELSIF on_options THEN
+    IF kind = 'caption' THEN
         -- A caption made from a picture counts with its picture.
-        item_counts := concat('EXISTS (SELECT FROM caption i WHERE i.product_id = t.product_id ',
-            'AND i.caption_id = t.caption_id AND (i.image_id IS NULL OR ', counts, ') OFFSET 0)');
+        item_counts := CASE WHEN on_options THEN concat(
+            'EXISTS (SELECT FROM caption i WHERE i.product_id = t.product_id AND i.caption_id = t.caption_id ',
+            'AND (i.image_id IS NULL OR ', counts, ') OFFSET 0)') ELSE 'true' END;
     END IF;
     IF on_options THEN
-        item_counts := concat('EXISTS (SELECT FROM product p WHERE p.product_id = ', item, '.product_id AND ',
-            item_counts, ' OFFSET 0)');
+        item_counts := concat(its_product, item_counts, ' OFFSET 0)');
     END IF;
     IF plan = 'hnsw' THEN
         -- OFFSET 0 keeps EXISTS from becoming a join, which would leave the index unused.
-        rows_of := concat(rows_of, 'WHERE ', product_shown, ' OFFSET 0) AND ', item_counts,
-            format(' ORDER BY %s.embedding <#> $1', item));
+        RETURN concat('SELECT ', item, '.product_id, ', item_id, ' AS item_id, ', distance, ' AS distance FROM ',
+            vectors, ' ', item, ' WHERE ', its_product, shown, ' OFFSET 0) AND ', item_counts,
+            ' ORDER BY ', distance, ' LIMIT ', row_limit);
+    ELSIF by_key THEN
+        -- One product at a time: without statistics a join would read the table whole.
+        source := concat('unnest($2) m (product_id) CROSS JOIN LATERAL (SELECT * FROM ', vectors,
+            ' x WHERE x.product_id = m.product_id OFFSET 0) ', item);
     ELSE
-        -- Sorted before what is dear to check: only the nearest rows are looked at. The sum keeps
-        -- the index away, which would not return every row.
-        rows_of := concat('SELECT * FROM (', rows_of,
-            CASE WHEN NOT by_key THEN concat('WHERE ', product_shown, ')') END,
-            format(' ORDER BY (%1$s.embedding <#> $1) + 0 OFFSET 0) %1$s WHERE ', item), item_counts);
+        source := concat(vectors, ' ', item, ' WHERE ', its_product, shown, ')');
     END IF;
-    RETURN concat('SELECT product_id, ', kind, '_id AS item_id, distance FROM (', rows_of, ' LIMIT ', row_limit, ') n');
+    -- Sorted before what is dear to check, so that only the nearest are looked at; by a sum, so that
+    -- the index, which may leave rows out, is not used.
+    RETURN concat('SELECT ', item, '.product_id, ', item_id, ' AS item_id, ', item, '.distance FROM (SELECT ',
+        item, '.product_id, ', item_id, ', ', distance, ' AS distance FROM ', source,
+        ' ORDER BY (', distance, ') + 0 OFFSET 0) ', item, ' WHERE ', item_counts, ' LIMIT ', row_limit);
 END $$;
 
 -- HNSW serves a table that is too large to read whole and whose index is usable.
