@@ -1,4 +1,4 @@
-"""${message}"""
+"""${message}."""
 
 from __future__ import annotations
 
@@ -11,4 +11,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run_schema_file("schema/")
+    # The step is SQL: write it to the file named here, then take away what alembic found by itself.
+    run_schema_file("schema/${up_revision}_${message.lower().replace(" ", "_")}")
+    ${upgrades if upgrades else ""}

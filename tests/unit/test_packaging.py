@@ -15,9 +15,16 @@ import pytest
 import vitrine
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = set(
-    ["PIL", "django", "flask", "safetensors", "tokenizers", "torch", "torchvision", "transformers"]
-)
+HEAVY = {
+    "PIL",
+    "django",
+    "flask",
+    "safetensors",
+    "tokenizers",
+    "torch",
+    "torchvision",
+    "transformers",
+}
 LIGHT = "vitrine vitrine.migrate vitrine.models vitrine.embedded vitrine.status vitrine.work_queue"
 
 
