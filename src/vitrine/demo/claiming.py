@@ -20,8 +20,8 @@ __all__ = ["claim_schema", "keep_edition", "kept_edition"]
 _MARK = "demo"
 
 
-def claim_schema(url: str, schema: str) -> None:
-    """Create or upgrade the demo's schema.
+def claim_schema(url: str, schema: str) -> list[str]:
+    """Create or upgrade the demo's schema; returns what the operator of a server should read.
 
     Raises:
         SettingsError: the schema holds a shop that is not the demo's; nothing is changed then.
@@ -34,12 +34,13 @@ def claim_schema(url: str, schema: str) -> None:
                 f"the schema {schema} holds a shop of its own, which the demo would replace; "
                 "leave --schema out, or name one for the demo"
             )
-    upgrade(url, schema)
+    notes = upgrade(url, schema)
     with connect(url, schema) as connection, driver_errors():
         connection.execute(
             "INSERT INTO setting (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING",
             (_MARK, Jsonb("")),
         )
+    return notes
 
 
 def kept_edition(connection: Connection) -> str:

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from vitrine.demo.drawing.palette import COLORS, shade_of
+from vitrine.demo.drawing.palette import COLORS, shade_of, tint
 from vitrine.demo.drawing.seeds import seeded
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = ["Step", "print_answer", "print_commands", "step"]
 _ACCENT = "rgb(214,92,60)"
 _LINE_EVERY = 10.0  # seconds between lines of progress where there is no terminal
 _NAME_WIDTH = 9
+_ROOMY, _WIDEST = 100, 120  # columns
 
 
 class Step:
@@ -91,7 +92,7 @@ def step(console: Console, name: str) -> Iterator[Step]:
     line = Table.grid(padding=(0, 1))
     line.add_column(width=1)
     line.add_column(width=_NAME_WIDTH)
-    line.add_column(justify="right", width=6)
+    line.add_column(justify="right", width=7)
     line.add_column()
     seconds = f"{time.monotonic() - started:.1f} s"
     line.add_row(
@@ -111,7 +112,7 @@ def print_answer(console: Console, answer: Answer) -> None:
         )
     )  # fmt: skip
     if answer.found:
-        console.print(_hits_table(answer.found))
+        console.print(_hits_table(answer.found, console.width))
     else:
         console.print(Padding("no product matches", (0, 2)))
     console.print(Padding(Text(_timing(answer), "dim"), (0, 2)))
@@ -125,28 +126,40 @@ def print_commands(console: Console, commands: Sequence[tuple[str, str]]) -> Non
         console.print(Text(f"  {command}"), soft_wrap=True)
 
 
-def _hits_table(found: Sequence[Found]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", show_edge=False, padding=(0, 1))
-    table.add_column("", justify="right", style="dim")
-    table.add_column("title", min_width=20)
-    table.add_column("brand")
-    table.add_column("price", justify="right", no_wrap=True)
-    table.add_column("variant", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("picture", style="dim", no_wrap=True)
-    table.add_column("text", style="dim", no_wrap=True)
+def _hits_table(found: Sequence[Found], width: int) -> Table:
+    """A table as wide as the others; where room is scarce, details go below the titles."""
+    roomy = width >= _ROOMY
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        header_style="dim",
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        width=min(width, _WIDEST),
+    )
+    table.add_column("", justify="right", style="dim", width=2)
+    heading = "title" if roomy else "title, brand · by picture · by text"
+    table.add_column(heading, ratio=1)
+    if roomy:
+        table.add_column("brand", width=14)
+    table.add_column("price", justify="right", width=9)
+    table.add_column("variant", width=12)
+    table.add_column("score", justify="right", width=5)
+    if roomy:
+        table.add_column("by picture", style="dim", width=10)
+        table.add_column("by text", style="dim", width=9)
     for each in found:
-        table.add_row(
-            str(each.hit.rank),
-            Text(each.title),
-            Text(each.brand),
-            Text(each.price_text),
-            _variant(each),
-            f"{each.hit.score:.3f}",
-            each.similarity("image"),
-            each.similarity("caption"),
-        )
+        table.add_row(*_row(each, roomy=roomy))
     return table
+
+
+def _row(found: Found, *, roomy: bool) -> list[str | Text]:
+    arms = [found.similarity("image"), found.similarity("caption")]
+    rank, score = str(found.hit.rank), f"{found.hit.score:.3f}"
+    sold: list[str | Text] = [Text(found.price_text), _variant(found), score]
+    if roomy:
+        return [rank, Text(found.title), Text(found.brand), *sold, *arms]
+    details = " · ".join([found.brand, *(arm or "–" for arm in arms)])
+    return [rank, Text.assemble(found.title, "\n", (details, "dim")), *sold]
 
 
 def _variant(found: Found) -> Text:
@@ -155,7 +168,9 @@ def _variant(found: Found) -> Text:
     color = found.options.get("color", "").lower()
     if color not in COLORS:
         return text
-    red, green, blue = shade_of(color, seeded("dot"))
+    shade = shade_of(color, seeded("dot"))
+    # Black would not show on most terminals.
+    red, green, blue = tint(shade, 0.3) if max(shade) < 96 else shade
     return Text.assemble(("● ", f"rgb({red},{green},{blue})"), text)
 
 

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["next_steps"]
 
+_WHAT = {
+    "words and filters": "words, under filters that one variant must satisfy",
+    "picture": "a picture: the demo's own, or any of yours",
+    "similar": "products that look like another",
+    "similar, but": "the same, but in another colour",
+}
+
 
 def next_steps(
     settings: Settings, answers: Sequence[Answer], url_option: str | None
@@ -36,18 +43,16 @@ def next_steps(
     steps = [
         ("words of your own", f"{encoding}{program} search 'navy striped scarf'{place}{address}")
     ]
-    seen = set()
-    for answer in answers:
-        search = answer.search
-        if search.sort not in seen and search.sort != "words":
-            seen.add(search.sort)
-            steps.append((search.sort, f"{encoding}{program} {search.command}{place}{address}"))
+    for sort, what in _WHAT.items():
+        shown = next((each.search for each in answers if each.search.sort == sort), None)
+        if shown is not None:
+            steps.append((what, f"{encoding}{program} {shown.command}{place}{address}"))
     steps.append(("coverage and health", f"{program} status{place}{address}"))
     words = next(answer.search.words for answer in answers if answer.search.words)
     query = _query(settings.db_schema, str(words))
     steps.append(
         (
-            "the same search in SQL, whose vector the demo has left there",
+            "a search in SQL, for words that are known by now",
             f'{_psql(settings)} "$({program} database url{address})" -c {_quoted(query)}',
         )
     )

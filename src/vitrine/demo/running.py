@@ -84,7 +84,7 @@ def _prepare_database(settings: Settings, console: Console) -> str:
         current.doing("starting")
         url = database_url(settings)
         current.doing("preparing the schema")
-        claim_schema(url, settings.db_schema)
+        notes = claim_schema(url, settings.db_schema)
         with connect(url, settings.db_schema) as connection:
             [status, *_] = shop_status(connection)
         embedded = "" if settings.database_url else " (embedded)"
@@ -92,6 +92,8 @@ def _prepare_database(settings: Settings, console: Console) -> str:
             f"PostgreSQL {status.server_version}{embedded}, pgvector {status.pgvector_version}, "
             f"schema {settings.db_schema}"
         )
+    for note in notes if settings.database_url else ():
+        console.print(f"  note: {note}", style="dim", markup=False, highlight=False)
     return url
 
 

@@ -94,7 +94,7 @@ def showcase(products: Sequence[Product], images: Path, picture: Path) -> list[S
             title="a picture of the shopper's own",
             picture=picture,
             shown=picture,
-            small_print=("orange sneakers that are", "not in the catalogue"),
+            small_print=("orange sneakers, not in the catalogue",),
         ),
         Search(
             title=like.title,
