@@ -32,8 +32,12 @@ def train(
         Path | None, typer.Option(help="For a recipe: folder of a MiniLM sentence encoder.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="For pairs: the model to start from, starter or a folder.")
-    ] = "starter",
+        str | None,
+        typer.Option(
+            help="Model to start from: starter or a folder. Default: starter for pairs, "
+            "new weights for a recipe."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the model.")] = Path("run"),
     stages: Annotated[
         str | None, typer.Option(help="Steps at each side in pixels, such as 96:2000,128:1000.")
@@ -60,12 +64,13 @@ def train(
         console.print(line, highlight=False, markup=False)
 
     if pairs is not None:
-        folder = runs.fine_tune(pairs, runs.starting_folder(model), options, say)
+        folder = runs.fine_tune(pairs, runs.starting_folder(model or "starter"), options, say)
     elif recipe != "starter":
         message = f"there is no recipe {recipe!r}; the only one is starter"
         raise SettingsError(message)
     elif data is None:
         raise SettingsError("--recipe starter needs --data, the folder of clothing/ and groceries/")
     else:
-        folder = runs.train_starter(data, runs.teacher_folder(teacher), options, say)
+        start = runs.starting_folder(model) if model else None
+        folder = runs.train_starter(data, runs.teacher_folder(teacher), options, say, start)
     say(f"use it with: vitrine work --model {folder}")

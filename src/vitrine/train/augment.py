@@ -71,9 +71,9 @@ def plain(pixels: Tensor, side: int) -> Tensor:
 
 
 def _geometry(images: Tensor, side: int, rng: Generator) -> Tensor:
-    """Random crop of 45 to 110 % of the area, stretch, small turn, mirror."""
+    """Random crop of 50 to 120 % of the area, stretch, small turn, mirror."""
     n = len(images)
-    zoom = _uniform(n, 0.45, 1.1, rng).sqrt()
+    zoom = _uniform(n, 0.5, 1.2, rng).sqrt()
     stretch = _uniform(n, -0.2, 0.2, rng).exp()
     half_width, half_height = zoom * stretch, zoom / stretch
     mirror = torch.where(torch.rand(n, generator=rng) < 0.5, -1.0, 1.0)

@@ -33,9 +33,18 @@ COLOURS: tuple[str, ...] = tuple(PROTOTYPES)
 
 # True synonyms only; shades such as navy are learned from drawings, where they are certain.
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {
+    "black": ("black",) * 5 + ("jet black", "ebony"),
+    "white": ("white",) * 5 + ("snow white",),
     "gray": ("gray", "grey"),
-    "purple": ("purple", "purple", "violet"),
-    "beige": ("beige", "beige", "cream", "sand-coloured"),
+    "red": ("red",) * 5 + ("scarlet", "crimson"),
+    "orange": ("orange",) * 5 + ("tangerine",),
+    "yellow": ("yellow",) * 5 + ("golden yellow",),
+    "green": ("green",) * 5 + ("emerald",),
+    "blue": ("blue",) * 5 + ("azure",),
+    "purple": ("purple",) * 2 + ("violet",),
+    "pink": ("pink",) * 5 + ("rose",),
+    "brown": ("brown",) * 5 + ("chocolate",),
+    "beige": ("beige",) * 2 + ("cream", "sand-coloured"),
 }
 
 _LARGEST_DISTANCE = 26.0  # ΔE to the nearest prototype; beyond it no word is certain

@@ -45,7 +45,7 @@ class TrainOptions:
     stages: tuple[Stage, ...]
     batch: int = 128
     rate: float = 2e-3
-    warm_up: float = 0.23
+    warm_up: float = 0.2
     weight_decay: float = 0.05
     averaging: float = 0.99
     distillation: float = 2.0

@@ -49,6 +49,7 @@ _DRAWN_AS = {
 }
 # Drawn shades with a word of their own, and the plain colour that they also are.
 _SHADE_COLOURS = {"navy": "blue", "teal": None}
+_SHADE_WORDS = {"navy": ("navy", "navy", "navy blue"), "teal": ("teal", "teal", "turquoise")}
 
 
 def starter_pairs(data: Path, side: int, drawings: int, seed: int) -> PairSet:
@@ -87,7 +88,7 @@ def clothing_pairs(folder: Path, side: int, index: FactIndex) -> PairSet:
         pixels=pixels,
         truths=torch.tensor(truths),
         colours=garment_colour(pixels),
-        weights=_balanced(kinds, total=1.1),
+        weights=_balanced(kinds, total=1.5),
         speak=speak,
     )
 
@@ -219,7 +220,8 @@ def _say_look(look: Look, index: FactIndex, rng: Random) -> Caption:
     if look.color not in _SHADE_COLOURS:
         return _say_garment(kind, look.color, index, rng)
     if form < 0.7:
-        return Caption(text=ask_colour(look.color, rng), claims=index(shade=look.color))
+        shade = rng.choice(_SHADE_WORDS[look.color])
+        return Caption(text=ask_colour(shade, rng), claims=index(shade=look.color))
     claims = index(shade=look.color, **facts_said)
     return Caption(text=ask(f"{look.color} {word}", rng), claims=claims)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vitrine.train.pairs import PairSet
+    from vitrine.train.teacher import Teacher
 
 __all__ = [
     "RunOptions",
@@ -36,12 +37,10 @@ __all__ = [
 
 VOCABULARY = 12_000
 STORED_SIDE = 160  # pictures in memory; crops of them are trained on at 96 and 128 pixels
-# Training crops make things look larger than whole pictures do, so whole pictures are encoded
-# larger than they were trained (Touvron et al. 2019, "Fixing the train-test discrepancy").
-ENCODED_SIDE = 160
+ENCODED_SIDE = 128  # as in the last stage: 144 and 160 were worse in a test
 
 
-STARTER_STAGES = (Stage(side=96, steps=1200), Stage(side=128, steps=600))
+STARTER_STAGES = (Stage(side=96, steps=1150), Stage(side=128, steps=450))
 FINE_TUNING_STAGES = (Stage(side=128, steps=500),)
 STARTER_RATE, FINE_TUNING_RATE = 2e-3, 2e-4
 
@@ -125,36 +124,54 @@ def teacher_folder(given: Path | None) -> Path:
 
 
 def train_starter(
-    data: Path, teacher_folder: Path, options: RunOptions, say: Callable[[str], None] = print
+    data: Path,
+    teacher: Path,
+    options: RunOptions,
+    say: Callable[[str], None] = print,
+    start: Path | None = None,
 ) -> Path:
     """Train the packaged starter from `data` (clothing and groceries); returns the model's folder.
 
-    A run that was stopped continues from its last checkpoint in `options.folder`.
+    A run that was stopped continues from its last checkpoint in `options.folder`; a new run may
+    `start` from the model of a finished one, for another cycle.
     """
     pairs = starter_pairs(data, STORED_SIDE, options.drawings, options.seed)
     say(f"{len(pairs)} pictures")
-    teacher = load_teacher(teacher_folder)
+    guide = load_teacher(teacher)
     texts = captions(pairs, 20_000, options.seed)
-    tokens = teacher.vocabulary(texts, VOCABULARY)
-    texts += phrases(tokens, 10_000, options.seed)
-    distillation = Distillation(texts=texts, targets=teacher.encode(texts))
-    say(f"{len(texts)} texts from the teacher, {len(tokens)} tokens")
     torch.manual_seed(options.seed)
+    parts = load_parts(start) if start else _new_parts(guide, texts)
+    texts += phrases(sorted(parts.tokenizer.get_vocab()), 10_000, options.seed)
+    distillation = Distillation(texts=texts, targets=guide.encode(texts))
+    say(f"{len(texts)} texts from the teacher")
+    return _run(parts, pairs, options, say, distillation)
+
+
+def _new_parts(teacher: Teacher, texts: list[str]) -> Parts:
+    """A network at random but for its words, with a tokenizer for these texts."""
+    tokens = teacher.vocabulary(texts, VOCABULARY)
     network = build_network(len(tokens))
     words = teacher.word_vectors(tokens, TEXT_WIDTH)
     network.text_model.get_input_embeddings().weight.data.copy_(words)
-    parts = Parts(
-        network=network,
-        processor=square_processor(ENCODED_SIDE),
-        tokenizer=build_tokenizer(tokens, MAX_TOKENS),
-    )
-    return _run(parts, pairs, options, say, distillation)
+    tokenizer = build_tokenizer(tokens, MAX_TOKENS)
+    return Parts(network=network, processor=square_processor(ENCODED_SIDE), tokenizer=tokenizer)
 
 
 def fine_tune(
     table: Path, model: Path, options: RunOptions, say: Callable[[str], None] = print
 ) -> Path:
     """Train a VisionTextDualEncoder folder further on the pairs of a CSV or JSON lines file."""
+    parts = load_parts(model)
+    pairs = read_pairs(table, STORED_SIDE)
+    if len(pairs) < 2:
+        message = f"{table} has only one pair; a contrast needs at least two"
+        raise SettingsError(message)
+    say(f"{len(pairs)} pictures")
+    return _run(parts, pairs, options, say, None)
+
+
+def load_parts(model: Path) -> Parts:
+    """Network, processor and tokenizer of a VisionTextDualEncoder folder; raises ModelError."""
     from transformers import AutoImageProcessor, AutoTokenizer, VisionTextDualEncoderModel
 
     auto: Any = AutoImageProcessor  # carries no types
@@ -167,13 +184,7 @@ def fine_tune(
     except (OSError, ValueError, RuntimeError) as exc:
         message = f"{model} is no VisionTextDualEncoder folder that can be trained further: {exc}"
         raise ModelError(message) from exc
-    pairs = read_pairs(table, STORED_SIDE)
-    if len(pairs) < 2:
-        message = f"{table} has only one pair; a contrast needs at least two"
-        raise SettingsError(message)
-    say(f"{len(pairs)} pictures")
-    parts = Parts(network=network, processor=processor, tokenizer=tokenizer)
-    return _run(parts, pairs, options, say, None)
+    return Parts(network=network, processor=processor, tokenizer=tokenizer)
 
 
 def _run(
