@@ -32,11 +32,14 @@ KINDS: dict[str, Kind] = {
     "sweater": ("top", ("sweater", "jumper", "pullover", "knitwear", "cardigan")),
     "shirt": ("top", ("shirt", "button-up shirt", "dress shirt", "collared shirt", "oxford shirt")),
     "polo": ("top", ("polo", "polo shirt")),
-    "undershirt": ("top", ("undershirt", "tank top", "sleeveless top", "vest", "camisole", "singlet")),
+    "undershirt": (
+        "top",
+        ("undershirt", "tank top", "sleeveless top", "vest", "camisole", "singlet"),
+    ),
     "top": ("top", ("top", "women's top", "crop top")),
     "blouse": ("top", ("blouse", "women's blouse")),
     "hoodie": ("top", ("hoodie", "hooded sweatshirt", "sweatshirt", "hooded jacket", "hoody")),
-    "jacket": 
+    "jacket": (
         "top",
         ("outwear", "jacket", "coat", "outerwear", "parka", "anorak", "windbreaker", "raincoat"),
     ),
