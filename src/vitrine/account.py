@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 from vitrine.errors import SettingsError
 
-__all__ = ["give", "run_as", "server_account"]
+if sys.platform != "win32":  # where a client of a server elsewhere imports this and no more
+    import pwd
+
+__all__ = ["give", "let_read", "let_through", "run_as", "server_account"]
 
 # The first of these that exists serves root; none makes the second.
 ACCOUNTS = ("postgres", "vitrine", "pgserver")
