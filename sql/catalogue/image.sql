@@ -1,24 +1,23 @@
 -- Writes the pictures of one batch, and which variants they show.
 
+-- The whole product's pictures stand in its own row, in rows of their own, or beside its variants.
 INSERT INTO batch_picture (product_id, variant_id, uri, rank)
-SELECT b.product_id, NULL, u.uri,
+SELECT b.product_id, NULL::bigint, u.uri,
        CASE WHEN r.position IS NOT NULL THEN r.position
             WHEN m.part = 'own' THEN 0 ELSE r.record END * 1000::bigint + u.place
 FROM import_member m
 JOIN import_row r ON r.record = m.record
 JOIN batch_product b ON b.product_key = m.product_key
 CROSS JOIN LATERAL unnest(r.images) WITH ORDINALITY AS u (uri, place)
-WHERE m.anchor BETWEEN %(low)s AND %(high)s AND b.product_id IS NOT NULL
+WHERE m.anchor BETWEEN %(low)s AND %(high)s AND m.part IN ('own', 'picture')
+  AND r.sku IS NULL AND b.product_id IS NOT NULL
 UNION ALL
--- What shows the only variant of a simple product shows the product.
-SELECT b.product_id, CASE WHEN r.role = 'item' AND m.part = 'own' THEN NULL ELSE v.variant_id END,
-       u.uri, (1000000 + r.record) * 1000::bigint + u.place
-FROM import_member m
-JOIN import_row r ON r.record = m.record
-JOIN batch_variant v ON v.record = r.record
-JOIN batch_product b ON b.product_id = v.product_id
-CROSS JOIN LATERAL unnest(r.variant_images) WITH ORDINALITY AS u (uri, place)
-WHERE m.anchor BETWEEN %(low)s AND %(high)s;
+SELECT v.product_id, NULL::bigint, u.uri, v.rank + u.place
+FROM batch_variant v CROSS JOIN LATERAL unnest(v.images) WITH ORDINALITY AS u (uri, place)
+UNION ALL
+SELECT v.product_id, CASE WHEN NOT v.alone THEN v.variant_id END, u.uri,
+       (1000000 + v.record) * 1000::bigint + u.place
+FROM batch_variant v CROSS JOIN LATERAL unnest(v.variant_images) WITH ORDINALITY AS u (uri, place);
 ANALYZE batch_picture;
 
 INSERT INTO batch_image (product_id, uri, position, image_id)

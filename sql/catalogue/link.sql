@@ -82,14 +82,14 @@ LEFT JOIN LATERAL (
     WHERE v.sku = r.sku AND o.external_id <> r.sku
 ) known ON r.role IN ('item', 'hidden') AND l.sku IS NULL
 WHERE r.role <> 'rejected';
-ANALYZE placed;
+ANALYZE placed (record, product_key, part);
 
 CREATE TEMP TABLE anchored ON COMMIT DROP AS
 SELECT product_key, coalesce(min(record) FILTER (WHERE part = 'own'), min(record)) AS anchor,
        bool_or(part = 'own') AS own, bool_and(untitled) FILTER (WHERE part = 'own') AS untitled,
        false AS unknown
 FROM placed WHERE part <> 'orphan' GROUP BY product_key;
-ANALYZE anchored;
+ANALYZE anchored (product_key, anchor);
 UPDATE anchored a SET unknown = true
 WHERE (NOT own OR untitled) AND NOT EXISTS (SELECT FROM product p WHERE p.external_id = a.product_key);
 

@@ -45,17 +45,20 @@ FROM batch_product b JOIN import_row r USING (record)
 LEFT JOIN product_text t ON t.product_id = b.product_id AND t.locale = coalesce(r.locale, %(locale)s)
 WHERE b.product_id IS NOT NULL AND coalesce(r.title, t.title) IS NOT NULL;
 
+ANALYZE batch_text;
+WITH translated AS MATERIALIZED (
+    SELECT b.product_id, m.record FROM import_member m
+    JOIN batch_product b ON b.product_key = m.product_key
+    WHERE m.anchor BETWEEN %(low)s AND %(high)s AND m.part = 'text' AND b.product_id IS NOT NULL
+)
 INSERT INTO batch_text (product_id, locale, title, description)
-SELECT b.product_id, r.locale, coalesce(r.title, d.title, t.title),
+SELECT m.product_id, r.locale, coalesce(r.title, d.title, t.title),
        coalesce(r.description, d.description, t.description, '')
-FROM import_member m
-JOIN import_row r ON r.record = m.record
-JOIN batch_product b ON b.product_key = m.product_key
-LEFT JOIN batch_text d ON d.product_id = b.product_id AND d.locale = %(locale)s
-LEFT JOIN product_text t ON t.product_id = b.product_id AND t.locale = %(locale)s
-WHERE m.anchor BETWEEN %(low)s AND %(high)s AND m.part = 'text' AND b.product_id IS NOT NULL
-  AND coalesce(r.title, d.title, t.title) IS NOT NULL
-  AND r.locale <> %(locale)s;
+FROM translated m
+JOIN import_row r USING (record)
+LEFT JOIN batch_text d ON d.product_id = m.product_id AND d.locale = %(locale)s
+LEFT JOIN product_text t ON t.product_id = m.product_id AND t.locale = %(locale)s
+WHERE coalesce(r.title, d.title, t.title) IS NOT NULL AND r.locale <> %(locale)s;
 ANALYZE batch_text;
 
 WITH changed AS (

@@ -20,7 +20,15 @@ CREATE TEMP TABLE batch_variant (
     product_id bigint NOT NULL,
     variant_id bigint,
     old_product_id bigint,
-    sku text NOT NULL
+    sku text NOT NULL,
+    price numeric,
+    stock integer,
+    options jsonb,
+    status text NOT NULL,
+    rank bigint NOT NULL,
+    alone boolean NOT NULL,      -- a simple product's only variant: what shows it shows the product
+    images text[],
+    variant_images text[]
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE batch_picture (

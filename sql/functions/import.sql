@@ -25,7 +25,7 @@ DECLARE
     start text;
     cut text;
 BEGIN
-    start := btrim(regexp_replace(left(description, 400), '\s+', ' ', 'g'));
+    start := btrim(translate(left(description, 400), E'\n\r\t', '   '));
     IF start = '' OR room < 20 THEN RETURN left(title, 260); END IF;
     IF length(start) > room THEN
         start := left(start, room + 1);

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +21,7 @@ FORMATS = {
     ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl",
     ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
+BLOCK_LENGTH = 2**18
 Row = tuple[int, Sequence[str] | RejectedError]
 
 
@@ -74,7 +76,17 @@ class _Lines:
         self.fault: str | None = None
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._file:
+        return chain.from_iterable(self._blocks())
+
+    def _blocks(self) -> Iterator[Iterable[str]]:
+        # Faults are rare: they are looked for in whole blocks, then line by line.
+        while lines := self._file.readlines(BLOCK_LENGTH):
+            block = "".join(lines)
+            faulty = "\0" in block or not (block.isascii() or _is_text(block))
+            yield self._checked(lines) if faulty else lines
+
+    def _checked(self, lines: list[str]) -> Iterator[str]:
+        for line in lines:
             if not line.isascii() and not _is_text(line):
                 self.fault = "not valid UTF-8; save the file as UTF-8, or give --encoding"
             if "\0" in line:
@@ -100,7 +112,7 @@ def _open_table(path: Path, form: str, file: IO[str]) -> Source:
     if lines.fault:
         raise CatalogueError(f"{path}: line 1 is {lines.fault}")
     delimiter = "\t" if form == "tsv" else _delimiter(first)
-    reader = csv.reader(_chain(first, iterator), delimiter=delimiter)
+    reader = csv.reader(chain((first,), iterator), delimiter=delimiter)
     try:
         header = next(reader)
     except csv.Error as error:
@@ -109,11 +121,6 @@ def _open_table(path: Path, form: str, file: IO[str]) -> Source:
     if not any(columns):
         raise CatalogueError(f"{path}: the first line holds no column names")
     return Source(path=path, format=form, columns=columns, rows=_rows(reader, lines, columns))
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _delimiter(header: str) -> str:
