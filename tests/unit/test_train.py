@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from tests.unit.tiny_models import save_tiny
+from vitrine.cli import build
 from vitrine.encoder import load_encoder
 from vitrine.errors import CatalogueError, ImageError, ModelError, SettingsError
 from vitrine.train.loop import Stage, Trainer, TrainOptions
@@ -182,3 +184,20 @@ def test_the_recipe_never_sees_the_held_out_senders(tmp_path: Path) -> None:
     pairs = clothing_pairs(folder, 40, FactIndex())
     assert len(pairs) == 2
     assert claims_hold(pairs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "either a table of pairs or --recipe"),
+        (["pairs.csv", "--recipe", "starter"], "either a table of pairs or --recipe"),
+        (["--recipe", "other"], "no recipe 'other'"),
+        (["--recipe", "starter"], "needs --data"),
+        (["pairs.csv", "--model", "/no/such/folder"], "does not exist"),
+        (["pairs.csv", "--stages", "soon"], "stages 'soon'"),
+    ],
+)
+def test_the_command_says_what_is_missing(arguments: list[str], message: str) -> None:
+    done = CliRunner().invoke(build(), ["train", *arguments])
+    assert isinstance(done.exception, SettingsError | ModelError)
+    assert message in str(done.exception)
