@@ -65,8 +65,11 @@ class Settings(BaseSettings):
     image_max_bytes: int = Field(20 * 2**20, description="Largest picture file, in bytes.", gt=0)
     image_max_pixels: int = Field(50_000_000, description="Largest picture, in pixels.", gt=0)
     image_timeout: float = Field(20.0, description="Seconds that one fetch may take.", gt=0)
-    batch_size: int = Field(
-        32, description="Pictures or captions in one model call.", gt=0, le=4096
+    batch_size: int | None = Field(
+        None,
+        description="Pictures or captions in one model call; default 8 on a CPU, 64 on a GPU.",
+        gt=0,
+        le=4096,
     )
     lease_seconds: float = Field(
         300.0, description="How long a worker may hold a claimed entry, in seconds.", gt=0
@@ -77,8 +80,11 @@ class Settings(BaseSettings):
     fetch_threads: int = Field(
         8, description="Pictures that a worker fetches at the same time.", gt=0, le=256
     )
-    decode_threads: int = Field(
-        0, description="Pictures that a worker decodes at the same time; 0: one a core.", ge=0
+    decode_threads: int | None = Field(
+        None,
+        description="Pictures that a worker decodes at the same time; default one a core.",
+        gt=0,
+        le=256,
     )
     known_queries: int = Field(
         100_000, description="Query vectors kept, the newest, for each space.", gt=0

@@ -55,6 +55,9 @@ def work(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
     )
+    from vitrine.worker.threads import calm_waiting
+
+    calm_waiting()
     # torch and the model take seconds to load, so everything that can be wrong before is first.
     from vitrine.encoder import load_encoder
     from vitrine.worker import Worker

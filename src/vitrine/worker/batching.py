@@ -14,6 +14,7 @@ from vitrine.worker.stages import Picture, Words
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -45,15 +46,15 @@ class ModelStage:
         *,
         ready: Channel[Ready],
         outcomes: Channel[Outcome],
-        give_way: Callable[[], None],
+        turn: Callable[[], AbstractContextManager[None]],
         stop: threading.Event,
     ) -> None:
-        """`give_way` is called before each batch, so that waiting queries can go first."""
+        """`turn` is held during each batch; it lets waiting queries go first."""
         self._encoder = encoder
         self._batches = batches
         self._ready = ready
         self._outcomes = outcomes
-        self._give_way = give_way
+        self._turn = turn
         self._stop = stop
         self._latest: OrderedDict[ContentKey, NDArray[np.float32]] = OrderedDict()
 
@@ -79,14 +80,14 @@ class ModelStage:
                 return
 
     def _encode(self, items: Sequence[Ready]) -> None:
-        self._give_way()
         wanted = {_content_key(item): item for item in items}
         results: dict[ContentKey, NDArray[np.float32] | Exception] = {
             key: self._latest[key] for key in wanted if key in self._latest
         }
         new = [item for key, item in wanted.items() if key not in results]
         try:
-            results.update(zip(map(_content_key, new), self._run_model(new), strict=True))
+            with self._turn():
+                results.update(zip(map(_content_key, new), self._run_model(new), strict=True))
         except OutOfMemoryError as error:
             for item in items:
                 self._outcomes.put(_no_memory(item, error))

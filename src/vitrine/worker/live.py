@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pgvector import HalfVector
@@ -13,7 +14,7 @@ from vitrine.errors import ImageError
 from vitrine.worker.threads import use_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -47,23 +48,32 @@ class LiveQueries:
         space_id: int,
         request: threading.Event,
         progress: Progress,
+        most_threads: int,
     ) -> None:
+        """`most_threads` is how many of torch's threads a query may use while nothing else runs."""
         self._session = session
         self._encoder = encoder
         self._limits = limits
         self._space_id = space_id
         self._request = request
         self._progress = progress
+        self._most_threads = most_threads
+        self._in_backfill = threading.Event()
         self._quiet = threading.Event()
         self._quiet.set()
 
-    def give_way(self) -> None:
-        """Called by the backfill before a batch: wait while queries are being encoded."""
+    @contextmanager
+    def backfilling(self) -> Iterator[None]:
+        """Around each batch of the backfill, which waits first while queries are being encoded."""
         self._quiet.wait(GIVE_WAY)
+        self._in_backfill.set()
+        try:
+            yield
+        finally:
+            self._in_backfill.clear()
 
     def run(self, ended: threading.Event) -> None:
         """Answer until the worker has ended."""
-        use_threads(1)
         while not ended.is_set():
             self._request.wait(POLL)
             self._request.clear()
@@ -77,6 +87,8 @@ class LiveQueries:
         if not requests:
             return False
         self._quiet.clear()
+        # Two full teams of threads on the same cores wait for each other at every barrier.
+        use_threads(1 if self._in_backfill.is_set() else self._most_threads)
         try:
             words = [request for request in requests if request[2] is not None]
             pictures = [request for request in requests if request[3] is not None]

@@ -24,6 +24,7 @@ from vitrine.worker.writing import Writer
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from vitrine.images import Fetched, ImageLimits, ImageStore
     from vitrine.settings import Settings
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 MODEL_PATIENCE = 20.0  # seconds that a stop waits for the batch in the model
 WRITE_PATIENCE = 10.0  # and for what is encoded to be written
 PROBE = "shoe"
+CPU_BATCH = 8
+GPU_BATCH = 64
 
 
 @dataclass(kw_only=True)
@@ -54,14 +57,14 @@ class Pipeline:
     threads: ThreadGroup
     stop: threading.Event
     model_threads: int
-    give_way: Callable[[], None]
+    turn: Callable[[], AbstractContextManager[None]]
     progress: Progress
     claimed: Channel[Entry] = field(init=False)
     in_flight: InFlight = field(init=False)
     known: KnownContents = field(default_factory=KnownContents)
 
     def __post_init__(self) -> None:
-        size = self.settings.batch_size
+        size = self.batch_size
         self.claimed = Channel(self.most_in_flight)
         self.in_flight = InFlight(self.settings.lease_seconds)
         self._fetched: Channel[tuple[Entry, Fetched]] = Channel(8)
@@ -71,7 +74,17 @@ class Pipeline:
     @property
     def most_in_flight(self) -> int:
         """A batch in the model, one ready, one being written, and two on their way."""
-        return 5 * max(self.settings.batch_size, 8)
+        return 5 * max(self.batch_size, 16)
+
+    @property
+    def batch_size(self) -> int:
+        """The setting, else what is enough to use the device fully.
+
+        Larger batches gain a processor nothing (their tensors fall out of its caches), and make
+        queries and a stop wait for longer.
+        """
+        on_cpu = str(getattr(self.encoder, "device", "cpu")).startswith("cpu")
+        return self.settings.batch_size or (CPU_BATCH if on_cpu else GPU_BATCH)
 
     def start(self) -> None:
         """Start the threads of every stage."""
@@ -86,10 +99,10 @@ class Pipeline:
         )
         model = ModelStage(
             self.encoder,
-            BatchEncoder(self.settings.batch_size, lambda: self.encoder.encode_texts([PROBE])),
+            BatchEncoder(self.batch_size, lambda: self.encoder.encode_texts([PROBE])),
             ready=self._ready,
             outcomes=self._outcomes,
-            give_way=self.give_way,
+            turn=self.turn,
             stop=self.stop,
         )
         writer = Writer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-__all__ = ["available_cores", "torch_threads", "use_threads"]
+__all__ = ["available_cores", "calm_waiting", "torch_threads", "use_threads"]
 
 
 def available_cores() -> int:
@@ -25,6 +25,17 @@ def use_threads(count: int) -> None:
     # The first question in a thread sets it to the number set last anywhere; so ask, then set.
     torch.get_num_threads()
     torch.set_num_threads(count)
+
+
+def calm_waiting() -> None:
+    """Let torch's threads sleep while they wait for each other; works only before torch loads.
+
+    By default they spin, which takes the cores away from decoding, from the database and from the
+    very threads that they wait for: measured on two busy cores, a query of 97 ms instead of 27.
+    """
+    # The variable is OpenMP's; who sets it for the process is obeyed.
+    if os.getenv("OMP_WAIT_POLICY") is None:
+        os.putenv("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def torch_threads() -> int:

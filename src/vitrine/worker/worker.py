@@ -114,6 +114,7 @@ class Worker:
             space_id=space.space_id,
             request=self._request,
             progress=self._progress,
+            most_threads=torch_threads(),
         )
         pipeline = Pipeline(
             encoder=self._encoder,
@@ -124,7 +125,7 @@ class Worker:
             threads=self._threads,
             stop=self._stop,
             model_threads=torch_threads(),
-            give_way=live.give_way,
+            turn=live.backfilling,
             progress=self._progress,
         )
         self._threads.start("keep", lambda: self._keeper(space, pipeline).run(self._ended))

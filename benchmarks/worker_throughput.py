@@ -1,0 +1,206 @@
+"""A worker's pictures a second, fetch, decode and write included, beside the bare model's.
+
+    python benchmarks/worker_throughput.py vit        # against the bare model, random ViT-B/32 CLIP
+    python benchmarks/worker_throughput.py starter    # against a straight decode-and-encode loop
+    … [--model FOLDER] [--count 256] [--rounds 5] [--batch 32]
+
+Both sides take the same photos (half from the clothing set, half from the Magento export) in turn,
+in this process, with the same batch size and the same threads; the figure is the median of the
+rounds' ratios. The bare model gets tensors decoded and preprocessed beforehand; the straight loop
+reads, decodes and preprocesses a batch and encodes it, without a database. The worker is
+`vitrine work --once` from its start to its end on an embedded PostgreSQL of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vitrine.database import connect
+from vitrine.embedded import start_embedded, stop_embedded
+from vitrine.encoder import Encoder, PixelBatch, load_encoder
+from vitrine.images.decode import decode
+from vitrine.migrate import upgrade
+from vitrine.settings import load_settings
+from vitrine.vectors import ensure_space
+from vitrine.worker import Worker
+from vitrine.worker.threads import calm_waiting, torch_threads
+
+DATA = Path(os.environ.get("VITRINE_DATA", Path(__file__).parents[1] / "../shared/data")).resolve()
+
+
+def photos(count: int) -> list[Path]:
+    """As many photos of people's clothes as of a shop's products."""
+    clothing = sorted((DATA / "clothing" / "images").iterdir())
+    magento = sorted((DATA / "magento" / "images").rglob("*.jpg"))
+    return clothing[: count - count // 2] + magento[: count // 2]
+
+
+def random_vit(folder: Path) -> Path:
+    """A CLIP with the vision tower of ViT-B/32 (88 million weights) and a small text tower."""
+    import torch
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+
+    vision: dict[str, Any] = {
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "image_size": 224,
+        "patch_size": 32,
+    }
+    text = {
+        "vocab_size": 8,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 16,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "pad_token_id": 0,
+    }
+    torch.manual_seed(0)
+    CLIPModel(CLIPConfig(text_config=text, vision_config=vision)).save_pretrained(folder)
+    CLIPImageProcessor().save_pretrained(folder)
+    word_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def word_tokenizer() -> Any:
+    """The smallest tokenizer that a text tower takes."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "shoe": 4}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]"}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=16, **special)
+
+
+def fill(url: str, encoder: Encoder, files: list[Path]) -> None:
+    """A shop with one product for each photo, all of them waiting."""
+    upgrade(url)
+    with connect(url, "vitrine") as connection:
+        ensure_space(connection, encoder.identity)
+        connection.execute(
+            "INSERT INTO product (external_id) SELECT n::text FROM generate_series(1, %s) n",
+            (len(files),),
+        )
+        connection.execute(
+            "INSERT INTO image (product_id, uri) SELECT p.product_id, u.uri "
+            "FROM unnest(%s::text[]) WITH ORDINALITY u (uri, n) "
+            "JOIN product p ON p.external_id = u.n::text",
+            ([str(file.relative_to(DATA)) for file in files],),
+        )
+
+
+def reset(url: str) -> None:
+    """Forget what was encoded, so that all of it waits again."""
+    with connect(url, "vitrine") as connection:
+        connection.execute("TRUNCATE image_vector_1")
+        connection.execute("UPDATE image SET sha256 = NULL, etag = NULL")
+        connection.execute("SELECT enqueue_missing()")
+        connection.execute("VACUUM ANALYZE work_queue, image")
+
+
+def work(url: str, encoder: Encoder, batch: int, count: int) -> float:
+    """Seconds of one `vitrine work --once`, model already loaded."""
+    reset(url)
+    settings = load_settings(images=str(DATA), batch_size=batch)
+    began = time.perf_counter()
+    result = Worker(url, settings, encoder, once=True).run()
+    took = time.perf_counter() - began
+    if result.encoded + result.copied != count or result.failed:
+        raise SystemExit(f"the worker did not encode everything: {result}")
+    return took
+
+
+def decoded(encoder: Encoder, files: list[Path]) -> PixelBatch:
+    """Read, decode and preprocess photos as a simple program would."""
+    side = encoder.image_min_side or None
+    return encoder.preprocess([decode(f.read_bytes(), min_side=side).image for f in files])
+
+
+def straight_loop(encoder: Encoder, files: list[Path], batch: int) -> float:
+    """Seconds to decode and encode the photos batch by batch, in one thread."""
+    began = time.perf_counter()
+    for start in range(0, len(files), batch):
+        encoder.encode_pixels(decoded(encoder, files[start : start + batch]))
+    return time.perf_counter() - began
+
+
+def bare_model(encoder: Encoder, batches: list[PixelBatch]) -> float:
+    """Seconds of the model alone."""
+    began = time.perf_counter()
+    for pixels in batches:
+        encoder.encode_pixels(pixels)
+    return time.perf_counter() - began
+
+
+def compare(encoder: Encoder, other: Callable[[], float], name: str, args: Any) -> None:
+    """Worker and peer in turn; the order changes every round."""
+    files = photos(args.count)
+    ratios, rates = [], []
+    with tempfile.TemporaryDirectory(prefix="vitrine-bench-") as home:
+        url = start_embedded(Path(home), args.postgres)
+        try:
+            fill(url, encoder, files)
+            work(url, encoder, args.batch, len(files))  # warm up
+            other()
+            for number in range(args.rounds):
+                if number % 2:
+                    peer, worker = other(), work(url, encoder, args.batch, len(files))
+                else:
+                    worker, peer = work(url, encoder, args.batch, len(files)), other()
+                ratios.append(peer / worker)
+                rates.append((len(files) / worker, len(files) / peer))
+                print(f"  worker {rates[-1][0]:6.1f}/s   {name} {rates[-1][1]:6.1f}/s")
+        finally:
+            stop_embedded(Path(home), args.postgres)
+    worker_rate, peer_rate = (statistics.median(column) for column in zip(*rates, strict=True))
+    print(
+        f"{encoder.identity}\n{len(files)} photos, batch {args.batch}, "
+        f"{torch_threads()} torch threads, {args.rounds} rounds\n"
+        f"worker {worker_rate:.1f}/s, {name} {peer_rate:.1f}/s (medians), "
+        f"ratio {statistics.median(ratios):.3f} (median of rounds; the target is 0.9)"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["vit", "starter"])
+    parser.add_argument("--model", help="folder of another model than the packaged starter")
+    parser.add_argument("--count", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--postgres", type=int, default=18)
+    args = parser.parse_args()
+    calm_waiting()  # as `vitrine work` does before torch loads; both sides have it
+    if not DATA.is_dir():
+        raise SystemExit(f"the photos are missing: no folder {DATA}; set VITRINE_DATA")
+    files = photos(args.count)
+    if args.what == "vit":
+        with tempfile.TemporaryDirectory() as folder:
+            encoder = load_encoder(str(random_vit(Path(folder))))
+        starts = range(0, len(files), args.batch)
+        batches = [decoded(encoder, files[start : start + args.batch]) for start in starts]
+        compare(encoder, lambda: bare_model(encoder, batches), "bare model", args)
+    else:
+        encoder = load_encoder(args.model or "starter")
+        loop = "straight loop"
+        compare(encoder, lambda: straight_loop(encoder, files, args.batch), loop, args)
+
+
+if __name__ == "__main__":
+    main()
