@@ -108,7 +108,7 @@ def print_answer(console: Console, answer: Answer) -> None:
     console.print(
         Text.assemble(
             (search.sort.upper(), f"bold {_ACCENT}"), "  ", (search.title, "bold"),
-            (f"  {', '.join(search.small_print)}" if search.small_print else "", "dim"),
+            (f"  {' '.join(search.small_print)}" if search.small_print else "", "dim"),
         )
     )  # fmt: skip
     if answer.found:

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Search", "draw_query", "showcase"]
 
-# A photo as a shopper might take it: a shoe that the shop does not sell, askew on a table.
-_SNAPSHOT = Look(
-    kind="sneakers", color="orange", accent="teal", details=("high-top",), seed=20_250_611
-)
+# As a shopper might photograph it: a dress that the shop does not sell, on somebody.
+_SNAPSHOT = Look(kind="dress", color="green", details=("short-sleeved", "midi", "belted"), seed=3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,8 @@ class Search:
 
 def draw_query(target: Path) -> Path:
     """Draw the picture that the demo searches with; returns its file."""
-    draw(_SNAPSHOT, 320, "wood", jitter=0.9, supersample=3).save(target, "JPEG", quality=90)
+    picture = draw(_SNAPSHOT, 320, "light gray", worn=True, jitter=0.3, supersample=3)
+    picture.save(target, "JPEG", quality=90)
     return target
 
 
@@ -74,27 +73,24 @@ def showcase(products: Sequence[Product], images: Path, picture: Path) -> list[S
     other = "Red" if like.variants[0].color != "Red" else "Blue"
     shown = images / like.pictures[0].path
     return [
-        Search(title="green floral dress", words="green floral dress"),
+        Search(title="red dress", words="red dress"),
         Search(
-            title="striped sweater",
-            words="striped sweater",
+            title="sneakers for every day",
+            words="sneakers for every day",
             filters={
-                "category": "Women",
-                "price": {"lt": 90},
-                "options": {"color": ["Navy", "Blue", "Teal"]},
+                "category": "Shoes",
+                "price": {"lt": 120},
+                "options": {"color": ["Red", "Pink", "Purple"], "size": "39"},
                 "in_stock": True,
             },
-            small_print=("in Women, in stock", "navy, blue or teal, under $90"),
+            small_print=("red, pink or purple in size 39,", "under $120, in stock"),
         ),
+        Search(title="brown leather handbag", words="brown leather handbag"),
         Search(
-            title="a yellow armchair for the living room",
-            words="a yellow armchair for the living room",
-        ),
-        Search(
-            title="a picture of the shopper's own",
+            title="a picture of one's own",
             picture=picture,
             shown=picture,
-            small_print=("orange sneakers, not in the catalogue",),
+            small_print=("it is not in the catalogue",),
         ),
         Search(
             title=like.title,
