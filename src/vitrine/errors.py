@@ -1,4 +1,4 @@
-"""Every error that Vitrine raises on purpose; each docstring says what happened and how to mend it."""
+"""Every error that Vitrine raises on purpose: what happened, and how to mend it."""
 
 from __future__ import annotations
 
