@@ -145,7 +145,7 @@ def colours_by_image() -> dict[str, set[str]]:
 
 
 def synonyms(encoder: Encoder) -> None:
-    """Words that few or no captions held, against the drawings' kinds."""
+    """Rarer words, most of them synonyms in the recipe: a check of it, not of generalisation."""
     asked = {
         "sneakers": "shoes",
         "sweatshirt": "hoodie",

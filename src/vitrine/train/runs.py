@@ -40,7 +40,7 @@ STORED_SIDE = 160  # pictures in memory; crops of them are trained on at 96 and 
 ENCODED_SIDE = 128  # as in the last stage: 144 and 160 were worse in a test
 
 
-STARTER_STAGES = (Stage(side=96, steps=1150), Stage(side=128, steps=450))
+STARTER_STAGES = (Stage(side=96, steps=1500), Stage(side=128, steps=2000))
 FINE_TUNING_STAGES = (Stage(side=128, steps=500),)
 STARTER_RATE, FINE_TUNING_RATE = 2e-3, 2e-4
 
