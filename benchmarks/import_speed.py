@@ -201,9 +201,7 @@ def measure(url: str, home: Path, path: Path, given: argparse.Namespace) -> None
     print(again.line("import again", given.rows))
     ratio = statistics.median(first.wall) / statistics.median(floor.wall)
     rate = given.rows / statistics.median(first.wall)
-    print(
-        f"the import takes {ratio:.1f} times the bare COPY; {rate / GOAL:.2f} of the goal of {GOAL:,}"
-    )
+    print(f"the import takes {ratio:.1f} times the bare COPY; {rate / GOAL:.2f} of {GOAL:,} rows/s")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,6 @@ WITH added AS (
     INSERT INTO image (product_id, uri, position)
     SELECT product_id, uri, position FROM batch_image WHERE image_id IS NULL
     ORDER BY product_id, position
-    ON CONFLICT (product_id, uri) DO NOTHING
     RETURNING product_id, image_id, uri
 ), known AS (
     UPDATE batch_image b SET image_id = a.image_id, is_new = true
@@ -63,7 +62,7 @@ INSERT INTO tally SELECT 'image', 'new', count(*) FROM added;
 INSERT INTO tally SELECT 'image', 'seen', count(*) FROM batch_image;
 
 WITH wanted AS (
-    SELECT DISTINCT p.product_id, i.image_id, p.variant_id
+    SELECT p.product_id, i.image_id, p.variant_id
     FROM batch_picture p JOIN batch_image i USING (product_id, uri)
     WHERE p.variant_id IS NOT NULL AND i.image_id IS NOT NULL
 ), removed AS (
@@ -77,12 +76,11 @@ WITH wanted AS (
     SELECT w.product_id, w.image_id, w.variant_id FROM wanted w
     WHERE NOT EXISTS (SELECT FROM image_variant x WHERE x.product_id = w.product_id
                       AND x.image_id = w.image_id AND x.variant_id = w.variant_id)
-    ON CONFLICT DO NOTHING
     RETURNING product_id
 )
 INSERT INTO tally
-SELECT 'product', 'touched', product_id FROM removed
-UNION ALL SELECT 'product', 'touched', product_id FROM added;
+SELECT DISTINCT 'product', 'touched', product_id FROM removed
+UNION ALL SELECT DISTINCT 'product', 'touched', product_id FROM added;
 
 -- How the products of this batch fared, all parts counted.
 WITH fared AS (

@@ -15,7 +15,6 @@ WITH added AS (
            CASE WHEN r.active IS FALSE THEN 'retired' ELSE 'active' END
     FROM batch_product b JOIN import_row r USING (record) WHERE b.product_id IS NULL
     ORDER BY b.record
-    ON CONFLICT (external_id) DO NOTHING
     RETURNING product_id, external_id
 )
 UPDATE batch_product b SET product_id = a.product_id, is_new = true
@@ -75,7 +74,6 @@ WITH added AS (
     SELECT b.product_id, b.locale, b.title, b.description FROM batch_text b
     WHERE NOT EXISTS (SELECT FROM product_text t
                       WHERE t.product_id = b.product_id AND t.locale = b.locale)
-    ON CONFLICT DO NOTHING
     RETURNING product_id
 )
 INSERT INTO tally SELECT 'product', 'touched', product_id FROM added;
@@ -94,7 +92,6 @@ WITH wanted AS (
     WHERE NOT EXISTS (SELECT FROM caption c
                       WHERE c.product_id = w.product_id AND c.locale = w.locale
                         AND c.source = 'catalogue' AND c.image_id IS NULL)
-    ON CONFLICT DO NOTHING
     RETURNING caption_id
 )
 INSERT INTO tally
@@ -118,9 +115,8 @@ WITH wanted AS (
     SELECT w.product_id, w.category_id FROM wanted w
     WHERE NOT EXISTS (SELECT FROM product_category c
                       WHERE c.product_id = w.product_id AND c.category_id = w.category_id)
-    ON CONFLICT DO NOTHING
     RETURNING product_id
 )
 INSERT INTO tally
-SELECT 'product', 'touched', product_id FROM removed
-UNION ALL SELECT 'product', 'touched', product_id FROM added;
+SELECT DISTINCT 'product', 'touched', product_id FROM removed
+UNION ALL SELECT DISTINCT 'product', 'touched', product_id FROM added;

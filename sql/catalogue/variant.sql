@@ -43,7 +43,6 @@ WITH added AS (
     SELECT b.product_id, b.sku, b.price, b.stock, coalesce(b.options, '{}'), b.status
     FROM batch_variant b WHERE b.variant_id IS NULL
     ORDER BY b.product_id, b.record
-    ON CONFLICT (sku) DO NOTHING
     RETURNING variant_id, sku
 ), known AS (
     UPDATE batch_variant b SET variant_id = a.variant_id FROM added a WHERE a.sku = b.sku

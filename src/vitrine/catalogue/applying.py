@@ -17,6 +17,13 @@ from vitrine.database import Connection
 __all__ = ["apply", "link"]
 
 BATCH_ROWS = 20_000
+# The shop wrote the same rows meanwhile. Asking for conflicts on insert would cost a quarter more.
+CROSSED = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.ForeignKeyViolation,
+)
 ATTEMPTS = 5
 Connect = Callable[[], AbstractContextManager[Connection]]
 
@@ -96,7 +103,7 @@ def _apply_batch(
                 for step in ("product", "variant", "image"):
                     execute(connection, f"catalogue/{step}", parameters)
                 run.add_counts(connection, tally(connection), batch)
-        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+        except CROSSED:
             if attempt == ATTEMPTS:
                 raise
         else:

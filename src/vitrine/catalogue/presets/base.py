@@ -85,14 +85,15 @@ class Preset(ABC):
         return frozenset(name for name, of in self.provides.items() if here.intersection(of))
 
     def picker(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
-        """A function from a row, with '' added at its end, to this preset's cells."""
+        """A function from a row to this preset's cells, '' where the file lacks the column."""
         places = {name: number for number, name in reversed(list(enumerate(self.columns)))}
         nowhere = len(self.columns)
         wanted = (*self.required, *self.optional, *self.dynamic_columns)
         numbers = [places.get(name, nowhere) for name in wanted]
         if len(numbers) == 1:
             return lambda cells: (cells[numbers[0]],)
-        return itemgetter(*numbers)
+        pick: Callable[[Sequence[str]], tuple[str, ...]] = itemgetter(*numbers)
+        return (lambda cells: pick((*cells, ""))) if nowhere in numbers else pick
 
     def read(self, rows: Iterable[Row], out: Collected, start: int) -> Iterable[int]:
         """Add each row after line `start` to `out` and yield its line."""
@@ -101,12 +102,12 @@ class Preset(ABC):
             if line <= start:
                 if self.stateful and not isinstance(cells, RejectedError):
                     with suppress(RejectedError):
-                        self.add(line, pick((*cells, "")), Collected())
+                        self.add(line, pick(cells), Collected())
                 continue
             if isinstance(cells, RejectedError):
                 out.reject_row(line, cells)
             else:
-                chosen = pick((*cells, ""))
+                chosen = pick(cells)
                 try:
                     self.add(line, chosen, out)
                 except RejectedError as error:
