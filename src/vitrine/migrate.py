@@ -16,6 +16,7 @@ from alembic import command, op
 from alembic.config import Config
 from alembic.util import CommandError
 from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy.dialects.postgresql import DOMAIN
 
 from vitrine import provision, sql_files
 from vitrine.database import Connection, check_server, driver_errors, set_search_path
@@ -104,6 +105,7 @@ def autogenerate_options() -> dict[str, Any]:
     the search path by none.
     """
     from vitrine.models import Base
+    from vitrine.models.domains import Domain
 
     target = sqlalchemy.MetaData(naming_convention=Base.metadata.naming_convention)
     nameless = cast("Any", None), lambda *_: cast("Any", sqlalchemy.schema.BLANK_SCHEMA)
@@ -117,6 +119,8 @@ def autogenerate_options() -> dict[str, Any]:
         # Alembic lets a type without a dimension pass for one with any.
         if isinstance(should, HALFVEC):
             return not isinstance(is_type, HALFVEC) or is_type.dim != should.dim
+        if isinstance(should, Domain):
+            return not isinstance(is_type, DOMAIN) or is_type.name != should.name
         return None
 
     return {

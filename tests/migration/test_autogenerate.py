@@ -49,6 +49,7 @@ CHANGES = {
     "a column's type": "ALTER TABLE variant ALTER stock TYPE bigint",
     "a vector's dimension": "DROP TRIGGER IF EXISTS query_vector_fits ON query_vector;"
     "ALTER TABLE query_vector ALTER embedding TYPE halfvec(3)",
+    "a domain": "ALTER TABLE variant ALTER price TYPE numeric",
     "a default": "ALTER TABLE image ALTER position SET DEFAULT 7",
     "a missing default": "ALTER TABLE product ALTER popularity DROP DEFAULT",
     "NULL": "ALTER TABLE product ALTER brand SET NOT NULL",
