@@ -202,3 +202,31 @@ def test_enqueue_missing_finds_what_was_lost(shop: Shop, connection: Connection)
     connection.execute("DELETE FROM work_queue WHERE item_id < 3")
     assert shop.one("SELECT enqueue_missing()") == 2
     assert shop.one("SELECT enqueue_missing()") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("price = -1", "variant_price_valid"),
+        ("price = 'NaN'", "variant_price_valid"),
+        ("price = 'Infinity'", "variant_price_valid"),
+        ("status = 'sold'", "variant_status_known"),
+        ("sku = ''", "variant_sku_not_empty"),
+        ("options = '[]'", "variant_options_object"),
+    ],
+)
+def test_a_variant_that_makes_no_sense_is_refused(shop: Shop, change: str, constraint: str) -> None:
+    """Price updates pay for no check but the price's; nothing else may slip through for that."""
+    import psycopg
+
+    product_id = shop.product()
+    shop.connection.execute("INSERT INTO variant (product_id, sku) VALUES (%s, 's')", (product_id,))
+    with pytest.raises(psycopg.errors.CheckViolation) as error:
+        shop.connection.execute(f"UPDATE variant SET {change}".encode())
+    assert error.value.diag.constraint_name == constraint
+    column, value = change.split(" = ")
+    columns, values = ("sku", value) if column == "sku" else (f"sku, {column}", f"'t', {value}")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        shop.connection.execute(
+            f"INSERT INTO variant (product_id, {columns}) VALUES ({product_id}, {values})".encode()
+        )
