@@ -151,7 +151,7 @@ class WorkQueue:
             "most_claims": most,
         }
         with self._connection.cursor(row_factory=class_row(Entry)) as cursor:
-            return cursor.execute(self._statement("claim"), values).fetchall()
+            return cursor.execute(self.statement("claim"), values).fetchall()
 
     def known_contents(self, product_ids: Sequence[int]) -> set[tuple[str, int, bytes]]:
         """Kind, product and SHA-256 of every vector that these products have in this space."""
@@ -249,12 +249,13 @@ class WorkQueue:
             ) from error
 
     def _run(self, name: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        statement = self._statement(name)
+        statement = self.statement(name)
         return self._connection.execute(
             statement, {**values, "space_id": self._space_id}
         ).fetchall()
 
-    def _statement(self, name: str) -> sql.Composed:
+    def statement(self, name: str) -> sql.Composed:
+        """One of the statements under `sql/queue`, with this space's tables in their places."""
         # Files of this package are trusted text.
         text = sql_files.read(f"queue/{name}")
         return sql.SQL(text).format(
