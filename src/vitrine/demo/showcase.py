@@ -73,10 +73,10 @@ def showcase(products: Sequence[Product], images: Path, picture: Path) -> list[S
     other = "Red" if like.variants[0].color != "Red" else "Blue"
     shown = images / like.pictures[0].path
     return [
-        Search(title="red dress", words="red dress"),
+        Search(title="yellow dress", words="yellow dress"),
         Search(
-            title="sneakers for every day",
-            words="sneakers for every day",
+            title="canvas sneakers",
+            words="canvas sneakers",
             filters={
                 "category": "Shoes",
                 "price": {"lt": 120},
