@@ -93,8 +93,9 @@ class Worker:
         """
         with connect(self._url, self._settings.db_schema) as connection:
             space = ensure_space(connection, self._encoder.identity)
+            places = SourceSettings.of(_with_images(self._settings, connection))
         logger.info("working for space %s: %s", space.name, self._encoder.identity)
-        with self._closing, open_source(SourceSettings.of(self._settings)) as source:
+        with self._closing, open_source(places) as source:
             pipeline = self._start(space, source)
             while not self._finished.wait(TICK):
                 self._on_tick(self._progress.snapshot())
@@ -197,3 +198,11 @@ class Worker:
 def _with_vectors(connection: Connection) -> Connection:
     register_vector(connection)
     return connection
+
+
+def _with_images(settings: Settings, connection: Connection) -> Settings:
+    """The settings, with the picture folder that the last import named unless there is another."""
+    if settings.images is not None:
+        return settings
+    row = connection.execute("SELECT value #>> '{}' FROM setting WHERE name = 'images'").fetchone()
+    return settings.model_copy(update={"images": row[0]}) if row else settings
