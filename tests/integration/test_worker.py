@@ -245,6 +245,21 @@ def test_leases_of_work_that_takes_long_are_extended(shop: Shop) -> None:
     shop.assert_colours({image_id: RED})
 
 
+def test_a_worker_keeps_the_historys_coming_months_open(shop: Shop) -> None:
+    months = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'event'::regclass"
+    ready = shop.one(months)
+    last = shop.one(
+        "SELECT format('DROP TABLE %%s', max(inhrelid::regclass::text)) "
+        "FROM pg_inherits WHERE inhparent = 'event'::regclass"
+    )
+    shop.connection.execute(last.encode())
+    shop.url = make_conninfo(shop.url, options="-c role=vitrine_worker")
+
+    with shop.working():
+        until(lambda: shop.one(months) == ready, "the month's partition")
+        assert shop.one(months) == ready
+
+
 def test_new_work_wakes_a_worker(shop: Shop) -> None:
     with shop.working():
         until(lambda: shop.one("SELECT count(*) FROM worker"), "the worker's row")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 import uuid
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,6 +27,7 @@ __all__ = ["Keeper", "Registration"]
 logger = logging.getLogger(__name__)
 
 HEARTBEAT = 5.0  # seconds; a worker not seen for three of them counts as gone
+DAY = 86_400.0  # seconds between looks whether the history's coming months have their partitions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,7 @@ class Keeper:
         self._lease_seconds = lease_seconds
         self._known_queries = known_queries
         self._every = min(HEARTBEAT, lease_seconds / 4)
+        self._months_due = time.monotonic()
 
     def run(self, ended: threading.Event) -> None:
         """Beat until the worker has ended, then take its row away."""
@@ -106,3 +109,7 @@ class Keeper:
         }
         connection.execute(sql_files.read("queue/heartbeat").encode(), values)
         connection.execute(sql_files.read("queue/forget_queries").encode(), values)
+        if time.monotonic() >= self._months_due:
+            # A month's partition cannot be made once it is missed: events would be refused.
+            connection.execute("SELECT ensure_partitions()")
+            self._months_due = time.monotonic() + DAY
