@@ -56,10 +56,10 @@ def start_worker() -> Iterator[Callable[[str, Path], subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(url: str, home: Path) -> subprocess.Popen[bytes]:
-        log = (home / "worker.log").open("wb")
-        process = subprocess.Popen(
-            [str(VITRINE), "work"], env=environment(url, home), cwd=home, stdout=log, stderr=log
-        )
+        with (home / "worker.log").open("wb") as log:
+            process = subprocess.Popen(
+                [str(VITRINE), "work"], env=environment(url, home), cwd=home, stdout=log, stderr=log
+            )
         started.append(process)
         return process
 
