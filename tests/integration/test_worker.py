@@ -235,11 +235,11 @@ def test_leases_of_work_that_takes_long_are_extended(shop: Shop) -> None:
         encoding.set()
         assert go_on.wait(20)
 
-    with shop.working(StubEncoder(before=take_long), once=True, lease_seconds=1.0):
+    with shop.working(StubEncoder(before=take_long), once=True, lease_seconds=4.0):
         assert encoding.wait(20)
         first_end = shop.entry(image_id, "available_at")[0]
         until(lambda: shop.one("SELECT now() > %s", first_end), "the end of the first lease")
-        assert shop.work(lease_seconds=1.0).encoded == 0
+        assert shop.work(lease_seconds=4.0).encoded == 0
         assert shop.entry(image_id, "available_at > now(), claims") == (True, 1)
         go_on.set()
     shop.assert_colours({image_id: RED})
