@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     image_timeout: float = Field(20.0, description="Seconds that one fetch may take.", gt=0)
     batch_size: int | None = Field(
         None,
-        description="Pictures or captions in one model call; default 8 on a CPU, 64 on a GPU.",
+        description="Pictures or captions in one model call; default 16 on a CPU, 64 on a GPU.",
         gt=0,
         le=4096,
     )

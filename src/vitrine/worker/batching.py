@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from vitrine.errors import VectorError
 from vitrine.work_queue import Deferred, Encoded, Failed
 from vitrine.worker.encoding import OutOfMemoryError
+from vitrine.worker.equal_contents import EqualContents, Ready, content_key
 from vitrine.worker.stages import Picture, Words
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
@@ -28,16 +28,15 @@ __all__ = ["ModelStage"]
 
 logger = logging.getLogger(__name__)
 
-Ready = Picture | Words
-ContentKey = tuple[str, int, bytes]  # kind, product_id, SHA-256
-
 LINGER = 0.05  # seconds that a batch not yet full waits for more
-LATEST = 1000  # vectors kept for equal content that comes soon after
 MEMORY_PAUSE = 30.0  # seconds before a batch that found no memory is tried again
 
 
 class ModelStage:
-    """Takes what is ready, runs the model, and puts an outcome for every item."""
+    """Takes what is ready, runs the model, and puts an outcome for every item.
+
+    Several threads may `run` one stage.
+    """
 
     def __init__(
         self,
@@ -49,14 +48,14 @@ class ModelStage:
         turn: Callable[[], AbstractContextManager[None]],
         stop: threading.Event,
     ) -> None:
-        """`turn` is held during each batch; it lets waiting queries go first."""
+        """`turn` is held around each batch; it lets waiting queries go first."""
         self._encoder = encoder
         self._batches = batches
         self._ready = ready
         self._outcomes = outcomes
         self._turn = turn
         self._stop = stop
-        self._latest: OrderedDict[ContentKey, NDArray[np.float32]] = OrderedDict()
+        self._contents = EqualContents()
 
     def run(self) -> None:
         """Encode until the channel is closed and empty, or the worker is to stop."""
@@ -80,21 +79,20 @@ class ModelStage:
                 return
 
     def _encode(self, items: Sequence[Ready]) -> None:
-        wanted = {_content_key(item): item for item in items}
-        results: dict[ContentKey, NDArray[np.float32] | Exception] = {
-            key: self._latest[key] for key in wanted if key in self._latest
-        }
-        new = [item for key, item in wanted.items() if key not in results]
+        new, known = self._contents.divide(items)
+        for item, vector in known:
+            self._outcomes.put(_outcome(item, vector))
+        if not new:
+            return
+        results: list[NDArray[np.float32] | Exception]
         try:
             with self._turn():
-                results.update(zip(map(_content_key, new), self._run_model(new), strict=True))
+                results = self._run_model(new)
         except OutOfMemoryError as error:
-            for item in items:
-                self._outcomes.put(_no_memory(item, error))
-            return
-        for item in items:
-            self._outcomes.put(_outcome(item, results[_content_key(item)]))
-        self._remember(results)
+            results = [error] * len(new)
+        by_content = dict(zip(map(content_key, new), results, strict=True))
+        for item, result in self._contents.settle(by_content):
+            self._outcomes.put(_outcome(item, result))
 
     def _run_model(self, items: list[Ready]) -> list[NDArray[np.float32] | Exception]:
         pictures = [item for item in items if isinstance(item, Picture)]
@@ -110,20 +108,11 @@ class ModelStage:
     def _encode_words(self, words: Sequence[Words]) -> NDArray[np.float32]:
         return self._encoder.encode_texts([item.text for item in words])
 
-    def _remember(self, results: Mapping[ContentKey, NDArray[np.float32] | Exception]) -> None:
-        for key, result in results.items():
-            if not isinstance(result, Exception):
-                self._latest[key] = result
-        while len(self._latest) > LATEST:
-            self._latest.popitem(last=False)
 
-
-def _content_key(item: Ready) -> ContentKey:
-    return item.entry.kind, item.entry.product_id, item.content
-
-
-def _outcome(item: Ready, result: NDArray[np.float32] | Exception) -> Encoded | Failed:
+def _outcome(item: Ready, result: NDArray[np.float32] | Exception) -> Encoded | Failed | Deferred:
     entry = item.entry
+    if isinstance(result, OutOfMemoryError):
+        return Deferred(entry=entry, delay=MEMORY_PAUSE, reason="out_of_memory", detail=str(result))
     if isinstance(result, Exception):
         reason = "not_finite" if isinstance(result, VectorError) else "encoder"
         detail = f"{type(result).__name__}: {result}"
@@ -131,7 +120,3 @@ def _outcome(item: Ready, result: NDArray[np.float32] | Exception) -> Encoded | 
         return Failed(entry=entry, reason=reason, detail=detail)
     seen = item.seen if isinstance(item, Picture) else None
     return Encoded(entry=entry, content=item.content, vector=result, seen=seen)
-
-
-def _no_memory(item: Ready, error: OutOfMemoryError) -> Deferred:
-    return Deferred(entry=item.entry, delay=MEMORY_PAUSE, reason="out_of_memory", detail=str(error))

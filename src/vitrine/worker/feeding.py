@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from vitrine.worker.progress import Progress
     from vitrine.worker.session import Session
 
-__all__ = ["Feeder"]
+__all__ = ["MOST_IN_FLIGHT", "Feeder"]
 
 logger = logging.getLogger(__name__)
 
+AHEAD = 3.0  # seconds of work that are held
+MOST_IN_FLIGHT = 2048
 POLL = 5.0  # seconds, if a notification was lost or a pause of an entry ended
 COUNT_EVERY = 15.0  # seconds between counts of what waits
 LONGEST_PAUSE = 30.0  # seconds between claims while all of them fail for the world's reasons
@@ -38,11 +40,11 @@ class Feeder:
         progress: Progress,
         work: threading.Event,
         stop: threading.Event,
-        most: int,
+        least: int,
         lease_seconds: float,
         once: bool,
     ) -> None:
-        """Hold `most` entries at once."""
+        """Hold `least` entries at once, and more if the worker turns out to be fast."""
         self._session = session
         self._claimed = claimed
         self._in_flight = in_flight
@@ -50,8 +52,7 @@ class Feeder:
         self._progress = progress
         self._work = work
         self._stop = stop
-        self._chunk = max(most // 3, 1)
-        self._most = most
+        self._least = least
         self._lease_seconds = lease_seconds
         self._once = once
         self._counted_at = float("-inf")
@@ -63,12 +64,14 @@ class Feeder:
         while not self._stop.is_set():
             if self._suspects_wait():
                 self._try_suspect()
-            if not self._in_flight.wait_until_at_most(self._most - self._chunk, timeout=0.5):
+            most = self._most()
+            chunk = max(most // 3, 1)
+            if not self._in_flight.wait_until_at_most(most - chunk, timeout=0.5):
                 continue
             self._work.clear()
             # Asked before the claim: what is held may bring new work about until it is written.
             idle = len(self._in_flight) == 0
-            if self._claim(self._chunk):
+            if self._claim(chunk):
                 self._stop.wait(self._weather())
             elif not idle:
                 self._in_flight.wait_until_at_most(0, timeout=0.2)
@@ -79,6 +82,11 @@ class Feeder:
                 return
             else:
                 self._work.wait(POLL)
+
+    def _most(self) -> int:
+        """Some seconds of work: few large claims if it is fast, and little to sit on if not."""
+        ahead = int(self._progress.snapshot().rate * AHEAD)
+        return min(max(self._least, ahead), MOST_IN_FLIGHT)
 
     def _claim(self, limit: int, *, suspects: bool = False) -> int:
         seconds = self._lease_seconds

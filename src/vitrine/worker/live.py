@@ -58,7 +58,8 @@ class LiveQueries:
         self._request = request
         self._progress = progress
         self._most_threads = most_threads
-        self._in_backfill = threading.Event()
+        self._in_backfill = 0  # batches in the model now
+        self._count_lock = threading.Lock()
         self._quiet = threading.Event()
         self._quiet.set()
 
@@ -66,11 +67,13 @@ class LiveQueries:
     def backfilling(self) -> Iterator[None]:
         """Around each batch of the backfill, which waits first while queries are being encoded."""
         self._quiet.wait(GIVE_WAY)
-        self._in_backfill.set()
+        with self._count_lock:
+            self._in_backfill += 1
         try:
             yield
         finally:
-            self._in_backfill.clear()
+            with self._count_lock:
+                self._in_backfill -= 1
 
     def run(self, ended: threading.Event) -> None:
         """Answer until the worker has ended."""
@@ -88,7 +91,7 @@ class LiveQueries:
             return False
         self._quiet.clear()
         # Two full teams of threads on the same cores wait for each other at every barrier.
-        use_threads(1 if self._in_backfill.is_set() else self._most_threads)
+        use_threads(1 if self._in_backfill else self._most_threads)
         try:
             words = [request for request in requests if request[2] is not None]
             pictures = [request for request in requests if request[3] is not None]

@@ -1,7 +1,7 @@
 """The stages from a claimed entry to its written vector, each in threads of its own.
 
-claimed → fetch → decode → model → write: bounded channels between them, so that the slowest (the
-model, if all is well) never waits for the others and the others never run far ahead of it.
+claimed → read (fetch and decode) → model → write, with bounded channels between them, so that the
+slowest (the model, if all is well) never waits for the others, and they never run far ahead of it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from vitrine.work_queue import Deferred
 from vitrine.worker.batching import ModelStage
 from vitrine.worker.channel import Channel
 from vitrine.worker.encoding import BatchEncoder
+from vitrine.worker.feeding import MOST_IN_FLIGHT
 from vitrine.worker.in_flight import InFlight
 from vitrine.worker.known import KnownContents
 from vitrine.worker.progress import Progress
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from vitrine.images import Fetched, ImageLimits, ImageStore
+    from vitrine.images import ImageLimits, ImageStore
     from vitrine.settings import Settings
     from vitrine.work_queue import Entry, WorkQueue
     from vitrine.worker.reading import Outcome
@@ -41,8 +42,9 @@ logger = logging.getLogger(__name__)
 MODEL_PATIENCE = 20.0  # seconds that a stop waits for the batch in the model
 WRITE_PATIENCE = 10.0  # and for what is encoded to be written
 PROBE = "shoe"
-CPU_BATCH = 8
+CPU_BATCH = 16
 GPU_BATCH = 64
+MOST_MODELS = 4
 
 
 @dataclass(kw_only=True)
@@ -64,17 +66,16 @@ class Pipeline:
     known: KnownContents = field(default_factory=KnownContents)
 
     def __post_init__(self) -> None:
-        size = self.batch_size
-        self.claimed = Channel(self.most_in_flight)
+        size = self.batch_size * self.models_at_once
+        self.claimed = Channel(MOST_IN_FLIGHT)
         self.in_flight = InFlight(self.settings.lease_seconds)
-        self._fetched: Channel[tuple[Entry, Fetched]] = Channel(8)
         self._ready: Channel[Picture | Words] = Channel(size)
-        self._outcomes: Channel[Outcome] = Channel(self.most_in_flight)
+        self._outcomes: Channel[Outcome] = Channel(MOST_IN_FLIGHT)
 
     @property
-    def most_in_flight(self) -> int:
-        """A batch in the model, one ready, one being written, and two on their way."""
-        return 5 * max(self.batch_size, 16)
+    def least_in_flight(self) -> int:
+        """What is in the model, as much ready, as much being written, and twice that on its way."""
+        return 5 * max(self.batch_size * self.models_at_once, 16)
 
     @property
     def batch_size(self) -> int:
@@ -83,17 +84,31 @@ class Pipeline:
         Larger batches gain a processor nothing (their tensors fall out of its caches), and make
         queries and a stop wait for longer.
         """
-        on_cpu = str(getattr(self.encoder, "device", "cpu")).startswith("cpu")
-        return self.settings.batch_size or (CPU_BATCH if on_cpu else GPU_BATCH)
+        return self.settings.batch_size or (CPU_BATCH if self.on_cpu else GPU_BATCH)
+
+    @property
+    def models_at_once(self) -> int:
+        """How many batches are in the model at once.
+
+        On a processor one batch on each core beats one batch on all of them: its threads would
+        wait for each other after every layer, the longer the more cores decoding takes away.
+        """
+        return min(self.model_threads, MOST_MODELS) if self.on_cpu else 1
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the model shares the processor with everything else."""
+        return str(getattr(self.encoder, "device", "cpu")).startswith("cpu")
 
     def start(self) -> None:
         """Start the threads of every stage."""
+        decoders = self.settings.decode_threads or available_cores()
         reader = Reader(
             self.source,
             self.encoder,
             self.limits,
             self.known,
-            fetched=self._fetched,
+            decoders=decoders,
             ready=self._ready,
             outcomes=self._outcomes,
         )
@@ -113,16 +128,15 @@ class Pipeline:
             progress=self.progress,
             max_attempts=self.settings.max_attempts,
         )
-        decoders = self.settings.decode_threads or available_cores()
-        self.threads.start("fetch", lambda: self._fetch(reader), self.settings.fetch_threads)
-        self.threads.start("decode", lambda: self._decode(reader), decoders)
-        self.threads.start("model", lambda: self._run_model(model))
+        readers = max(self.settings.fetch_threads, decoders)
+        self.threads.start("read", lambda: self._read(reader), readers)
+        self.threads.start("model", lambda: self._run_model(model), self.models_at_once)
         self.threads.start("write", writer.run)
 
     def close(self) -> None:
         """End every stage: what is encoded is written, everything else is given back."""
-        for channel in (self.claimed, self._fetched, self._ready):
-            channel.close(discard=True)
+        self.claimed.close(discard=True)
+        self._ready.close(discard=True)
         if not self.threads.join("model", MODEL_PATIENCE):
             logger.warning("the batch in the model is given back after %.0f s", MODEL_PATIENCE)
         self._outcomes.close()
@@ -135,17 +149,12 @@ class Pipeline:
             self.in_flight.let_go(held)
             logger.info("gave %d entries back", len(held))
 
-    def _fetch(self, reader: Reader) -> None:
+    def _read(self, reader: Reader) -> None:
+        use_threads(1)
         while not self.claimed.finished:
             for entry in self.claimed.take():
-                reader.fetch(entry)
-
-    def _decode(self, reader: Reader) -> None:
-        use_threads(1)
-        while not self._fetched.finished:
-            for entry, fetched in self._fetched.take():
-                reader.decode(entry, fetched)
+                reader.read(entry)
 
     def _run_model(self, model: ModelStage) -> None:
-        use_threads(self.model_threads)
+        use_threads(max(self.model_threads // self.models_at_once, 1))
         model.run()

@@ -1,10 +1,11 @@
-"""Fetch, decode and preprocess: the stages before the model, in threads of their own."""
+"""Fetch, decode and preprocess: what comes before the model, in threads of their own."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from vitrine.errors import ImageError, SettingsError, SourceUnavailableError
@@ -46,20 +47,21 @@ class Reader:
         limits: ImageLimits,
         known: KnownContents,
         *,
-        fetched: Channel[tuple[Entry, Fetched]],
+        decoders: int,
         ready: Channel[Picture | Words],
         outcomes: Channel[Outcome],
     ) -> None:
+        """Many threads may read, as many as wait for the network; `decoders` decode at once."""
         self._source = source
         self._encoder = encoder
         self._limits = limits
         self._known = known
-        self._fetched = fetched
+        self._decoding = threading.BoundedSemaphore(decoders)
         self._ready = ready
         self._outcomes = outcomes
 
-    def fetch(self, entry: Entry) -> None:
-        """Fetch one entry's picture, or its words, which came with it."""
+    def read(self, entry: Entry) -> None:
+        """Make one entry's picture ready, or its words, which came with it."""
         if entry.text is not None:
             self._words(entry, entry.text)
         elif entry.uri is None:
@@ -67,11 +69,7 @@ class Reader:
             self._outcomes.put(Failed(entry=entry, reason="gone", detail=gone, hopeless=True))
         else:
             uri = entry.uri
-            self._guarded(entry, lambda: self._fetch_picture(entry, uri))
-
-    def decode(self, entry: Entry, fetched: Fetched) -> None:
-        """Decode and preprocess one fetched picture."""
-        self._guarded(entry, lambda: self._decode_picture(entry, fetched))
+            self._guarded(entry, lambda: self._picture(entry, uri))
 
     def _words(self, entry: Entry, text: str) -> None:
         content = hashlib.sha256(text.encode()).digest()
@@ -80,7 +78,7 @@ class Reader:
         else:
             self._ready.put(Words(entry=entry, content=content, text=text))
 
-    def _fetch_picture(self, entry: Entry, uri: str) -> None:
+    def _picture(self, entry: Entry, uri: str) -> None:
         validators = None
         if entry.content is not None and (entry.etag or entry.last_modified):
             validators = Validators(
@@ -104,21 +102,18 @@ class Reader:
             seen = _seen(found, *size)
             self._outcomes.put(Encoded(entry=entry, content=found.sha256, seen=seen))
         else:
-            self._fetched.put((entry, found))
+            self._ready.put(self._decoded(entry, found))
 
-    def _decode_picture(self, entry: Entry, fetched: Fetched) -> None:
+    def _decoded(self, entry: Entry, fetched: Fetched) -> Picture:
         # Pillow is imported by the threads that decode, not with this package.
         from vitrine.images.decode import decode
 
         side = self._encoder.image_min_side or None
-        decoded = decode(fetched.data, min_side=side, limits=self._limits)
-        picture = Picture(
-            entry=entry,
-            content=fetched.sha256,
-            seen=_seen(fetched, decoded.width, decoded.height),
-            pixels=self._encoder.preprocess([decoded.image]),
-        )
-        self._ready.put(picture)
+        with self._decoding:
+            decoded = decode(fetched.data, min_side=side, limits=self._limits)
+            pixels = self._encoder.preprocess([decoded.image])
+        seen = _seen(fetched, decoded.width, decoded.height)
+        return Picture(entry=entry, content=fetched.sha256, seen=seen, pixels=pixels)
 
     def _guarded(self, entry: Entry, action: Callable[[], None]) -> None:
         """Run one item's part; whatever goes wrong becomes that item's outcome."""

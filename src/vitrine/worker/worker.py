@@ -162,7 +162,7 @@ class Worker:
             progress=self._progress,
             work=self._work,
             stop=self._stop,
-            most=pipeline.most_in_flight,
+            least=pipeline.least_in_flight,
             lease_seconds=self._settings.lease_seconds,
             once=self._once,
         )

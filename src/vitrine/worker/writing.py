@@ -26,7 +26,8 @@ __all__ = ["Writer"]
 logger = logging.getLogger(__name__)
 
 LOCKED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
-MOST_AT_ONCE = 256
+MOST_AT_ONCE = 128
+GATHER = 0.1  # seconds
 MOST_BLOCKED = 2  # rows in a row whose locks are waited for before the rest waits too
 LOCKED_PAUSE = 0.25  # seconds before a row that somebody else has locked is tried again
 
@@ -56,13 +57,24 @@ class Writer:
     def run(self) -> None:
         """Write until the channel is closed and empty; what is locked then stays unwritten."""
         while True:
-            taken = self._outcomes.take(MOST_AT_ONCE, wait=LOCKED_PAUSE if self._locked else None)
+            taken = self._gather()
             if self._locked and time.monotonic() >= self._locked_until:
                 taken += self._locked
                 self._locked = []
             self.write(taken)
             if self._outcomes.finished:
                 return
+
+    def _gather(self) -> list[Outcome]:
+        """A statement's worth of outcomes, or what a short while brings."""
+        taken = self._outcomes.take(MOST_AT_ONCE, wait=LOCKED_PAUSE if self._locked else None)
+        until = time.monotonic() + GATHER
+        while taken and len(taken) < MOST_AT_ONCE:
+            more = self._outcomes.take(MOST_AT_ONCE - len(taken), wait=until - time.monotonic())
+            if not more:
+                break
+            taken += more
+        return taken
 
     def write(self, outcomes: Sequence[Outcome]) -> None:
         """Write outcomes of all kinds, a statement for each kind."""
