@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from vitrine.cli._options import DatabaseUrl, Schema, connection_settings
+from vitrine.database import connect
 from vitrine.errors import SourceUnavailableError
+from vitrine.vectors import list_spaces
 
 if TYPE_CHECKING:
     from vitrine.worker import Snapshot, Worker
@@ -55,10 +57,12 @@ def work(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
     )
+    # torch and the model take seconds to load, so a wrong database is found out first.
+    with connect(url, settings.db_schema) as connection:
+        list_spaces(connection)
     from vitrine.worker.threads import calm_waiting
 
     calm_waiting()
-    # torch and the model take seconds to load, so everything that can be wrong before is first.
     from vitrine.encoder import load_encoder
     from vitrine.worker import Worker
 
