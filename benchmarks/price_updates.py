@@ -29,7 +29,7 @@ from vitrine.migrate import upgrade
 STATEMENT_ROWS = 20_000
 BLOCK_ROWS = 100  # single rows between two turns
 BLOCKS = 20
-STATEMENTS = 3  # on each table in a round
+STATEMENTS = 8  # on each table in a round
 TABLES = ("variant", "bare")
 CHANGES = {"price": "price = price + 1", "stock": "stock = stock + 1"}
 
