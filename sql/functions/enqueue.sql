@@ -44,16 +44,20 @@ $$;
 COMMENT ON FUNCTION notify_work IS 'Wake the workers once this transaction is committed.';
 
 -- A new picture or caption cannot be waiting yet: looking for a conflict would cost a third more. What
--- belongs to a retired product waits until it is active again.
+-- belongs to a retired product waits until it is active again. The lock keeps a space from being
+-- dropped before this commits, as a foreign key would.
 CREATE OR REPLACE FUNCTION enqueue_images() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
+    WITH used AS MATERIALIZED (
+        SELECT s.space_id FROM space s WHERE s.status <> 'retired' FOR KEY SHARE
+    )
     INSERT INTO work_queue (product_id, kind, item_id, space_id, input_version)
     SELECT n.product_id, 'image', n.image_id, s.space_id, n.input_version
     FROM changed n
     JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
-    CROSS JOIN space s WHERE s.status <> 'retired';
+    CROSS JOIN used s;
     IF FOUND THEN PERFORM notify_work(); END IF;
     RETURN NULL;
 END $$;
@@ -62,11 +66,14 @@ CREATE OR REPLACE FUNCTION enqueue_captions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
+    WITH used AS MATERIALIZED (
+        SELECT s.space_id FROM space s WHERE s.status <> 'retired' FOR KEY SHARE
+    )
     INSERT INTO work_queue (product_id, kind, item_id, space_id, input_version)
     SELECT n.product_id, 'caption', n.caption_id, s.space_id, n.input_version
     FROM changed n
     JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
-    CROSS JOIN space s WHERE s.status <> 'retired';
+    CROSS JOIN used s;
     IF FOUND THEN PERFORM notify_work(); END IF;
     RETURN NULL;
 END $$;
@@ -82,12 +89,15 @@ CREATE OR REPLACE FUNCTION enqueue_updated_images() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
+    WITH used AS MATERIALIZED (
+        SELECT s.space_id FROM space s WHERE s.status <> 'retired' FOR KEY SHARE
+    )
     INSERT INTO work_queue AS q (product_id, kind, item_id, space_id, input_version)
     SELECT n.product_id, 'image', n.image_id, s.space_id, n.input_version
     FROM changed n
     JOIN previous o USING (product_id, image_id)
     JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
-    JOIN space s ON s.status <> 'retired'
+    CROSS JOIN used s
     WHERE n.input_version <> o.input_version
     ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
         SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
@@ -103,12 +113,15 @@ CREATE OR REPLACE FUNCTION enqueue_updated_captions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
+    WITH used AS MATERIALIZED (
+        SELECT s.space_id FROM space s WHERE s.status <> 'retired' FOR KEY SHARE
+    )
     INSERT INTO work_queue AS q (product_id, kind, item_id, space_id, input_version)
     SELECT n.product_id, 'caption', n.caption_id, s.space_id, n.input_version
     FROM changed n
     JOIN previous o USING (product_id, caption_id)
     JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
-    JOIN space s ON s.status <> 'retired'
+    CROSS JOIN used s
     WHERE n.input_version <> o.input_version
     ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
         SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
@@ -150,6 +163,30 @@ CREATE OR REPLACE TRIGGER image_dequeue_deleted
 CREATE OR REPLACE TRIGGER caption_dequeue_deleted
     AFTER DELETE ON caption REFERENCING OLD TABLE AS removed
     FOR EACH STATEMENT EXECUTE FUNCTION dequeue_deleted();
+
+CREATE OR REPLACE FUNCTION dequeue_space() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    DELETE FROM work_queue q USING removed r WHERE q.space_id = r.space_id;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER space_dequeue_deleted
+    AFTER DELETE ON space REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION dequeue_space();
+
+-- Emptying the catalogue at once, which fires no trigger of rows, empties the queue.
+CREATE OR REPLACE FUNCTION dequeue_truncated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    DELETE FROM work_queue q WHERE q.kind = TG_TABLE_NAME;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER image_dequeue_truncated
+    AFTER TRUNCATE ON image FOR EACH STATEMENT EXECUTE FUNCTION dequeue_truncated();
+CREATE OR REPLACE TRIGGER caption_dequeue_truncated
+    AFTER TRUNCATE ON caption FOR EACH STATEMENT EXECUTE FUNCTION dequeue_truncated();
 
 -- What has no vector of its present input in some space that is in use; all of it or one product's.
 CREATE OR REPLACE FUNCTION enqueue_missing(

@@ -115,13 +115,13 @@ CREATE TABLE image (
 COMMENT ON TABLE image IS 'A product''s pictures; the columns after input_version are what the worker saw.';
 COMMENT ON COLUMN image.input_version IS 'Grows when the bytes may have changed; a vector is written only for the version claimed.';
 
+-- Triggers that look at a statement's rows together keep its references true (functions/image_variant):
+-- foreign keys, which look at each row, took three quarters of the time of an import into this table.
 CREATE TABLE image_variant (
     product_id bigint NOT NULL,
     image_id bigint NOT NULL,
     variant_id bigint NOT NULL,
-    PRIMARY KEY (product_id, image_id, variant_id),
-    FOREIGN KEY (product_id, image_id) REFERENCES image ON DELETE CASCADE,
-    FOREIGN KEY (product_id, variant_id) REFERENCES variant ON DELETE CASCADE
+    PRIMARY KEY (product_id, image_id, variant_id)
 );
 COMMENT ON TABLE image_variant IS 'Which variants a picture shows; a picture of none in particular has no row.';
 CREATE INDEX image_variant_variant_idx ON image_variant (product_id, variant_id);

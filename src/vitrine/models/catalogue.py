@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from vitrine.models.pictures import Caption, Image
 
 __all__ = [
+    "LINK_OF_IMAGE",
+    "LINK_OF_VARIANT",
     "Category",
     "ImportRun",
     "Product",
@@ -25,6 +27,16 @@ __all__ = [
     "Setting",
     "Variant",
 ]
+
+# Triggers stand in for the foreign keys of image_variant: the joins of both sides are spelled out.
+LINK_OF_IMAGE = (
+    "and_(foreign(ImageVariant.product_id) == Image.product_id,"
+    " foreign(ImageVariant.image_id) == Image.image_id)"
+)
+LINK_OF_VARIANT = (
+    "and_(foreign(ImageVariant.product_id) == Variant.product_id,"
+    " foreign(ImageVariant.variant_id) == Variant.variant_id)"
+)
 
 
 class Setting(Base):
@@ -200,7 +212,11 @@ class Variant(Base):
 
     product: Mapped[Product] = relationship(back_populates="variants")
     images: Mapped[list[Image]] = relationship(
-        secondary="vitrine.image_variant", back_populates="variants", passive_deletes=True
+        secondary="vitrine.image_variant",
+        primaryjoin=LINK_OF_VARIANT,
+        secondaryjoin=LINK_OF_IMAGE,
+        back_populates="variants",
+        passive_deletes=True,
     )
 
 

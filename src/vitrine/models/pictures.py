@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vitrine.models.base import Base, BigInt, known
-from vitrine.models.catalogue import Product, Variant
+from vitrine.models.catalogue import LINK_OF_IMAGE, LINK_OF_VARIANT, Product, Variant
 
 __all__ = ["Caption", "Image", "ImageVariant"]
 
@@ -47,7 +47,11 @@ class Image(Base):
 
     product: Mapped[Product] = relationship(back_populates="images")
     variants: Mapped[list[Variant]] = relationship(
-        secondary=lambda: ImageVariant.__table__, back_populates="images", passive_deletes=True
+        secondary=lambda: ImageVariant.__table__,
+        primaryjoin=LINK_OF_IMAGE,
+        secondaryjoin=LINK_OF_VARIANT,
+        back_populates="images",
+        passive_deletes=True,
     )
     captions: Mapped[list[Caption]] = relationship(back_populates="image", viewonly=True)
 
@@ -57,14 +61,6 @@ class ImageVariant(Base):
 
     __tablename__ = "image_variant"
     __table_args__ = (
-        sa.ForeignKeyConstraint(
-            ["product_id", "image_id"], [Image.product_id, Image.image_id], ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["product_id", "variant_id"],
-            [Variant.product_id, Variant.variant_id],
-            ondelete="CASCADE",
-        ),
         sa.Index("image_variant_variant_idx", "product_id", "variant_id"),
         {"comment": "Which variants a picture shows; a picture of none in particular has no row."},
     )

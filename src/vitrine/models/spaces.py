@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from vitrine.models.base import Base, BigInt, Now, Real, SmallInt, known
 from vitrine.models.catalogue import Product
@@ -47,7 +47,11 @@ class Space(Base):
     status: Mapped[str] = mapped_column(server_default="building")
     created_at: Mapped[Now]
 
-    work: Mapped[list[WorkQueue]] = relationship(back_populates="space", viewonly=True)
+    work: Mapped[list[WorkQueue]] = relationship(
+        primaryjoin=lambda: foreign(WorkQueue.space_id) == Space.space_id,
+        back_populates="space",
+        viewonly=True,
+    )
     workers: Mapped[list[Worker]] = relationship(back_populates="space", viewonly=True)
 
 
@@ -76,14 +80,11 @@ class WorkQueue(Base):
         },
     )
 
-    product_id: Mapped[BigInt] = mapped_column(
-        sa.ForeignKey(Product.product_id, ondelete="CASCADE"), primary_key=True
-    )
+    # Triggers keep these true instead of foreign keys.
+    product_id: Mapped[BigInt] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     item_id: Mapped[BigInt] = mapped_column(primary_key=True)
-    space_id: Mapped[int] = mapped_column(
-        sa.ForeignKey(Space.space_id, ondelete="CASCADE"), primary_key=True
-    )
+    space_id: Mapped[int] = mapped_column(primary_key=True)
     input_version: Mapped[BigInt]
     priority: Mapped[SmallInt] = mapped_column(server_default=sa.text("0"))
     enqueued_at: Mapped[Now]
@@ -100,8 +101,14 @@ class WorkQueue(Base):
     reason: Mapped[str | None]
     detail: Mapped[str | None]
 
-    product: Mapped[Product] = relationship(viewonly=True)
-    space: Mapped[Space] = relationship(back_populates="work", viewonly=True)
+    product: Mapped[Product] = relationship(
+        primaryjoin=lambda: foreign(WorkQueue.product_id) == Product.product_id, viewonly=True
+    )
+    space: Mapped[Space] = relationship(
+        primaryjoin=lambda: foreign(WorkQueue.space_id) == Space.space_id,
+        back_populates="work",
+        viewonly=True,
+    )
 
 
 class Worker(Base):

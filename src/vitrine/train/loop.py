@@ -44,6 +44,7 @@ class TrainOptions:
 
     stages: tuple[Stage, ...]
     batch: int = 128
+    captions: int = 1  # of each picture in a step; words cost far less than pictures
     rate: float = 2e-3
     warm_up: float = 0.2
     weight_decay: float = 0.05
@@ -164,14 +165,15 @@ class Trainer:
         pixels = augment(self.pairs.pixels[rows], matrices, side, rng)  # (B, 3, S, S)
         captions = [
             self.pairs.speak(row, colour, words)
+            for _ in range(options.captions)
             for row, colour in zip(rows.tolist(), colours.tolist(), strict=True)
         ]
         truths = self._truths(rows, colours)  # (B, K)
-        claims = torch.tensor([caption.claims for caption in captions])  # (B, K)
-        positive, usable = matches(truths, claims)  # (B, B) each
+        claims = torch.tensor([caption.claims for caption in captions])  # (C, K)
+        positive, usable = matches(truths, claims)  # (B, C) each
         with torch.autocast(self.device.type, torch.bfloat16, enabled=options.bf16):
             images = image_vectors(network, pixels.to(self.device))  # (B, D)
-            texts, _ = text_vectors(network, self._tokens([c.text for c in captions]))  # (B, D)
+            texts, _ = text_vectors(network, self._tokens([c.text for c in captions]))  # (C, D)
         scale = network.logit_scale.exp().clamp(max=50)
         loss = contrastive_loss(
             images, texts, scale, positive.to(self.device), usable.to(self.device)

@@ -88,7 +88,7 @@ def clothing_pairs(folder: Path, side: int, index: FactIndex) -> PairSet:
         pixels=pixels,
         truths=torch.tensor(truths),
         colours=garment_colour(pixels),
-        weights=_balanced(kinds, total=1.5),
+        weights=_balanced(kinds, total=1.8),
         speak=speak,
     )
 
@@ -107,10 +107,10 @@ def _say_garment(kind: str, colour: str | None, index: FactIndex, rng: Random) -
     if group and form < 0.06:
         return Caption(text=ask(rng.choice(GROUP_WORDS[group]), rng), claims=index(group=group))
     word, facts = _name(kind, rng)
-    if colour is None or form < 0.45:
+    if colour is None or form < 0.6:
         return Caption(text=ask(word, rng), claims=index(**facts))
     said = colour_word(colour, rng)
-    if form < 0.75:
+    if form < 0.8:
         return Caption(text=ask_colour(said, rng), claims=index(colour=colour))
     return Caption(text=ask(f"{said} {word}", rng), claims=index(colour=colour, **facts))
 
