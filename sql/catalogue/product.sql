@@ -9,11 +9,20 @@ FROM (
 
 ANALYZE batch_product;
 
+-- The shop deleted it since the rows were linked, and they do not describe it whole.
+INSERT INTO import_reject (line, column_name, value, reason)
+SELECT r.line, %(parent_column)s, g.product_key, 'the shop deleted this product while the import ran'
+FROM (SELECT b.product_key FROM batch_product b LEFT JOIN import_row o ON o.record = b.record
+      WHERE b.product_id IS NULL AND o.title IS NULL) g
+JOIN import_member m ON m.product_key = g.product_key AND m.anchor BETWEEN %(low)s AND %(high)s
+JOIN import_row r ON r.record = m.record;
+
 WITH added AS (
     INSERT INTO product (external_id, brand, attributes, status)
     SELECT b.product_key, r.brand, coalesce(r.attributes, '{}'),
            CASE WHEN r.active IS FALSE THEN 'retired' ELSE 'active' END
-    FROM batch_product b JOIN import_row r USING (record) WHERE b.product_id IS NULL
+    FROM batch_product b JOIN import_row r USING (record)
+    WHERE b.product_id IS NULL AND r.title IS NOT NULL
     ORDER BY b.record
     RETURNING product_id, external_id
 )

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import psycopg
 
 from vitrine import sql_files
+from vitrine.catalogue.retiring import check_retiring
 from vitrine.catalogue.runs import Run
 from vitrine.database import Connection
+from vitrine.errors import DatabaseError
 
 __all__ = ["apply", "link"]
 
@@ -28,13 +31,23 @@ ATTEMPTS = 5
 Connect = Callable[[], AbstractContextManager[Connection]]
 
 
-def link(connection: Connection, run: Run, parameters: Mapping[str, Any]) -> None:
-    """Find each product's rows, refuse what fits nowhere, complete the category tree."""
+def link(
+    connection: Connection, run: Run, parameters: Mapping[str, Any], retire_limit: float
+) -> None:
+    """Find each product's rows, refuse what fits nowhere, cut the rest into batches.
+
+    Raises:
+        CatalogueError: a full file lacks so many products that it must be the wrong one. Nothing
+            is linked then, so that the same file is linked and judged anew by the next call.
+
+    """
     connection.execute("SELECT import_analyze()")
     with connection.transaction():
         prepare(connection)
         execute(connection, "catalogue/link", parameters)
         connection.execute("SELECT import_analyze()")
+        if parameters["full"]:
+            check_retiring(connection, run, retire_limit)
         rows = connection.execute(sql_files.read("catalogue/batches"), {"rows": BATCH_ROWS})
         run.start_applying(connection, [(low, high) for low, high in rows])
 
@@ -46,10 +59,7 @@ def apply(
     """Apply every batch that is left, on `jobs` connections, then what belongs to the end."""
     with connect() as connection:
         start_session(connection)
-        with connection.transaction():
-            execute(connection, "catalogue/categories", {})
-            execute(connection, "catalogue/known_categories", {})
-            run.add_counts(connection, tally(connection))
+        _transact(connection, lambda: _complete_categories(connection, run))
         waiting: SimpleQueue[tuple[int, int]] = SimpleQueue()
         batches = run.batches(connection)
         for batch in batches:
@@ -63,10 +73,7 @@ def apply(
             _drain(connection, run, parameters, waiting, progress)
             for other in others:
                 other.result()
-        with connection.transaction():
-            execute(connection, "catalogue/finish", parameters)
-            run.add_counts(connection, tally(connection))
-            run.finish(connection)
+        _transact(connection, lambda: _finish(connection, run, parameters))
 
 
 def _help(
@@ -88,24 +95,51 @@ def _drain(
             batch = waiting.get_nowait()
         except Empty:
             return
-        _apply_batch(connection, run, {**parameters, "low": batch[0], "high": batch[1]}, batch)
+        bounds = {**parameters, "low": batch[0], "high": batch[1]}
+        _transact(connection, partial(_apply_batch, connection, run, bounds, batch))
         progress(batch[1])
+
+
+def _complete_categories(connection: Connection, run: Run) -> None:
+    execute(connection, "catalogue/categories", {})
+    execute(connection, "catalogue/known_categories", {})
+    run.add_counts(connection, tally(connection))
 
 
 def _apply_batch(
     connection: Connection, run: Run, parameters: Mapping[str, Any], batch: tuple[int, int]
 ) -> None:
-    """One batch in one transaction; again if it met the shop's own writes crosswise."""
+    for step in ("product", "variant", "image"):
+        execute(connection, f"catalogue/{step}", parameters)
+    run.add_counts(connection, tally(connection), batch)
+
+
+def _finish(connection: Connection, run: Run, parameters: Mapping[str, Any]) -> None:
+    execute(connection, "catalogue/finish", parameters)
+    run.add_counts(connection, tally(connection))
+    run.finish(connection)
+
+
+def _transact(connection: Connection, steps: Callable[[], None]) -> None:
+    """Take steps in one transaction; again from the start if the shop's writes crossed them.
+
+    Raises:
+        DatabaseError: they crossed every time; the run is kept, and can be gone on with.
+
+    """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with connection.transaction():
                 prepare(connection)
-                for step in ("product", "variant", "image"):
-                    execute(connection, f"catalogue/{step}", parameters)
-                run.add_counts(connection, tally(connection), batch)
-        except CROSSED:
+                steps()
+        except CROSSED as error:
             if attempt == ATTEMPTS:
-                raise
+                raise DatabaseError(
+                    f"the shop's own writes crossed the import's {ATTEMPTS} times in a row "
+                    f"({str(error).splitlines()[0]}); nothing is half written: "
+                    "give the same command again to go on",
+                    sqlstate=error.sqlstate,
+                ) from error
         else:
             return
 

@@ -14,8 +14,9 @@ from psycopg.types.json import Jsonb
 from vitrine.catalogue import applying
 from vitrine.catalogue.presets import Preset, choose_preset
 from vitrine.catalogue.reading import open_source
-from vitrine.catalogue.rejects import rejects_path, write_rejects
-from vitrine.catalogue.runs import open_run
+from vitrine.catalogue.rejects import check_rejects, rejects_path, write_rejects
+from vitrine.catalogue.retiring import RETIRE_LIMIT
+from vitrine.catalogue.runs import Run, open_run
 from vitrine.catalogue.staging import stage
 from vitrine.catalogue.values import Prices
 from vitrine.database import Connection, connect, driver_errors
@@ -37,10 +38,15 @@ class ImportOptions:
     locale: str | None = None  # of the texts without one; kept as the shop's
     locales: Mapping[str, str] = field(default_factory=dict)  # store view or language → locale
     full: bool = False  # retire what the file does not name
+    retire_limit: float = RETIRE_LIMIT  # share of the active products that `full` may retire
     refresh: bool = False  # ask for the pictures again
     rejects: Path | None = None
     encoding: str = "utf-8"
     jobs: int = 2  # connections that apply batches side by side
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.retire_limit <= 1:
+            raise CatalogueError(f"--retire-limit {self.retire_limit}: give a share from 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +87,14 @@ def import_catalogue(
     """
     options = options or ImportOptions()
     started = time.monotonic()
+    rejects = options.rejects or rejects_path(path)
     with (
         driver_errors(),
         open_source(path, options.encoding) as source,
         connect(url, schema) as connection,
     ):
         _lock(connection)
+        check_rejects(rejects)
         preset_class = choose_preset(source.columns, options.preset, options.mapping)
         settings = _Settings.read(connection, options)
         run = open_run(connection, path, _identity(options, preset_class, settings))
@@ -94,16 +102,15 @@ def import_catalogue(
         preset = preset_class(
             source.columns, Prices(currency), options.locales, settings.locale, date.today()
         )
-        parameters = _parameters(preset, options, settings)
+        parameters = _parameters(preset, options, settings, run)
         if run.status == "staging":
             stage(connection, run, source, preset, lambda rows: progress("reading", rows))
-            applying.link(connection, run, parameters)
+            applying.link(connection, run, parameters, options.retire_limit)
         settings.keep(connection, preset.prices.currency)
         applying.apply(
             lambda: connect(url, schema),
             run, parameters, options.jobs, lambda record: progress("writing", record),
         )  # fmt: skip
-        rejects = options.rejects or rejects_path(path)
         number = write_rejects(connection, rejects)
         connection.execute("SELECT import_clear()")
         return ImportReport(
@@ -177,7 +184,10 @@ def _lock(connection: Connection) -> None:
 
 
 def _identity(options: ImportOptions, preset: type[Preset], settings: _Settings) -> dict[str, Any]:
-    """What must be equal for a stopped run to be gone on with."""
+    """What must be equal for a stopped run to be gone on with.
+
+    Not the limit of what is retired: a run that it stopped goes on with another limit.
+    """
     return {
         "preset": preset.name,
         "mapping": dict(options.mapping),
@@ -190,7 +200,9 @@ def _identity(options: ImportOptions, preset: type[Preset], settings: _Settings)
     }
 
 
-def _parameters(preset: Preset, options: ImportOptions, settings: _Settings) -> dict[str, Any]:
+def _parameters(
+    preset: Preset, options: ImportOptions, settings: _Settings, run: Run
+) -> dict[str, Any]:
     """The values that the importer's SQL files take."""
     has = preset.fields()
     names = ("brand", "attributes", "description", "categories", "price", "stock", "images")
@@ -203,6 +215,7 @@ def _parameters(preset: Preset, options: ImportOptions, settings: _Settings) -> 
         "full": options.full,
         "refresh": options.refresh,
         "locale": settings.locale,
+        "run": run.import_run_id,
     }
 
 

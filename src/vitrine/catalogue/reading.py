@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 from vitrine.catalogue.records import RejectedError
 from vitrine.errors import CatalogueError
@@ -60,35 +60,62 @@ def open_source(path: Path, encoding: str = "utf-8") -> Iterator[Source]:
     if form == "parquet":
         yield _open_parquet(path)
         return
+    with _open_text(path, encoding) as file:
+        yield (_open_json if form == "jsonl" else _open_table)(path, form, file)
+
+
+def _open_text(path: Path, encoding: str) -> TextIO:
     try:
         # Bytes that are no text become surrogates, so that only their own row is refused.
-        with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
-            yield (_open_json if form == "jsonl" else _open_table)(path, form, file)
+        return path.open(encoding=encoding, errors="surrogateescape", newline="")
     except LookupError as error:
-        raise CatalogueError(f"{path}: unknown encoding {encoding!r}") from error
+        raise CatalogueError(
+            f"--encoding {encoding}: no such encoding; known are utf-8, latin-1, cp1252, utf-16 "
+            "and all others that Python has"
+        ) from error
+    except OSError as error:
+        raise CatalogueError(f"{path}: the file cannot be read: {error.strerror}") from error
 
 
 class _Lines:
     """Lines of a text file, remembering what cannot be stored of those just read."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path = path
         self._file = file
         self.fault: str | None = None
+        self.invalid = (
+            f"not valid {file.encoding.upper()}; save the file as UTF-8, or give --encoding"
+        )
 
     def __iter__(self) -> Iterator[str]:
         return chain.from_iterable(self._blocks())
 
     def _blocks(self) -> Iterator[Iterable[str]]:
         # Faults are rare: they are looked for in whole blocks, then line by line.
-        while lines := self._file.readlines(BLOCK_LENGTH):
+        while lines := self._read():
             block = "".join(lines)
             faulty = "\0" in block or not (block.isascii() or _is_text(block))
             yield self._checked(lines) if faulty else lines
 
+    def _read(self) -> list[str]:
+        try:
+            return self._file.readlines(BLOCK_LENGTH)
+        except UnicodeError as error:
+            # In encodings of several bytes a character, what follows a fault cannot be told.
+            raise CatalogueError(
+                f"{self._path}: the file is not in {self._file.encoding}: {error}; give the "
+                "--encoding that it was saved in"
+            ) from error
+        except OSError as error:
+            raise CatalogueError(
+                f"{self._path}: the file cannot be read on: {error.strerror}"
+            ) from error
+
     def _checked(self, lines: list[str]) -> Iterator[str]:
         for line in lines:
             if not line.isascii() and not _is_text(line):
-                self.fault = "not valid UTF-8; save the file as UTF-8, or give --encoding"
+                self.fault = self.invalid
             if "\0" in line:
                 self.fault = "a NUL character, which PostgreSQL cannot store"
             yield line
@@ -102,18 +129,18 @@ def _is_text(line: str) -> bool:
     return True
 
 
-def _open_table(path: Path, form: str, file: IO[str]) -> Source:
+def _open_table(path: Path, form: str, file: TextIO) -> Source:
     csv.field_size_limit(CELL_LENGTH)
-    lines = _Lines(file)
+    lines = _Lines(path, file)
     iterator = iter(lines)
-    first = next(iterator).removeprefix("\ufeff")
+    first = next(iterator, "").removeprefix("\ufeff")
     if "\0" in first:
         raise CatalogueError(f"{path}: this is no text file (is it UTF-16? save it as UTF-8)")
     if lines.fault:
         raise CatalogueError(f"{path}: line 1 is {lines.fault}")
-    delimiter = "\t" if form == "tsv" else _delimiter(first)
-    reader = csv.reader(chain((first,), iterator), delimiter=delimiter)
     try:
+        delimiter = "\t" if form == "tsv" else _delimiter(first)
+        reader = csv.reader(chain((first,), iterator), delimiter=delimiter)
         header = next(reader)
     except csv.Error as error:
         raise CatalogueError(f"{path}: the header cannot be read: {error}") from error
@@ -172,10 +199,10 @@ def _short(cells: Sequence[str]) -> str:
     return text.encode(errors="replace").decode().replace("\0", "␀")
 
 
-def _open_json(path: Path, form: str, file: IO[str]) -> Source:
+def _open_json(path: Path, form: str, file: TextIO) -> Source:
     """JSON lines: the columns are the keys of the first thousand objects."""
     start: list[str] = []
-    lines = _Lines(file)
+    lines = _Lines(path, file)
     iterator = iter(lines)
     columns: dict[str, None] = {}
     for text in iterator:
@@ -194,7 +221,7 @@ def _open_json(path: Path, form: str, file: IO[str]) -> Source:
         line = 0
         for text in start:
             line += 1
-            yield from _json_row(line, text, names, None if _is_text(text) else "not valid UTF-8")
+            yield from _json_row(line, text, names, None if _is_text(text) else lines.invalid)
         for text in iterator:
             line += 1
             fault, lines.fault = lines.fault, None
@@ -259,15 +286,26 @@ def _open_parquet(path: Path) -> Source:
         raise CatalogueError(f"{path}: Parquet needs pyarrow; install vitrine[parquet]") from error
     try:
         file = parquet.ParquetFile(path)
-    except (arrow.ArrowInvalid, OSError) as error:
+    except (arrow.ArrowException, OSError) as error:
         raise CatalogueError(f"{path}: this is no Parquet file: {error}") from error
-    names = tuple(file.schema_arrow.names)
+    return Source(
+        path=path,
+        format="parquet",
+        columns=tuple(file.schema_arrow.names),
+        rows=_parquet_rows(path, file),
+    )
 
-    def rows() -> Iterator[Row]:
-        line = 0
-        convert: Callable[[object], str] = cell_text
+
+def _parquet_rows(path: Path, file: Any) -> Iterator[Row]:
+    import pyarrow as arrow
+
+    names = file.schema_arrow.names
+    line = 0
+    try:
         for batch in file.iter_batches(batch_size=4096):
-            columns = [[convert(value) for value in column.to_pylist()] for column in batch.columns]
+            columns = [
+                [cell_text(value) for value in column.to_pylist()] for column in batch.columns
+            ]
             for cells in zip(*columns, strict=True):
                 line += 1
                 if any("\0" in cell for cell in cells):
@@ -275,5 +313,5 @@ def _open_parquet(path: Path) -> Source:
                     yield line, _fault(cells, names, reason)
                 else:
                     yield line, cells
-
-    return Source(path=path, format="parquet", columns=names, rows=rows())
+    except (arrow.ArrowException, OSError) as error:
+        raise CatalogueError(f"{path}: row {line + 1} cannot be read: {error}") from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 from vitrine.database import Connection
+from vitrine.errors import CatalogueError
 
-__all__ = ["rejects_path", "write_rejects"]
+__all__ = ["check_rejects", "rejects_path", "write_rejects"]
 
 HEADER = ("line", "column", "value", "reason")
 
@@ -17,11 +19,33 @@ def rejects_path(source: Path) -> Path:
     return source.with_name(f"{source.name}.rejects.csv")
 
 
+def check_rejects(path: Path) -> None:
+    """Refuse, before anything is done, a place where no file can be written at the end."""
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise CatalogueError(
+            f"{path}: what is refused cannot be written there; give --rejects another file"
+        )
+
+
 def write_rejects(connection: Connection, path: Path) -> int:
     """Write the staged rejects in the order of the file; an old file is removed if there are none.
 
     Returns how many there are.
+
+    Raises:
+        CatalogueError: the file cannot be written. The rest of the import is done.
+
     """
+    try:
+        return _write(connection, path)
+    except OSError as error:
+        raise CatalogueError(
+            f"the catalogue is imported, but {path} cannot be written: {error.strerror}; "
+            "import the file once more with --rejects and another file to see what was refused"
+        ) from error
+
+
+def _write(connection: Connection, path: Path) -> int:
     found = connection.execute("SELECT EXISTS (SELECT FROM import_reject)").fetchone()
     if found is None or not found[0]:
         path.unlink(missing_ok=True)

@@ -48,6 +48,12 @@ def import_file(  # noqa: PLR0917 - typer takes options as arguments
     full: Annotated[
         bool, typer.Option("--full", help="Retire the products and variants that the file lacks.")
     ] = False,
+    retire_limit: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the active products that --full may retire; else it stops."
+        ),
+    ] = 0.5,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Look at the file's pictures again, even known ones.")
     ] = False,
@@ -72,6 +78,7 @@ def import_file(  # noqa: PLR0917 - typer takes options as arguments
         locale=locale,
         locales=_pairs("--store-view", store_view),
         full=full,
+        retire_limit=retire_limit,
         refresh=refresh,
         rejects=rejects,
         encoding=encoding,

@@ -44,7 +44,8 @@ class ShopifyPreset(Preset):
         "description": ("Body (HTML)",),
         "categories": ("Product Category", "Type"),
         "price": ("Variant Price",),
-        "stock": ("Variant Inventory Qty", "Variant Inventory Tracker"),
+        # A shop of several places exports its stock in a file of its own.
+        "stock": ("Variant Inventory Qty",),
         "images": ("Image Src",),
         "attributes": ("Tags",),
         "brand": ("Vendor",),
@@ -55,9 +56,10 @@ class ShopifyPreset(Preset):
         "parent": "Handle",
         "title": "Title",
     }
-    stateful = True  # the names of options stand in a product's first row alone
+    stateful = True  # a product's first row alone names its options and says whether it is shown
     _handle = ""
     _option_names: tuple[str, ...] = ()
+    _active = True
 
     @classmethod
     def dynamic(cls, columns: Sequence[str]) -> tuple[str, ...]:
@@ -74,6 +76,8 @@ class ShopifyPreset(Preset):
         handle = key_text("Handle", handle)
         if handle != self._handle or title:
             self._handle, self._option_names = handle, (name1, name2, name3)
+            shown = checked("Published", published, flag, published) is not False
+            self._active = shown and status.strip().lower() in {"", "active"}
         images = checked("Image Src", image, image_array, [image])
         place = checked("Image Position", position, stock_count, position)
         if not (title or value1 or sku or price):
@@ -84,10 +88,11 @@ class ShopifyPreset(Preset):
             line,
             "variant",
             handle,
-            sku.strip()[:KEY_LENGTH] or _made_sku(handle, values),
+            key_text("Variant SKU", sku) if sku.strip() else _made_sku(handle, values),
             price=checked("Variant Price", price, self.prices.parse, price),
             stock=checked("Variant Inventory Qty", quantity, _stock, tracker, quantity, policy),
             options=self._options(values),
+            active=self._active,
             position=place,
             images=images,
             variant_images=checked("Variant Image", variant_image, image_array, [variant_image]),
@@ -101,8 +106,6 @@ class ShopifyPreset(Preset):
                 brand=to_line(vendor) or None,
                 attributes=attribute_json(free),
                 categories=checked("Product Category", taxonomy, _categories, taxonomy, kind),
-                active=status.lower() in {"", "active"}
-                and checked("Published", published, flag, published) is not False,
             )
         out.records.append(record)
 

@@ -31,6 +31,8 @@ __all__ = ["WooCommercePreset"]
 _ATTRIBUTE = re.compile(r"Attribute (\d+) name")
 _COMMA = re.compile(r"(?<!\\),")
 _URL_COMMA = re.compile(r",\s*(?=https?://|/)|,\s+")
+# Against formulas in spreadsheets the exporter puts a quote before the first character.
+_ESCAPED = ("'=", "'+", "'-", "'@")
 _BRANDS = ("brand", "brands", "manufacturer")
 
 
@@ -72,7 +74,7 @@ class WooCommercePreset(Preset):
             kind, sku, name, regular, number, published, visibility, short, description, start,
             end, sale, in_stock, stock, backorders, categories, tags, images, parent, brands,
             *attributes,
-        ) = cells  # fmt: skip
+        ) = _unescaped(cells)  # fmt: skip
         key = key_text("SKU", sku.strip() or (f"id:{number.strip()}" if number.strip() else ""))
         kinds = {part.strip().lower() for part in kind.split(",")}
         pairs = _attributes(attributes)
@@ -116,6 +118,7 @@ class WooCommercePreset(Preset):
 
     def identify(self, cells: Sequence[str]) -> dict[str, str | None]:
         """What a refused row was about."""
+        cells = _unescaped(cells)
         sku = (cells[1].strip() or f"id:{cells[4].strip()}")[:KEY_LENGTH]
         parent = cells[18].strip()[:KEY_LENGTH]
         return {"key": parent or sku, "sku": sku}
@@ -128,6 +131,10 @@ class WooCommercePreset(Preset):
             if (first or date.min) <= self.today <= (last or date.max):
                 return checked("Sale price", sale, self.prices.parse, sale)
         return cost
+
+
+def _unescaped(cells: Sequence[str]) -> list[str]:
+    return [cell[1:] if cell.startswith(_ESCAPED) else cell for cell in cells]
 
 
 def _attributes(cells: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -161,7 +168,8 @@ def _categories(cell: str) -> str | None:
 
 def _stock(in_stock: str, stock: str, backorders: str) -> int | None:
     """Pieces to sell; None where WooCommerce does not count them or sells what it has not."""
-    count = stock_count(stock)
+    # The pieces of a variation may be counted with its product's, which all of them share.
+    count = None if stock.strip() == "parent" else stock_count(stock)
     if in_stock.strip() == "0":
         return 0
     allowed = in_stock.strip() == "backorder" or backorders.strip() in {"1", "notify"}
