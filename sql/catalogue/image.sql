@@ -75,7 +75,7 @@ WITH wanted AS (
     INSERT INTO image_variant (product_id, image_id, variant_id)
     SELECT w.product_id, w.image_id, w.variant_id FROM wanted w
     WHERE NOT EXISTS (SELECT FROM image_variant x WHERE x.product_id = w.product_id
-                      AND x.image_id = w.image_id AND x.variant_id = w.variant_id)
+                      AND x.image_id = w.image_id AND x.variant_id = w.variant_id OFFSET 0)
     RETURNING product_id
 )
 INSERT INTO tally

@@ -78,11 +78,13 @@ WITH changed AS (
 )
 INSERT INTO tally SELECT 'product', 'touched', product_id FROM changed;
 
+-- OFFSET 0 here and below: look each row up by its key. As a join, with statistics as old as the batch
+-- before, this was planned as a loop over all pairs.
 WITH added AS (
     INSERT INTO product_text (product_id, locale, title, description)
     SELECT b.product_id, b.locale, b.title, b.description FROM batch_text b
     WHERE NOT EXISTS (SELECT FROM product_text t
-                      WHERE t.product_id = b.product_id AND t.locale = b.locale)
+                      WHERE t.product_id = b.product_id AND t.locale = b.locale OFFSET 0)
     RETURNING product_id
 )
 INSERT INTO tally SELECT 'product', 'touched', product_id FROM added;
@@ -100,11 +102,13 @@ WITH wanted AS (
     SELECT w.product_id, w.locale, 'catalogue', w.text FROM wanted w
     WHERE NOT EXISTS (SELECT FROM caption c
                       WHERE c.product_id = w.product_id AND c.locale = w.locale
-                        AND c.source = 'catalogue' AND c.image_id IS NULL)
+                        AND c.source = 'catalogue' AND c.image_id IS NULL OFFSET 0)
     RETURNING caption_id
 )
 INSERT INTO tally
-SELECT 'caption', 'changed', count(*) FROM changed UNION ALL SELECT 'caption', 'new', count(*) FROM added;
+SELECT 'caption', 'changed', count(*) FROM changed
+UNION ALL SELECT 'caption', 'new', count(*) FROM added
+UNION ALL SELECT 'caption', 'seen', count(*) FROM wanted;
 
 -- Categories of the products; the tree itself was completed before the first batch.
 WITH wanted AS (
@@ -123,7 +127,7 @@ WITH wanted AS (
     INSERT INTO product_category (product_id, category_id)
     SELECT w.product_id, w.category_id FROM wanted w
     WHERE NOT EXISTS (SELECT FROM product_category c
-                      WHERE c.product_id = w.product_id AND c.category_id = w.category_id)
+                      WHERE c.product_id = w.product_id AND c.category_id = w.category_id OFFSET 0)
     RETURNING product_id
 )
 INSERT INTO tally

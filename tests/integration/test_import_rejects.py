@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.integration.catalogue_files import (
     MAGENTO,
     Importer,
@@ -13,6 +17,7 @@ from tests.integration.catalogue_files import (
     rejects,
 )
 from vitrine.database import Connection
+from vitrine.errors import CatalogueError
 
 
 def test_what_is_refused_goes_to_a_file_and_the_rest_goes_in(
@@ -46,3 +51,37 @@ def test_what_is_refused_goes_to_a_file_and_the_rest_goes_in(
     keys = connection.execute("SELECT external_id FROM product ORDER BY product_id").fetchall()
     assert keys == [("H",), ("B",), ("漂亮 👗",)]
     assert one(connection, "SELECT count(*) FROM variant WHERE sku LIKE 'H-%'") == 2
+
+
+def test_a_place_for_rejects_that_does_not_exist_stops_the_import_first(
+    run_import: Importer, write_rows: Writer, connection: Connection, tmp_path: Path
+) -> None:
+    path = write_rows(magento("A"), columns=MAGENTO)
+    for place in (tmp_path / "none" / "r.csv", tmp_path):
+        with pytest.raises(CatalogueError, match=f"^{place}: .* --rejects"):
+            run_import(path, rejects=place)
+    assert one(connection, "SELECT count(*) FROM product") == 0
+
+
+def test_rejects_that_cannot_be_written_in_the_end_are_found_again(
+    run_import: Importer, write_rows: Writer, connection: Connection, tmp_path: Path
+) -> None:
+    path = write_rows(magento("A"), magento("B", price="ten"), columns=MAGENTO)
+    (tmp_path / "r.csv.part").mkdir()
+    with pytest.raises(CatalogueError, match=r"is imported, but .*r\.csv cannot be written"):
+        run_import(path, rejects=tmp_path / "r.csv")
+    assert one(connection, "SELECT count(*) FROM product") == 1
+    report = run_import(path, rejects=tmp_path / "other.csv")
+    assert report.changes == 0
+    assert rejects(report) == [(3, "price", "ten", "not a price")]
+
+
+def test_the_products_of_refused_rows_keep_their_pictures(
+    run_import: Importer, write_rows: Writer, connection: Connection
+) -> None:
+    run_import(write_rows(*hoodie(), columns=MAGENTO))
+    rows = hoodie()
+    rows[0]["price"] = "ten"
+    report = run_import(write_rows(*rows, columns=MAGENTO))
+    assert (report.rejects, report.changes) == (1, 0)
+    assert one(connection, "SELECT count(*) FROM image") == 4

@@ -14,8 +14,8 @@ from vitrine.catalogue.records import RejectedError
 from vitrine.errors import CatalogueError
 
 
-def read(path: Path) -> tuple[tuple[str, ...], list[Row]]:
-    with open_source(path) as source:
+def read(path: Path, encoding: str = "utf-8") -> tuple[tuple[str, ...], list[Row]]:
+    with open_source(path, encoding) as source:
         return source.columns, list(source.rows)
 
 
@@ -87,6 +87,8 @@ def test_only_the_bad_rows_are_refused(tmp_path: Path) -> None:
         ("a.csv", "sku,title\n".encode("utf-16"), "line 1|no text file"),
         ("a.parquet", b"no", "no Parquet"),
         ("a.jsonl", b"[]\n", "JSON object"),
+        ("a.csv", b"\n\n", "no column names"),
+        ("a.csv", b"x" * (CELL_LENGTH + 1), "header cannot be read"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(
@@ -98,6 +100,54 @@ def test_a_file_that_cannot_be_read_says_why(
         read(path)
     with pytest.raises(CatalogueError, match="no such file"):
         read(tmp_path / "missing.csv")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content", "message"),
+    [
+        ("utf-16", b"sku,title\nA,a\n", "not in utf-16: .*BOM"),
+        ("utf-16-le", "sku,title\nA,a\n".encode("utf-16-le")[:-1], "not in utf-16-le: .*truncated"),
+        ("klingon", b"sku,title\n", "--encoding klingon: no such encoding"),
+        ("base64", b"sku,title\n", "--encoding base64: no such encoding"),
+    ],
+)
+def test_an_encoding_that_does_not_fit_says_so(
+    tmp_path: Path, encoding: str, content: bytes, message: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(CatalogueError, match=message):
+        read(path, encoding)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_row_in_another_encoding_names_the_one_that_was_tried(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    text = '{"sku": "Mü"}\n' if name == "a.jsonl" else "sku,title\nMü,m\n"
+    path.write_bytes(text.encode("latin-1"))
+    if name == "a.jsonl":
+        path.write_bytes(b'{"sku": "A"}\n' + path.read_bytes())
+    _, rows = read(path, "shift_jis")
+    assert reasons(rows) == [(2, "not valid SHIFT_JIS; save the file as UTF-8, or give --encoding")]
+
+
+def test_a_fault_of_the_reader_is_not_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sku\nA\n")
+    with pytest.raises(KeyError), open_source(path):
+        raise KeyError
+
+
+def test_a_parquet_file_that_breaks_off_names_the_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"sku": [f"SKU-{number}" for number in range(20_000)]})
+    parquet.write_table(table, path, row_group_size=10_000, use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    path.write_bytes(content)
+    with pytest.raises(CatalogueError, match=r"a\.parquet: row \d+ cannot be read"):
+        read(path)
 
 
 def test_a_wrong_preset_names_the_missing_columns_and_the_one_that_fits() -> None:

@@ -87,13 +87,13 @@ def import_catalogue(
     """
     options = options or ImportOptions()
     started = time.monotonic()
-    rejects = options.rejects or rejects_path(path)
     with (
         driver_errors(),
         open_source(path, options.encoding) as source,
         connect(url, schema) as connection,
     ):
         _lock(connection)
+        rejects = options.rejects or rejects_path(path)
         check_rejects(rejects)
         preset_class = choose_preset(source.columns, options.preset, options.mapping)
         settings = _Settings.read(connection, options)

@@ -102,7 +102,7 @@ def show(report: ImportReport, console: Console) -> None:
     table = Table("", "new", "changed", "unchanged", "removed", "retired", box=None)
     for column in table.columns[1:]:
         column.justify = "right"
-    for noun in ("product", "variant", "image", "category"):
+    for noun in ("product", "variant", "image", "caption", "category"):
         plural = "categories" if noun == "category" else f"{noun}s"
         outcomes = ("new", "changed", "unchanged", "removed", "retired")
         table.add_row(plural, *(f"{report.counts.get((noun, what), 0):,}" for what in outcomes))

@@ -111,13 +111,13 @@ class MappedPreset(Preset):
     def _uris(self, cells: Sequence[str], field: str) -> str | None:
         uris: list[str] = []
         for place in self.places.get(field, ()):
-            uris += _listed(cells[place]) or _URIS.split(cells[place])
+            uris += self._list(cells, place) or _URIS.split(cells[place])
         return checked(self.column(field), "", image_array, uris)
 
     def _categories(self, cells: Sequence[str]) -> str | None:
         paths: list[list[str]] = []
         for place in self.places.get("category", ()):
-            written = _listed(cells[place]) or cells[place].split("|")
+            written = self._list(cells, place) or cells[place].split("|")
             paths += (path.split(">" if ">" in path else "/") for path in written)
         return checked(self.column("category"), "", category_array, paths)
 
@@ -132,11 +132,27 @@ class MappedPreset(Preset):
             return None
         pairs: list[tuple[str, str | list[str]]] = []
         for name, place in self.attributes:
-            values = _listed(cells[place]) or cells[place].split("|")
+            values = self._list(cells, place) or cells[place].split("|")
             several = [value for value in map(to_line, values) if value]
             if several:
                 pairs.append((name, several if len(several) > 1 else several[0]))
         return attribute_json(pairs)
+
+    def _list(self, cells: Sequence[str], place: int) -> list[str] | None:
+        """The items of a list that JSON lines or Parquet gave; numbers as they are written."""
+        cell = cells[place]
+        if not cell.startswith("["):
+            return None
+        try:
+            items = json.loads(cell, parse_int=str, parse_float=str)
+        except ValueError:
+            return None
+        texts = [item for item in items if item is not None]
+        if not all(isinstance(item, str) for item in texts):
+            raise RejectedError(
+                self.required[place], cell[:200], "a list holds something that is no text"
+            )
+        return texts
 
 
 def mapped_preset(mapping: Mapping[str, str], columns: Sequence[str]) -> type[MappedPreset]:
@@ -201,16 +217,3 @@ def mapped_preset(mapping: Mapping[str, str], columns: Sequence[str]) -> type[Ma
 
 def _is_field(name: str) -> bool:
     return name in _SINGLE or _NAMED.fullmatch(name) is not None
-
-
-def _listed(cell: str) -> list[str] | None:
-    """The items of a list that JSON lines or Parquet gave."""
-    if not cell.startswith("["):
-        return None
-    try:
-        items = json.loads(cell)
-    except ValueError:
-        return None
-    if not all(isinstance(item, str) for item in items):
-        raise RejectedError("", cell[:200], "a list holds something that is no text")
-    return [str(item) for item in items]
