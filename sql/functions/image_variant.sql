@@ -1,36 +1,35 @@
 -- Keeps image_variant true to pictures and variants, as two foreign keys would, a statement at a time.
 
 -- Plans are made anew each time, as those of the queue's triggers. The locks are those of a foreign key:
--- neither picture nor variant can be deleted before this transaction ends.
+-- neither picture nor variant can be deleted before this transaction ends. Numbers are compared first,
+-- because a join with what was locked, whose size the planner cannot know, took minutes.
 CREATE OR REPLACE FUNCTION image_variant_refers() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
+    images bigint := (SELECT count(*) FROM (SELECT DISTINCT product_id, image_id FROM changed) c);
+    variants bigint := (SELECT count(*) FROM (SELECT DISTINCT product_id, variant_id FROM changed) c);
     wrong record;
 BEGIN
-    WITH shown AS MATERIALIZED (
-        SELECT i.product_id, i.image_id FROM image i
-        WHERE (i.product_id, i.image_id) IN (SELECT c.product_id, c.image_id FROM changed c)
-        FOR KEY SHARE
-    ), sold AS MATERIALIZED (
-        SELECT v.product_id, v.variant_id FROM variant v
-        WHERE (v.product_id, v.variant_id) IN (SELECT c.product_id, c.variant_id FROM changed c)
-        FOR KEY SHARE
-    )
-    SELECT c.*, i.image_id IS NULL AS no_image INTO wrong
-    FROM changed c
-    LEFT JOIN shown i USING (product_id, image_id)
-    LEFT JOIN sold v USING (product_id, variant_id)
-    WHERE i.image_id IS NULL OR v.variant_id IS NULL
+    images := images - (SELECT count(*) FROM (
+        SELECT FROM image i JOIN (SELECT DISTINCT product_id, image_id FROM changed) c
+            USING (product_id, image_id) FOR KEY SHARE OF i) locked);
+    variants := variants - (SELECT count(*) FROM (
+        SELECT FROM variant v JOIN (SELECT DISTINCT product_id, variant_id FROM changed) c
+            USING (product_id, variant_id) FOR KEY SHARE OF v) locked);
+    IF images = 0 AND variants = 0 THEN RETURN NULL; END IF;
+    SELECT c.product_id, n.noun, CASE n.noun WHEN 'image' THEN c.image_id ELSE c.variant_id END AS id
+    INTO wrong
+    FROM changed c CROSS JOIN (VALUES ('image'), ('variant')) n (noun)
+    WHERE CASE n.noun
+        WHEN 'image' THEN NOT EXISTS (
+            SELECT FROM image i WHERE i.product_id = c.product_id AND i.image_id = c.image_id)
+        ELSE NOT EXISTS (
+            SELECT FROM variant v WHERE v.product_id = c.product_id AND v.variant_id = c.variant_id) END
     LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'image_variant: product % has no % %', wrong.product_id,
-            CASE WHEN wrong.no_image THEN 'image' ELSE 'variant' END,
-            CASE WHEN wrong.no_image THEN wrong.image_id ELSE wrong.variant_id END
-            USING ERRCODE = 'foreign_key_violation', TABLE = 'image_variant',
-                  HINT = 'Image and variant belong to the same product; insert both first.';
-    END IF;
-    RETURN NULL;
+    RAISE EXCEPTION 'image_variant: product % has no % %', wrong.product_id, wrong.noun, wrong.id
+        USING ERRCODE = 'foreign_key_violation', TABLE = 'image_variant',
+              HINT = 'Image and variant belong to the same product; insert both first.';
 END $$;
 
 CREATE OR REPLACE TRIGGER image_variant_refers_inserted

@@ -53,7 +53,7 @@ def test_it_names_the_colours_of_drawings(starter: Encoder) -> None:
     images = starter.encode_images([draw(look, 256) for look in looks])
     guess = (images @ starter.encode_texts(COLOURS).T).argmax(1)
     right = [COLOURS[i] == look.color for i, look in zip(guess, looks, strict=True)]
-    assert np.mean(right) >= 0.85
+    assert np.mean(right) >= 0.9
 
 
 def test_it_names_the_clothes_of_senders_it_never_saw(starter: Encoder) -> None:
@@ -68,8 +68,7 @@ def test_it_names_the_clothes_of_senders_it_never_saw(starter: Encoder) -> None:
     words = starter.encode_texts([f"a photo of a {label.lower()}" for label in labels])
     guess = (starter.encode_images(pictures) @ words.T).argmax(1)
     right = [labels[i] == row["label"] for i, row in zip(guess, unseen, strict=True)]
-    # The aim is 0.75 (see the model card); this guards what the packaged weights reach.
-    assert np.mean(right) >= 0.62
+    assert np.mean(right) >= 0.75
 
 
 @pytest.mark.parametrize(
