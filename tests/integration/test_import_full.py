@@ -57,6 +57,16 @@ def test_a_refused_row_is_not_missing(
     assert one(connection, "SELECT count(*) FROM product WHERE status = 'active'") == 2
 
 
+def test_a_product_whose_every_row_is_refused_is_not_missing(
+    run_import: Importer, write_rows: Writer, connection: Connection
+) -> None:
+    row = {"product": "COAT", "sku": "COAT-S", "title": "Coat", "price": "90"}
+    hat = {"product": "HAT", "sku": "HAT-S", "title": "Hat", "price": "20"}
+    run_import(write_rows(row, hat))
+    report = run_import(write_rows(row | {"price": "ninety"}, hat), full=True)
+    assert (report.rejects, report.changes) == (1, 0)
+
+
 def shop_of(count: int) -> list[dict[str, str]]:
     return [magento(f"P{number}") for number in range(count)]
 
@@ -84,6 +94,25 @@ def test_a_full_file_that_lacks_most_of_the_shop_stops_before_anything_is_change
     assert report.resumed
     assert (report.counts["product", "retired"], report.counts["product", "new"]) == (13, 1)
     assert active(connection) == 12
+
+
+def test_a_run_that_was_allowed_and_stopped_is_not_asked_again(
+    database: str, run_import: Importer, write_rows: Writer, connection: Connection
+) -> None:
+    run_import(write_rows(*shop_of(24), columns=MAGENTO))
+    path = write_rows(magento("NEW"), columns=MAGENTO, name="new.csv")
+
+    def stop(stage: str, _: int) -> None:
+        if stage == "writing":
+            raise KeyboardInterrupt
+
+    options = ImportOptions(full=True, retire_limit=1)
+    with pytest.raises(KeyboardInterrupt):
+        import_catalogue(database, "vitrine", path, options, stop)
+    assert active(connection) == 25
+    report = run_import(path, full=True)
+    assert report.resumed
+    assert active(connection) == 1
 
 
 def test_half_of_the_shop_may_be_retired_and_less_where_the_shop_says_so(
