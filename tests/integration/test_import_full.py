@@ -78,22 +78,22 @@ def active(connection: Connection) -> int:
 def test_a_full_file_that_lacks_most_of_the_shop_stops_before_anything_is_changed(
     run_import: Importer, write_rows: Writer, connection: Connection
 ) -> None:
-    shop = shop_of(24)
+    shop = shop_of(100)
     run_import(write_rows(*shop, columns=MAGENTO))
     before = versions(connection)
-    other = [magento("NEW", price="3 EUR", categories="Default Category/New"), *shop[:11]]
+    other = [magento("NEW", price="3 EUR", categories="Default Category/New"), *shop[:43]]
     wrong = write_rows(*other, columns=MAGENTO, name="wrong.csv")
     with pytest.raises(
         CatalogueError,
-        match=r"retire 13 of the 24 active products.*share of 0\.5;.*--retire-limit 0\.55",
+        match=r"retire 57 of the 100 active products.*share of 0\.5;.*--retire-limit 0\.57",
     ):
         run_import(wrong, full=True)
     assert versions(connection) == before
     # The run is kept: with the option it goes on, without reading the file again.
-    report = run_import(wrong, full=True, retire_limit=0.55)
+    report = run_import(wrong, full=True, retire_limit=0.57)
     assert report.resumed
-    assert (report.counts["product", "retired"], report.counts["product", "new"]) == (13, 1)
-    assert active(connection) == 12
+    assert (report.counts["product", "retired"], report.counts["product", "new"]) == (57, 1)
+    assert active(connection) == 44
 
 
 def test_a_run_that_was_allowed_and_stopped_is_not_asked_again(

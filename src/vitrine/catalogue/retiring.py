@@ -28,7 +28,7 @@ def check_retiring(connection: Connection, run: Run, limit: float) -> None:
     [(active, gone)] = connection.execute(
         sql_files.read("catalogue/retiring"), {"run": run.import_run_id}
     )
-    if active < FEW or gone <= limit * active:
+    if active < FEW or gone / active <= limit:
         return
     enough = math.ceil(100 * gone / active) / 100
     raise CatalogueError(
