@@ -9,6 +9,11 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'VT003', MESSAGE = message, HINT = hint;
 END $$;
 
+CREATE OR REPLACE FUNCTION filter_noun(json_type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE json_type WHEN 'null' THEN 'null' WHEN 'array' THEN 'a list' WHEN 'object' THEN 'an object'
+            WHEN 'boolean' THEN 'true or false' ELSE 'a ' || json_type END;
+
 -- One value or a list of them, as a list of at most 1,000.
 CREATE OR REPLACE FUNCTION filter_values(value jsonb, kinds text[], place text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
@@ -24,8 +29,10 @@ BEGIN
     FROM jsonb_array_elements(given) e (value) WHERE jsonb_typeof(e.value) <> ALL (kinds) LIMIT 1;
     IF FOUND THEN
         PERFORM filter_error(
-            format('%s cannot be %s %s', place, CASE WHEN wrong ~ '^[aeiou]' THEN 'an' ELSE 'a' END, wrong),
-            format('Give a %s, or a list of those.', array_to_string(kinds, ' or a ')));
+            format('%s cannot %s %s', place,
+                CASE jsonb_typeof(value) WHEN 'array' THEN 'list' ELSE 'be' END, filter_noun(wrong)),
+            format('Give %s, or a list of those.', (SELECT string_agg(filter_noun(k.kind), ' or ' ORDER BY k.number)
+                FROM unnest(kinds) WITH ORDINALITY k (kind, number))));
     END IF;
     RETURN given;
 END $$;
@@ -171,7 +178,10 @@ DECLARE
     given jsonb := CASE keyword WHEN 'not' THEN jsonb_build_array(value) ELSE value END;
     conditions text[];
 BEGIN
-    IF jsonb_typeof(given) <> 'array' THEN
+    IF keyword = 'not' AND jsonb_typeof(value) <> 'object' THEN
+        PERFORM filter_error(format('%s must be one filter, not %s', place, filter_noun(jsonb_typeof(value))),
+            'For example {"not": {"brand": "A"}}; several go into {"not": {"any": […]}}.');
+    ELSIF jsonb_typeof(given) <> 'array' THEN
         PERFORM filter_error(format('%s must be a list of filters', place),
             format('For example {"%s": [{"brand": "A"}, {"in_stock": true}]}.', keyword));
     END IF;

@@ -155,18 +155,21 @@ DECLARE
 BEGIN
     PERFORM check_search(k, cursor, client, session, options);
     asked := search_part(search.query, terms);
-    IF asked.part IS NOT NULL OR options ->> 'space' IS NOT NULL THEN
-        space_id := (SELECT s.space_id FROM search_space(options ->> 'space') s);
-    END IF;
     IF asked.part = 'product' THEN
+        space_id := (SELECT s.space_id FROM search_space(options ->> 'space') s);
         SELECT v.product_id, v.image, v.caption INTO excluded, image_query, caption_query
         FROM product_vectors(asked.asked, space_id) v;
-    ELSIF asked.part IS NOT NULL THEN
+    END IF;
+    -- Before the words: nobody should wait for a worker to learn that a filter is wrong.
+    conditions := search_conditions(filters, excluded);
+    IF space_id IS NULL AND (asked.part IS NOT NULL OR options ->> 'space' IS NOT NULL) THEN
+        space_id := (SELECT s.space_id FROM search_space(options ->> 'space') s);
+    END IF;
+    IF asked.part IN ('words', 'image') THEN
         image_query := known_vector(asked.part, asked.asked, space_id, options ->> 'space');
         -- A picture is compared with pictures: beside them a caption says little about how a thing looks.
         caption_query := CASE asked.part WHEN 'words' THEN image_query END;
     END IF;
-    conditions := search_conditions(filters, excluded);
     -- The interim router: few matching products are listed and read one by one, many go by the index.
     IF asked.part IS NOT NULL AND filters <> '{}'
         AND NOT (search_has_index('image', space_id) AND search_is_broad(conditions.shown, most_listed)) THEN

@@ -52,14 +52,18 @@ BEGIN
         = (create_space.model, create_space.revision, create_space.dimension, create_space.preprocessing);
     IF FOUND THEN RETURN found_id; END IF;
     INSERT INTO space (name, model, revision, dimension, preprocessing, status)
-    SELECT coalesce(create_space.name, format('%s-%s',
-               regexp_replace(lower(create_space.model), '^.*/|[^a-z0-9./-]+', '', 'g'),
-               (SELECT coalesce(max(s.space_id), 0) + 1 FROM space s))),
-           create_space.model, create_space.revision, create_space.dimension,
-           create_space.preprocessing,
+    SELECT coalesce(create_space.name, gen_random_uuid()::text), create_space.model, create_space.revision,
+           create_space.dimension, create_space.preprocessing,
            CASE WHEN EXISTS (SELECT FROM space s WHERE s.status = 'active')
                 THEN 'building' ELSE 'active' END
     RETURNING space_id INTO found_id;
+    IF create_space.name IS NULL THEN
+        -- The model's last name, as far as it can be typed, and the number that its tables have too.
+        UPDATE space s SET name = format('%s-%s', coalesce(nullif(btrim(
+                regexp_replace(lower(create_space.model), '^.*/|[^a-z0-9./-]+', '', 'g'), '-./'), ''), 'space'),
+            found_id)
+        WHERE s.space_id = found_id;
+    END IF;
     PERFORM create_vector_table('image', found_id, create_space.dimension);
     PERFORM create_vector_table('caption', found_id, create_space.dimension);
     PERFORM enqueue_missing(only_space => found_id);

@@ -44,11 +44,13 @@ def connect(url: str, schema: str, *, autocommit: bool = True) -> Iterator[Conne
     """Open one connection whose search path is the shop's schema, for the project's own processes.
 
     Raises:
+        DatabaseError: there is no shop in that schema.
         DatabaseUnavailableError: nothing answers at that URL, or it refuses the login.
 
     """
     with driver_errors(), psycopg.connect(url, autocommit=autocommit) as connection:
         set_search_path(connection, schema)
+        _check_shop(connection, schema)
         if not autocommit:
             connection.commit()
         yield connection
@@ -63,6 +65,18 @@ def set_search_path(connection: Connection, schema: str) -> None:
         "'pg_temp'), false)",
         (schema,),
     )
+
+
+def _check_shop(connection: Connection, schema: str) -> None:
+    """Refuse a schema without a shop: the next one on the path might hold another shop's tables."""
+    found = connection.execute(
+        "SELECT to_regclass(quote_ident(%s::text) || '.alembic_version') IS NOT NULL", (schema,)
+    ).fetchone()
+    if found != (True,):
+        raise DatabaseError(
+            f"the schema {schema} holds no shop: run `vitrine upgrade` to make one there, "
+            "or mend VITRINE_SCHEMA"
+        )
 
 
 @contextmanager
@@ -120,8 +134,9 @@ def _explained(error: psycopg.Error) -> str:
     line = _first_line(error)
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return (
-            f"the database refuses: {line}; "
-            "grant the login one of the shop's roles (…_app, …_worker, …_analyst)"
+            f"the database refuses: {line}; grant the login the shop's role for this: …_app "
+            "imports and searches, …_worker works, retries and stores the vectors of new "
+            "queries, …_analyst only reads"
         )
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return (

@@ -58,6 +58,16 @@ def create_schema(connection: Connection, schema: str) -> None:
                 sqlstate=error.sqlstate,
             ) from error
         return
+    extension = connection.execute(
+        "SELECT FROM pg_extension WHERE extname = 'vector' "
+        "AND extnamespace = quote_ident(%s)::regnamespace",
+        (schema,),
+    ).fetchone()
+    if extension is not None:
+        raise DatabaseError(
+            f"the schema {schema} holds the extension, which is on the search path of every shop "
+            "in this database; choose a schema of its own for the shop with VITRINE_SCHEMA"
+        )
     others = _tables_of_others(connection, schema)
     if others:
         raise DatabaseError(

@@ -53,7 +53,11 @@ def settings(model: Path, tmp_path: Path, connection: Connection) -> dict[str, s
 
 
 def test_a_queue_is_drained_shown_and_retried(
-    run_vitrine: Run, settings: dict[str, str], database: str, tmp_path: Path
+    run_vitrine: Run,
+    settings: dict[str, str],
+    database: str,
+    connection: Connection,
+    tmp_path: Path,
 ) -> None:
     before = run_vitrine("status", url=database)
     assert before.returncode == 0
@@ -81,6 +85,8 @@ def test_a_queue_is_drained_shown_and_retried(
     assert run_vitrine("work", "--once", url=database, extra=settings).returncode == 0
     assert "100.0 %" in run_vitrine("status", url=database).stdout
 
+    connection.execute("SELECT create_space('acme/next', 'r', 8, 'p')")
+    assert "run `vitrine space activate next-2`" in run_vitrine("status", url=database).stdout
     listed = run_vitrine("space", "list", url=database).stdout
     assert "active" in listed
     refused = run_vitrine("space", "activate", "nope", url=database)

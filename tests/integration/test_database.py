@@ -39,13 +39,18 @@ def test_no_connection_is_explained(database: str, change: dict[str, str], messa
     assert isinstance(error.value.__cause__, psycopg.OperationalError)
 
 
+def test_a_schema_without_a_shop_is_refused(database: str) -> None:
+    with pytest.raises(DatabaseError, match="vitrin holds no shop"), connect(database, "vitrin"):
+        pass
+
+
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
         ("SELECT * FROM no_such_table", "run `vitrine upgrade`"),
         ("SELECT no_such_function()", "run `vitrine upgrade`"),
         ("SET transaction_read_only = on; DELETE FROM product", "read-only"),
-        ("SET ROLE vitrine_analyst; DELETE FROM product", "grant the login one of the shop's"),
+        ("SET ROLE vitrine_analyst; DELETE FROM product", "grant the login the shop's role"),
         ("SELECT 1 / 0", "^division by zero$"),
         ("SET statement_timeout = 1; SELECT pg_sleep(9)", "^canceling statement"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.integration.stub_encoder import StubEncoder
@@ -86,3 +88,18 @@ def test_a_dropped_space_leaves_nothing(shop: Shop) -> None:
 def test_an_unknown_name_lists_the_known_ones(shop: Shop) -> None:
     with pytest.raises(SpaceError, match=r'no space named "nope"\. The spaces are stub-1'):
         activate_space(shop.connection, "nope")
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("acme/Red Dress", "reddress-2"), ("模型", "space-2"), ("-5", "5-2"), ("a/../..", "space-2")],
+)
+def test_a_spaces_name_can_be_typed_and_has_its_number(shop: Shop, model: str, name: str) -> None:
+    assert ensure_space(shop.connection, replace(NEXT, model=model)).name == name
+
+
+def test_numbers_of_spaces_are_not_used_again(shop: Shop) -> None:
+    gone = ensure_space(shop.connection, NEXT).name
+    retire_space(shop.connection, gone)
+    drop_space(shop.connection, gone)
+    assert ensure_space(shop.connection, NEXT).name == "nextmodel-3"

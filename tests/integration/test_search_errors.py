@@ -132,26 +132,27 @@ def test_arguments(
         ({"price": {}}, "without a bound"),
         ({"in_stock": "yes"}, "true or false"),
         ({"brand": {"eq": "A"}}, "filters.brand cannot be an object; Give a string or a number"),
-        ({"brand": None}, "cannot be a null"),
-        ({"brand": [["A"]]}, "cannot be an array"),
+        ({"brand": None}, "cannot be null"),
+        ({"brand": [["A"]]}, "cannot list a list"),
         ({"brand": ["A"] * 1001}, "at most 1,000"),
         ({"category": 5}, "filters.category cannot be a number"),
         ({"category": "tops"}, "Give one of the paths men/tops, women/tops"),
         ({"options": "Red"}, 'For example {"options": {"color"'),
-        ({"options": {"color": None}}, "filters.options.color cannot be a null"),
+        ({"options": {"color": None}}, "filters.options.color cannot be null"),
         (
             {"attributes": {"weight": {"from": 1}}},
             "attributes.weight has the unknown operator",
         ),
         ({"any": {"brand": "A"}}, "must be a list of filters"),
-        ({"any": ["A"]}, "cannot be a string"),
-        ({"not": []}, "filters.not cannot be an array"),
+        ({"any": ["A"]}, "cannot list a string"),
+        ({"not": []}, "filters.not must be one filter, not a list"),
         ([], "must be a JSON object"),
         ("x", "must be a JSON object"),
     ],
 )
 def test_filters(connection: Connection, filters: Any, said: str) -> None:
-    for query in (WORDS, None):
+    # Unknown words too: nobody should wait for a worker to learn that a filter is wrong.
+    for query in (WORDS, None, "unknown"):
         state, text = refused(connection, query=query, filters=filters)
         assert said in text
         assert state == FILTER

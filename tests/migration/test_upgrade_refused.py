@@ -143,9 +143,17 @@ def test_a_server_that_is_down_is_unavailable(tmp_path: object) -> None:
 
 
 def test_a_schema_of_somebody_else_is_refused(empty_database: str) -> None:
-    as_administrator(empty_database, "CREATE TABLE public.customer (id int)")
+    as_administrator(empty_database, "CREATE SCHEMA office CREATE TABLE office.customer (id int)")
     before = everything(empty_database)
-    with pytest.raises(DatabaseError, match=r"public .*customer.* VITRINE_SCHEMA"):
+    with pytest.raises(DatabaseError, match=r"office .*customer.* VITRINE_SCHEMA"):
+        upgrade(empty_database, "office")
+    assert everything(empty_database) == before
+
+
+def test_the_schema_of_the_extension_is_no_shop(empty_database: str) -> None:
+    """It is on the path of every shop: one would find the tables of the other."""
+    before = everything(empty_database)
+    with pytest.raises(DatabaseError, match=r"public holds the extension.* VITRINE_SCHEMA"):
         upgrade(empty_database, "public")
     assert everything(empty_database) == before
 

@@ -103,10 +103,20 @@ def _remarks(space: ShopStatus) -> list[Text]:
         remarks.append(
             Text(f"dead letters: {_counts(space.dead_letters)} (`vitrine retry`)", "red")
         )
+    if space.status == "building":
+        remarks.append(Text(_how_to_activate(space, waiting), "yellow"))
     if not space.indexes_valid:
         names = ", ".join(space.invalid_indexes or []) or "a vector index is missing"
         remarks.append(Text(f"unusable indexes: {names}; rebuild with REINDEX INDEX", "bold red"))
     return remarks
+
+
+def _how_to_activate(space: ShopStatus, waiting: int) -> str:
+    """What lets this space serve: never by itself, because searches change with it."""
+    command = f"`vitrine space activate {space.space}`"
+    if waiting:
+        return f"another space serves the searches; once this one is complete, run {command}"
+    return f"complete, but another space serves the searches; to change over, run {command}"
 
 
 def _letters_table(letters: list[DeadLetter], total: int) -> Table:

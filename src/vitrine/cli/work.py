@@ -73,6 +73,7 @@ def work(
         _stop_on_signals(worker)
         result = worker.run()
     _report(result, once=once)
+    _say_how_to_activate(url, settings.db_schema, encoder.identity.revision)
 
 
 def _stop_on_signals(worker: Worker) -> None:
@@ -107,6 +108,17 @@ def _report(result: Snapshot, *, once: bool) -> None:
         raise SourceUnavailableError(
             f"{result.deferred:,} entries could not be tried and still wait: {result.trouble}"
         )
+
+
+def _say_how_to_activate(url: str, schema: str, revision: str) -> None:
+    """A model other than the one that serves changes no search until it is told to."""
+    with connect(url, schema) as connection:
+        for space in list_spaces(connection):
+            if space.status == "building" and space.revision == revision:
+                typer.echo(
+                    f"the searches are still served by another model; to let {space.name} serve "
+                    f"them, run `vitrine space activate {space.name}`"
+                )
 
 
 class _Bar:
