@@ -23,7 +23,9 @@ SELECT c.product_id, c.kind, c.item_id, c.lease_token, c.attempts,
        -- A source may vouch that nothing changed only against the very bytes that were encoded.
        CASE WHEN i.sha256 = v.content THEN i.etag END AS etag,
        CASE WHEN i.sha256 = v.content THEN i.last_modified END AS last_modified,
-       i.byte_size, i.width, i.height
+       i.byte_size, i.width, i.height,
+       -- In the same snapshot too, so that no picture is looked for in a folder of the past.
+       (SELECT s.value #>> '{{}}' FROM setting s WHERE s.name = 'images') AS images
 FROM claimed c
 LEFT JOIN image i ON c.kind = 'image' AND i.product_id = c.product_id AND i.image_id = c.item_id
 LEFT JOIN caption t ON c.kind = 'caption' AND t.product_id = c.product_id AND t.caption_id = c.item_id

@@ -48,7 +48,8 @@ class Entry:
     """A claimed picture or caption, as it was at the claim.
 
     `content` is the SHA-256 behind the vector that this item has already in this space, if any;
-    `etag` and `last_modified` are set only if they vouch for that very content.
+    `etag` and `last_modified` are set only if they vouch for that very content. `images` is where
+    the shop's setting of that name says that relative paths belong.
     """
 
     product_id: int
@@ -65,6 +66,7 @@ class Entry:
     byte_size: int | None
     width: int | None
     height: int | None
+    images: str | None
 
     @property
     def key(self) -> Key:

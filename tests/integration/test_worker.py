@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import numpy as np
+import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -300,7 +301,7 @@ def test_the_database_goes_away_and_comes_back(shop: Shop, server_url: str) -> N
     def shut(_: int) -> None:
         if not down.is_set():
             down.set()
-            with connect(server_url, "public") as server:
+            with psycopg.connect(server_url, autocommit=True) as server:
                 database = sql.Identifier(name)
                 server.execute(
                     sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(database)
@@ -316,7 +317,7 @@ def test_the_database_goes_away_and_comes_back(shop: Shop, server_url: str) -> N
         assert down.wait(20)
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
         mine = shop.connection.info.backend_pid
-        with connect(server_url, "public") as server:
+        with psycopg.connect(server_url, autocommit=True) as server:
             until(lambda: server.execute(query, (name, mine)).fetchone() == (0,), "the outage")
             server.execute(sql.SQL(CONNECTIONS.format("true")).format(sql.Identifier(name)))
 

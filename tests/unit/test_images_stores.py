@@ -92,12 +92,12 @@ def test_everything_else_is_forbidden(bucket: str, uri: str) -> None:
 
 
 def test_without_a_setting_no_store_is_read(bucket: str) -> None:
-    with pytest.raises(ForbiddenError, match="allowed image stores"):
+    with pytest.raises(ForbiddenError, match="VITRINE_IMAGE_STORES"):
         opened().fetch(put(bucket, "x.jpg", b"picture"))
 
 
 def test_a_setting_that_is_no_store_is_found_at_the_start() -> None:
-    with pytest.raises(SettingsError, match="allowed image store"):
+    with pytest.raises(SettingsError, match="VITRINE_IMAGE_STORES"):
         opened("file:///srv/")
 
 

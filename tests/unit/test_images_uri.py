@@ -156,7 +156,7 @@ def test_any_text_parses_or_is_an_image_error(text: str) -> None:
     ],
 )
 def test_only_object_stores_can_be_allowed(text: str) -> None:
-    with pytest.raises(SettingsError, match="allowed image store"):
+    with pytest.raises(SettingsError, match="VITRINE_IMAGE_STORES"):
         store_prefix(text)
 
 

@@ -56,6 +56,7 @@ class ImportReport:
     counts: Mapping[tuple[str, str], int]
     rows: int
     rejects: int
+    unreadable: int  # of them rows that do not even tell their product
     rejects_file: Path | None
     seconds: float
     preset: str
@@ -112,11 +113,13 @@ def import_catalogue(
             run, parameters, options.jobs, lambda record: progress("writing", record),
         )  # fmt: skip
         number = write_rejects(connection, rejects)
+        [(unreadable,)] = connection.execute("SELECT import_unreadable()")
         connection.execute("SELECT import_clear()")
         return ImportReport(
             counts=_counts(run.counts),
             rows=run.staged_rows,
             rejects=number,
+            unreadable=unreadable,
             rejects_file=rejects if number else None,
             seconds=time.monotonic() - started,
             preset=preset.name,
@@ -136,7 +139,8 @@ class _Settings:
     @classmethod
     def read(cls, connection: Connection, options: ImportOptions) -> _Settings:
         rows = connection.execute(
-            "SELECT name, value #>> '{}' FROM setting WHERE name IN ('currency', 'locale')"
+            "SELECT name, value #>> '{}' FROM setting "
+            "WHERE name IN ('currency', 'locale', 'images')"
         )
         known: dict[str, str] = dict(rows.fetchall())
         currency = options.currency.upper() if options.currency else None
@@ -145,7 +149,12 @@ class _Settings:
                 f"the shop's currency is {known['currency']}, so prices in {currency} cannot be "
                 "imported; one schema holds one currency"
             )
-        wanted = {"currency": currency, "locale": options.locale, "images": _images(options.images)}
+        images = _images(options.images)
+        if images == known.get("images"):
+            images = None
+        if images is not None:
+            _check_may_name(connection, images)
+        wanted = {"currency": currency, "locale": options.locale, "images": images}
         return cls(
             currency=currency or known.get("currency"),
             locale=options.locale or known.get("locale", DEFAULT_LOCALE),
@@ -172,6 +181,16 @@ def _images(place: str | None) -> str | None:
     if not folder.is_dir():
         raise CatalogueError(f"--images {place}: no such folder")
     return str(folder.resolve())
+
+
+def _check_may_name(connection: Connection, images: str) -> None:
+    """Say before any work that this login may not tell the workers what to read."""
+    if connection.execute("SELECT may_name_images()").fetchone() != (True,):
+        raise CatalogueError(
+            f"--images {images}: which folder the workers read is for the schema's owner, or a "
+            "login with the worker's role, to say; leave --images out here and start the worker "
+            f"with `vitrine work --images {images}` (or VITRINE_IMAGES)"
+        )
 
 
 def _lock(connection: Connection) -> None:

@@ -120,7 +120,7 @@ class AddressRules:
                 where = f"{host} ({text})" if text != host else host
                 raise ForbiddenError(
                     f"images may not be fetched from {where} port {port}: it is not a public web "
-                    "address; name the host in the setting of allowed image hosts if it is yours"
+                    "address; name the host in VITRINE_IMAGE_HOSTS if it is yours"
                 )
         return checked
 
@@ -157,10 +157,10 @@ def _entry(text: str) -> _Allowed:
         split = urlsplit(f"//{text.strip()}")
         host, port = split.hostname, split.port
     except ValueError as exc:
-        raise SettingsError(f"the allowed image host {text!r} cannot be read: {exc}") from exc
+        raise SettingsError(f"VITRINE_IMAGE_HOSTS: {text!r} cannot be read: {exc}") from exc
     if not host or split.path or split.query or split.username is not None:
         raise SettingsError(
-            f"the allowed image host {text!r} is none; write a host, host:port, an address or a "
+            f"VITRINE_IMAGE_HOSTS: {text!r} is no host; write a host, host:port, an address or a "
             "network such as 10.1.0.0/16"
         )
     try:

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrine.errors import SourceUnavailableError
 from vitrine.images.addresses import AddressRules
-from vitrine.images.folder import ImageFolder
-from vitrine.images.uri import (
-    FolderPath,
-    WebAddress,
-    below,
-    parse,
-    remote_base,
-    shown,
-    store_prefix,
-)
+from vitrine.images.roots import named_root, own_root
+from vitrine.images.uri import StoreKey, WebAddress, below, parse, shown, store_prefix
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,6 +16,7 @@ if TYPE_CHECKING:
     from vitrine.images.fetched import Fetched, NotModified, Validators
     from vitrine.images.limits import SourceSettings
     from vitrine.images.network import Resolver
+    from vitrine.images.roots import Root
     from vitrine.images.stores import ObjectStores
     from vitrine.images.web import Web
 
@@ -34,48 +26,42 @@ __all__ = ["ImageStore", "open_source"]
 class ImageStore:
     """Fetches pictures by URI; one object serves all threads of a worker."""
 
-    def __init__(
-        self,
-        settings: SourceSettings,
-        *,
-        rules: AddressRules,
-        prefixes: tuple[str, ...],
-        base: str | None = None,
-        resolver: Resolver | None = None,
-    ) -> None:
+    def __init__(self, settings: SourceSettings, *, resolver: Resolver | None = None) -> None:
         self._limits = settings.limits
-        self._rules = rules
-        self._prefixes = prefixes
-        self._base = base
-        self._resolver = resolver
-        self._folder = (
-            ImageFolder(Path(settings.root), max_bytes=settings.limits.max_bytes)
-            if settings.root is not None and base is None
-            else None
+        self._rules = AddressRules(settings.allowed_hosts)
+        self._own = (
+            own_root(settings.root, max_bytes=settings.limits.max_bytes) if settings.root else None
         )
+        prefixes = [store_prefix(text) for text in settings.allowed_stores]
+        if self._own is not None and self._own.store is not None:
+            prefixes.append(self._own.store)
+        self._prefixes = tuple(prefixes)
+        self._resolver = resolver
+        self._named: tuple[str, Root] | None = None
         self._web: Web | None = None
         self._stores: ObjectStores | None = None
         self._lock = threading.Lock()
 
-    def fetch(self, uri: str, *, validators: Validators | None = None) -> Fetched | NotModified:
+    def fetch(
+        self, uri: str, *, validators: Validators | None = None, named: str | None = None
+    ) -> Fetched | NotModified:
         """The picture's bytes, or NotModified if `validators` (of an earlier fetch) still hold.
+
+        Without a root of its own, a path belongs to the one that the shop's database has `named`,
+        which is less trusted: see `vitrine.images.roots`.
 
         Raises ImageError when the fault is the picture's (its `reason` says which), and
         SourceUnavailableError when it is the folder's, the host's or the store's.
         """
         place = parse(uri)
-        if isinstance(place, FolderPath) and self._base is not None:
-            place = parse(below(self._base, place))
-        if isinstance(place, FolderPath):
-            if self._folder is None:
-                raise SourceUnavailableError(
-                    f"the image {shown(uri)} is a path, but no image folder is set; give one",
-                    reason="no_folder",
-                )
-            return self._folder.fetch(place, validators)
         if isinstance(place, WebAddress):
             return self._open_web().fetch(place, validators)
-        return self._open_stores().fetch(place, validators)
+        if isinstance(place, StoreKey):
+            return self._open_stores().fetch(place, validators)
+        root = self._root(uri, named)
+        if root.folder is not None:
+            return root.folder.fetch(place, validators)
+        return self.fetch(below(root.base or "", place), validators=validators)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -94,6 +80,21 @@ class ImageStore:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _root(self, uri: str, named: str | None) -> Root:
+        if self._own is not None:
+            return self._own
+        if not named:
+            raise SourceUnavailableError(
+                f"the image {shown(uri)} is a path, and no image folder is set: give the worker "
+                "one with --images or VITRINE_IMAGES, or name it to the import with --images",
+                reason="no_folder",
+            )
+        known = self._named
+        if known is None or known[0] != named:
+            root = named_root(named, stores=self._prefixes, max_bytes=self._limits.max_bytes)
+            self._named = known = (named, root)
+        return known[1]
 
     # The web and the object stores need packages that a shop with a folder never loads.
 
@@ -122,14 +123,4 @@ def open_source(settings: SourceSettings, *, resolver: Resolver | None = None) -
 
     Raises SettingsError for a root or an entry of the allow-lists that cannot be read.
     """
-    base = remote_base(settings.root) if isinstance(settings.root, str) else None
-    prefixes = [store_prefix(text) for text in settings.allowed_stores]
-    if base is not None and not base.startswith(("http://", "https://")):
-        prefixes.append(base)
-    return ImageStore(
-        settings,
-        rules=AddressRules(settings.allowed_hosts),
-        prefixes=tuple(prefixes),
-        base=base,
-        resolver=resolver,
-    )
+    return ImageStore(settings, resolver=resolver)

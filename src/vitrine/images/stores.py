@@ -45,8 +45,8 @@ class ObjectStores:
         """Fetch one object; ImageError for its faults, SourceUnavailableError for the store's."""
         if not key.url.startswith(self._prefixes):
             raise ForbiddenError(
-                f"{key.url!r} is below no allowed store; name its prefix in the setting of "
-                "allowed image stores if it is yours"
+                f"{key.url!r} is below no allowed store; name its prefix in VITRINE_IMAGE_STORES "
+                "if it is yours"
             )
         store = f"{key.protocol}://{key.bucket}"
         self._health.check(store)

@@ -96,16 +96,16 @@ def parse(uri: str) -> FolderPath | WebAddress | StoreKey:
     return _store_key(uri, scheme, match[2])
 
 
-def store_prefix(text: str) -> str:
+def store_prefix(text: str, setting: str = "VITRINE_IMAGE_STORES") -> str:
     """A prefix of object keys, checked, and ending in a slash: `s3://shop` must not let
-    `s3://shop-secret` in. Raises SettingsError.
+    `s3://shop-secret` in. Raises SettingsError, which names the setting.
     """
     prefix = text.strip()
     match = re.fullmatch(r"([a-z0-9]+)://[^/:?#*\\]+(/[^:?#*\\]*)?", prefix)
     if match is None or match[1] not in STORE_PROTOCOLS or ".." in prefix.split("/"):
         protocols = ", ".join(sorted(STORE_PROTOCOLS - {"memory"}))
         raise SettingsError(
-            f"the allowed image store {text!r} is none; write a prefix such as s3://bucket/folder/ "
+            f"{setting}: {text!r} is no object store; write a prefix such as s3://bucket/folder/ "
             f"with one of the protocols {protocols}"
         )
     return prefix.rstrip("/") + "/"
@@ -119,13 +119,13 @@ def remote_base(root: str) -> str | None:
     if "://" not in root:
         return None
     if not root.lower().startswith(("http://", "https://")):
-        return store_prefix(root)
+        return store_prefix(root, "VITRINE_IMAGES")
     try:
         address = parse(root)
     except ImageError as exc:
-        raise SettingsError(f"the image folder cannot be used: {exc}") from exc
+        raise SettingsError(f"VITRINE_IMAGES cannot be used: {exc}") from exc
     if not isinstance(address, WebAddress) or "?" in address.target:
-        raise SettingsError(f"the image folder {shown(root)} is no web address without a query")
+        raise SettingsError(f"VITRINE_IMAGES: {shown(root)} is no web address without a query")
     return address.url.rstrip("/") + "/"
 
 

@@ -84,7 +84,7 @@ class Reader:
             validators = Validators(
                 etag=entry.etag, last_modified=entry.last_modified, size=entry.byte_size
             )
-        found = self._source.fetch(uri, validators=validators)
+        found = self._source.fetch(uri, validators=validators, named=entry.images)
         if isinstance(found, NotModified) and entry.content is not None:
             seen = Seen(
                 byte_size=entry.byte_size,

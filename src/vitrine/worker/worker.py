@@ -91,9 +91,9 @@ class Worker:
             ModelError: the encoder fails with every input.
 
         """
+        places = SourceSettings.of(self._settings)
         with connect(self._url, self._settings.db_schema) as connection:
             space = ensure_space(connection, self._encoder.identity)
-            places = SourceSettings.of(_with_images(self._settings, connection))
         logger.info("working for space %s: %s", space.name, self._encoder.identity)
         with self._closing, open_source(places) as source:
             pipeline = self._start(space, source)
@@ -198,11 +198,3 @@ class Worker:
 def _with_vectors(connection: Connection) -> Connection:
     register_vector(connection)
     return connection
-
-
-def _with_images(settings: Settings, connection: Connection) -> Settings:
-    """The settings, with the picture folder that the last import named unless there is another."""
-    if settings.images is not None:
-        return settings
-    row = connection.execute("SELECT value #>> '{}' FROM setting WHERE name = 'images'").fetchone()
-    return settings.model_copy(update={"images": row[0]}) if row else settings
