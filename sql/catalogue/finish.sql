@@ -3,7 +3,7 @@
 -- What the shop added while the import ran cannot be in the file.
 WITH gone AS (
     UPDATE product p SET status = 'retired', updated_at = now()
-    WHERE %(full)s AND p.status = 'active'
+    WHERE %(full)s AND p.status = 'active' AND (SELECT import_unreadable()) = 0
       AND p.created_at < (SELECT i.started_at FROM import_run i WHERE i.import_run_id = %(run)s)
       AND NOT EXISTS (SELECT FROM import_member m WHERE m.product_key = p.external_id)
       AND NOT EXISTS (SELECT FROM import_row r WHERE r.role = 'rejected' AND r.product_key = p.external_id)

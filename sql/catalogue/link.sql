@@ -121,7 +121,8 @@ WHERE r.record IS NULL OR r.role = 'rejected';
 ANALYZE incomplete;
 
 INSERT INTO import_member (anchor, record, product_key, part, complete, options)
-SELECT a.anchor, m.record, m.product_key, m.part, i.product_key IS NULL, m.options
+SELECT a.anchor, m.record, m.product_key, m.part,
+       i.product_key IS NULL AND (SELECT import_unreadable()) = 0, m.options
 FROM placed m JOIN anchored a USING (product_key) LEFT JOIN incomplete i USING (product_key)
 WHERE m.part <> 'orphan' AND NOT a.unknown
 ORDER BY a.anchor, m.record;

@@ -8,7 +8,8 @@ WITH named AS (
     UNION SELECT sku FROM import_row WHERE role = 'rejected' AND sku IS NOT NULL
 )
 SELECT count(*),
-       count(*) FILTER (WHERE n.hidden OR (n.key IS NULL AND f.key IS NULL AND p.created_at < i.started_at))
+       count(*) FILTER (WHERE n.hidden OR (n.key IS NULL AND f.key IS NULL AND p.created_at < i.started_at
+                                           AND (SELECT import_unreadable()) = 0))
 FROM product p
 JOIN import_run i ON i.import_run_id = %(run)s
 LEFT JOIN named n ON n.key = p.external_id

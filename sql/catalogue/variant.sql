@@ -56,6 +56,7 @@ WITH gone AS (
     UPDATE variant v SET status = 'retired', updated_at = now()
     FROM batch_product b
     WHERE %(full)s AND v.product_id = b.product_id AND v.status = 'active'
+      AND (SELECT import_unreadable()) = 0
       AND NOT EXISTS (SELECT FROM batch_variant s
                       WHERE s.product_id = v.product_id AND s.variant_id = v.variant_id)
       AND NOT EXISTS (SELECT FROM import_row r WHERE r.role = 'rejected' AND r.sku = v.sku)

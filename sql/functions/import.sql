@@ -16,6 +16,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION import_analyze IS 'Tell the planner what the staging tables hold.';
 
+-- Such a row may be about any product: while there is one, nothing counts as missing from the file.
+CREATE OR REPLACE FUNCTION import_unreadable() RETURNS bigint
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT count(*) FROM import_row r
+    WHERE r.role = 'rejected' AND r.product_key IS NULL AND r.sku IS NULL
+$$;
+COMMENT ON FUNCTION import_unreadable IS 'Refused rows of the staged file whose product is not known.';
+
 -- About what a text encoder reads at most (64 to 77 tokens): the title, then whole sentences or, failing
 -- that, whole words of the description.
 CREATE OR REPLACE FUNCTION caption_text(title text, description text) RETURNS text

@@ -164,6 +164,11 @@ def test_the_wrong_file_with_full_stops_and_names_the_option(
     assert meant.returncode == 0, meant.stderr
     assert figures(meant.stdout)["products"] == [2, 0, 0, 0, 30]
     assert connection.execute(active).fetchone() == (2,)
+    (tmp_path / "products.csv").write_text((tmp_path / "all.csv").read_text() + "ragged\n")
+    ragged = run_vitrine("import", "products.csv", "--full", url=database)
+    assert ragged.returncode == 1
+    assert "1 rows cannot be told to any product, so nothing was retired" in ragged.stderr
+    assert connection.execute(active).fetchone() == (32,)
     percent = run_vitrine("import", "products.csv", "--retire-limit", "50", url=database)
     assert percent.returncode == 2
 

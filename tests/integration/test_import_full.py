@@ -57,6 +57,24 @@ def test_a_refused_row_is_not_missing(
     assert one(connection, "SELECT count(*) FROM product WHERE status = 'active'") == 2
 
 
+@pytest.mark.parametrize("broken", ["{row},extra", '"{row}', "{row}\udcff"])
+def test_while_a_row_tells_no_product_nothing_is_missing(
+    run_import: Importer, write_rows: Writer, connection: Connection, broken: str
+) -> None:
+    rows = [*hoodie(), magento("X", base_image="/x.jpg"), magento("Y")]
+    path = write_rows(*rows, columns=MAGENTO)
+    run_import(path)
+    text = path.read_text()
+    *others, x, _ = text.splitlines()
+    assert x.startswith("X,")
+    path.write_text("\n".join([*others, broken.format(row=x)]) + "\n", errors="surrogateescape")
+    report = run_import(path, full=True)
+    assert (report.rejects, report.unreadable, report.changes) == (1, 1, 0)
+    assert one(connection, "SELECT count(*) FROM product WHERE status = 'active'") == 3
+    path.write_text("\n".join(others) + "\n")
+    assert run_import(path, full=True).counts["product", "retired"] == 2
+
+
 def test_a_product_whose_every_row_is_refused_is_not_missing(
     run_import: Importer, write_rows: Writer, connection: Connection
 ) -> None:

@@ -8,8 +8,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from vitrine.catalogue.cells import CELL_LENGTH, Row
 from vitrine.catalogue.presets import FIELDS, choose_preset
-from vitrine.catalogue.reading import CELL_LENGTH, Row, open_source
+from vitrine.catalogue.reading import open_source
 from vitrine.catalogue.records import RejectedError
 from vitrine.errors import CatalogueError
 
@@ -65,6 +66,44 @@ def test_parquet_is_read(tmp_path: Path) -> None:
         ("sku", "price", "tags"),
         [(1, ("A", "1.5", '["x"]')), (2, ("B", "", ""))],
     )
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        'B,"b',  # closed by the next row's opening quote
+        'B,"b"x',  # goes on after its end
+        '"B,b',
+    ],
+)
+@pytest.mark.parametrize("rows_after", [1, 30_000])  # the rest of the file, or over 1 MiB of it
+def test_a_stray_quote_costs_its_own_line_only(
+    tmp_path: Path, stray: str, rows_after: int
+) -> None:
+    path = tmp_path / "a.csv"
+    good = [f"C{number},some title or other" for number in range(rows_after)]
+    lines = ["sku,title", "A,a", stray, *good, 'D,"the ""last"" one"', "E,e"]
+    path.write_text("\n".join(lines) + "\n")
+    _, rows = read(path)
+    [(line, reason)] = reasons(rows)
+    assert (line, "quote" in reason) == (3, True)
+    refused = next(cells for _, cells in rows if isinstance(cells, RejectedError))
+    assert refused.value == stray
+    read_whole = [(line, list(c)) for line, c in rows if not isinstance(c, RejectedError)]
+    assert read_whole[0] == (2, ["A", "a"])
+    assert read_whole[1:-2] == [(4 + n, row.split(",")) for n, row in enumerate(good)]
+    assert read_whole[-2:] == [
+        (4 + rows_after, ["D", 'the "last" one']),
+        (5 + rows_after, ["E", "e"]),
+    ]
+
+
+def test_a_file_full_of_stray_quotes_is_still_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sku,title\n" + 'A,"a\n' * 50 + "B,b\n" * 300_000)
+    _, rows = read(path)
+    assert [line for line, _ in reasons(rows)] == list(range(2, 52))
+    assert len(rows) == 300_050
 
 
 def test_only_the_bad_rows_are_refused(tmp_path: Path) -> None:

@@ -16,54 +16,67 @@ if TYPE_CHECKING:
     from vitrine.catalogue import ImportReport
 
 
+File = Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")]
+PresetName = Annotated[
+    str | None,
+    typer.Option(
+        help="Who wrote the file: magento, shopify, woocommerce; default: by its columns."
+    ),
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="COLUMN=FIELD", help="Read a column as a field; repeatable."),
+]
+Images = Annotated[
+    str | None,
+    typer.Option(help="Folder or store prefix that relative picture paths belong to."),
+]
+Currency = Annotated[str | None, typer.Option(help="The shop's currency, such as EUR.")]
+Locale = Annotated[
+    str | None, typer.Option(help="Locale of texts without one; default the shop's, else en.")
+]
+StoreView = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CODE=LOCALE", help="Locale of a store view or language; repeatable."),
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="Retire the products and variants that the file lacks.")
+]
+RetireLimit = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="Share of the active products that --full may retire; else it stops."
+    ),
+]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Look at the file's pictures again, even known ones.")
+]
+Rejects = Annotated[
+    Path | None, typer.Option(help="File for what is refused; default FILE.rejects.csv.")
+]
+Encoding = Annotated[str, typer.Option(help="Encoding of a text file.")]
+Jobs = Annotated[int, typer.Option(min=1, max=32, help="Connections that write side by side.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("import")(import_file)
 
 
 def import_file(  # noqa: PLR0917 - typer takes options as arguments
-    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="Who wrote the file: magento, shopify, woocommerce; default: by its columns."
-        ),
-    ] = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="COLUMN=FIELD", help="Read a column as a field; repeatable."),
-    ] = None,
-    images: Annotated[
-        str | None,
-        typer.Option(help="Folder or store prefix that relative picture paths belong to."),
-    ] = None,
-    currency: Annotated[str | None, typer.Option(help="The shop's currency, such as EUR.")] = None,
-    locale: Annotated[
-        str | None, typer.Option(help="Locale of texts without one; default the shop's, else en.")
-    ] = None,
-    store_view: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CODE=LOCALE", help="Locale of a store view or language; repeatable."),
-    ] = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="Retire the products and variants that the file lacks.")
-    ] = False,
-    retire_limit: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, help="Share of the active products that --full may retire; else it stops."
-        ),
-    ] = 0.5,
-    refresh: Annotated[
-        bool, typer.Option("--refresh", help="Look at the file's pictures again, even known ones.")
-    ] = False,
-    rejects: Annotated[
-        Path | None, typer.Option(help="File for what is refused; default FILE.rejects.csv.")
-    ] = None,
-    encoding: Annotated[str, typer.Option(help="Encoding of a text file.")] = "utf-8",
-    jobs: Annotated[
-        int, typer.Option(min=1, max=32, help="Connections that write side by side.")
-    ] = 2,
+    file: File,
+    preset: PresetName = None,
+    map_: Map = None,
+    images: Images = None,
+    currency: Currency = None,
+    locale: Locale = None,
+    store_view: StoreView = None,
+    full: Full = False,
+    retire_limit: RetireLimit = 0.5,
+    refresh: Refresh = False,
+    rejects: Rejects = None,
+    encoding: Encoding = "utf-8",
+    jobs: Jobs = 2,
     database_url: DatabaseUrl = None,
     schema: Schema = None,
 ) -> None:
@@ -95,6 +108,11 @@ def import_file(  # noqa: PLR0917 - typer takes options as arguments
             lambda stage, rows: status.update(f"{stage}: {rows:,} rows"),
         )
     show(report, Console())
+    if full and report.unreadable:
+        raise CatalogueError(
+            f"{report.unreadable:,} rows cannot be told to any product, so nothing was retired, "
+            "although --full asks for it; mend them and import again"
+        )
 
 
 def show(report: ImportReport, console: Console) -> None:

@@ -9,8 +9,8 @@ from datetime import date
 from operator import itemgetter
 from typing import Any, ClassVar, TypeVar
 
+from vitrine.catalogue.cells import Row
 from vitrine.catalogue.markup import to_line, to_text
-from vitrine.catalogue.reading import Row
 from vitrine.catalogue.records import Collected, RejectedError
 from vitrine.catalogue.values import KEY_LENGTH, Prices
 from vitrine.errors import CatalogueError
