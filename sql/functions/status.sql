@@ -18,6 +18,13 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 $$;
 COMMENT ON FUNCTION space_indexes IS 'Whether both vector indexes of a space are there and usable, and the names of those that are not.';
 
+CREATE OR REPLACE FUNCTION workers_alive() RETURNS SETOF worker
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    -- Three heartbeats missed make a worker gone.
+    SELECT * FROM worker w WHERE w.seen_at > now() - interval '15 seconds'
+$$;
+COMMENT ON FUNCTION workers_alive IS 'The workers that gave a sign of life within 15 seconds.';
+
 CREATE OR REPLACE VIEW status AS
 WITH coverage AS (
     SELECT s.space_id, c.kind, c.total, c.encoded, c.waiting, c.failed
@@ -40,10 +47,9 @@ WITH coverage AS (
     ) r
     GROUP BY r.space_id
 ), alive AS (
-    -- Three heartbeats missed make a worker gone.
     SELECT w.space_id, count(*) AS workers, sum(w.rate) AS rate,
            array_agg(DISTINCT w.version ORDER BY w.version) AS versions
-    FROM worker w WHERE w.seen_at > now() - interval '15 seconds'
+    FROM workers_alive() w
     GROUP BY w.space_id
 )
 SELECT s.space_id, s.name AS space, s.status, s.model, s.revision, s.dimension, s.preprocessing,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vitrine.encoder import SpaceIdentity
 
 __all__ = [
+    "WORKER_PATIENCE",
     "QueryEncoder",
     "Unknown",
     "encode_here",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 MOST_PICTURE_BYTES = 20 * 2**20
-HEARTBEAT_SECONDS = 60
+WORKER_PATIENCE = 3.0  # seconds for an answer that this process could give as well
 
 
 class QueryEncoder(Protocol):
@@ -150,13 +151,13 @@ def encode_here(
 
 
 def worker_alive(connection: Connection, schema: str) -> bool:
-    """Whether a worker of the active space has given a sign of life within a minute."""
+    """Whether a worker of the active space is alive, as `vitrine status` counts them."""
     statement = sql.SQL(
-        "SELECT EXISTS (SELECT FROM {shop}.worker w JOIN {shop}.space s USING (space_id) "
-        "WHERE s.status = 'active' AND w.seen_at > now() - make_interval(secs => %s))"
+        "SELECT EXISTS (SELECT FROM {shop}.workers_alive() w JOIN {shop}.space s USING (space_id) "
+        "WHERE s.status = 'active')"
     ).format(shop=sql.Identifier(schema))
     with search_errors():
-        [(alive,)] = connection.execute(statement, (HEARTBEAT_SECONDS,)).fetchall()
+        [(alive,)] = connection.execute(statement).fetchall()
     return bool(alive)
 
 

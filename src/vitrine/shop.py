@@ -14,14 +14,24 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from vitrine.database import Connection, database_url, driver_errors
-from vitrine.errors import DatabaseUnavailableError, QueryError, UnknownQueryError
+from vitrine.errors import (
+    DatabaseError,
+    DatabaseUnavailableError,
+    EncodingTimeoutError,
+    ModelError,
+    QueryError,
+    SpaceError,
+    UnknownQueryError,
+)
 from vitrine.query_encoding import (
+    WORKER_PATIENCE,
     QueryEncoder,
     Unknown,
     encode_here,
     encode_remotely,
     picture_key,
     read_picture,
+    worker_alive,
 )
 from vitrine.search import Page, SearchRequest, run_search
 from vitrine.settings import load_settings
@@ -40,13 +50,15 @@ def connect(
     pool_size: int = 8,
     query_timeout: float | None = None,
     encoder: Callable[[], QueryEncoder] | None = None,
+    worker_first: bool = False,
 ) -> Shop:
     """Open a shop for searching; safe to share between threads. Close it, or use it with `with`.
 
     Without a `dsn` it is VITRINE_DATABASE_URL, else the embedded server, which starts if need be.
     Unknown words and pictures are encoded by a worker, waited for up to `query_timeout` seconds
     (default VITRINE_QUERY_TIMEOUT); with an `encoder` (called once, when the first is met) in this
-    process instead, which takes the extra `worker` and a login with the worker's role.
+    process instead, which takes the extra `worker` and a login with the worker's role; with
+    `worker_first` only if no worker is alive, or none answers within 3 s.
 
     Raises:
         DatabaseUnavailableError: nothing answers there, or it refuses the login.
@@ -73,6 +85,7 @@ def connect(
         schema=settings.db_schema,
         query_timeout=query_timeout or settings.query_timeout,
         encoder=encoder,
+        worker_first=worker_first,
     )
 
 
@@ -86,11 +99,13 @@ class Shop:
         schema: str,
         query_timeout: float,
         encoder: Callable[[], QueryEncoder] | None = None,
+        worker_first: bool = False,
     ) -> None:
         self.schema = schema
         self._pool = pool
         self._query_timeout = query_timeout
         self._load_encoder = encoder
+        self._worker_first = worker_first
         self._encoder: QueryEncoder | None = None
         self._encoder_lock = threading.Lock()
 
@@ -215,9 +230,24 @@ class Shop:
     def _encode(self, connection: Connection, unknown: Unknown) -> str:
         if self._load_encoder is None:
             return encode_remotely(connection, self.schema, unknown, self._query_timeout)
+        if not self._worker_first or not worker_alive(connection, self.schema):
+            return self._encode_here(connection, unknown, self._load_encoder)
+        try:
+            patience = min(self._query_timeout, WORKER_PATIENCE)
+            return encode_remotely(connection, self.schema, unknown, patience)
+        except EncodingTimeoutError as late:
+            # It may just have been killed: it counts as alive until its heartbeats are missed.
+            try:
+                return self._encode_here(connection, unknown, self._load_encoder)
+            except (DatabaseError, ModelError, SpaceError) as unable:
+                raise late from unable
+
+    def _encode_here(
+        self, connection: Connection, unknown: Unknown, load: Callable[[], QueryEncoder]
+    ) -> str:
         with self._encoder_lock:
             if self._encoder is None:
-                self._encoder = self._load_encoder()
+                self._encoder = load()
         return encode_here(connection, self.schema, unknown, self._encoder)
 
 

@@ -134,5 +134,12 @@ def test_right_after_the_encoding_no_worker_is_needed(
     best = json.loads(by_picture.stdout)[0]
     assert best["external_id"] == "blue"
     assert best["why"]["image"]["similarity"] == pytest.approx(1, abs=0.01)
+    # A worker that was killed just now counts as alive for some seconds.
+    connection.execute(
+        "INSERT INTO worker (worker_id, space_id, host, pid, version, device, seen_at) "
+        "VALUES (gen_random_uuid(), 1, 'h', 1, '0', 'cpu', now() + interval '1 minute')"
+    )
+    killed = run_vitrine("search", "blue dress", "--json", url=database, extra=settings)
+    assert len(json.loads(killed.stdout)) == 2, killed.stderr
     again = run_vitrine("search", "Red  dress", url=database, extra={"VITRINE_MODEL": "/nowhere"})
     assert (again.returncode, again.stderr) == (0, "")

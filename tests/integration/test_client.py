@@ -19,6 +19,7 @@ import vitrine
 from tests.integration.searchable import WORDS, know
 from tests.integration.stub_encoder import StubEncoder
 from tests.integration.workers import Shop as Catalogue
+from tests.integration.workers import until
 from vitrine.errors import (
     DatabaseError,
     DatabaseUnavailableError,
@@ -120,6 +121,50 @@ def test_an_encoder_of_its_own_needs_no_worker(catalogue: Catalogue) -> None:
         with pytest.raises(ImageError):
             shop.search(image=b"no picture")
     assert encoder.texts == ["any words"]
+
+
+ALIVE = (
+    "INSERT INTO worker (worker_id, space_id, host, pid, version, device, seen_at) VALUES "
+    "(gen_random_uuid(), 1, 'h', 1, '0', 'cpu', now() - make_interval(secs => %s))"
+)
+
+
+def test_a_worker_is_asked_before_an_encoder_of_its_own(catalogue: Catalogue) -> None:
+    def load() -> StubEncoder:
+        raise AssertionError("there is a worker")
+
+    with (
+        vitrine.connect(catalogue.url, encoder=load, worker_first=True) as shop,
+        catalogue.working(),
+    ):
+        until(lambda: catalogue.one("SELECT count(*) FROM worker"), "the worker's heartbeat")
+        assert len(shop.search("any words")) == 3
+
+
+@pytest.mark.parametrize(("seen", "asked"), [(1, 1), (16, 0)], ids=["just killed", "long gone"])
+def test_a_worker_that_was_killed_is_not_waited_for_in_vain(
+    catalogue: Catalogue, seen: int, asked: int
+) -> None:
+    catalogue.connection.execute(ALIVE, (seen,))
+    encoder = StubEncoder()
+    with vitrine.connect(
+        catalogue.url, encoder=lambda: encoder, worker_first=True, query_timeout=0.2
+    ) as shop:
+        assert len(shop.search("any words")) == 3
+    assert encoder.texts == ["any words"]
+    assert catalogue.one("SELECT count(*) FROM encoding_request") == asked
+
+
+def test_who_cannot_encode_either_says_that_no_worker_answered(catalogue: Catalogue) -> None:
+    catalogue.connection.execute(ALIVE, (1,))
+    other = StubEncoder(model="other")
+    with (
+        vitrine.connect(
+            catalogue.url, encoder=lambda: other, worker_first=True, query_timeout=0.2
+        ) as shop,
+        pytest.raises(EncodingTimeoutError, match="vitrine work"),
+    ):
+        shop.search("any words")
 
 
 def test_an_encoder_of_another_model_is_refused(catalogue: Catalogue) -> None:

@@ -1,4 +1,4 @@
-"""What the searching commands share: their options, the encoder when no worker runs, the table."""
+"""What the searching commands share: options, the table, the encoder when no worker answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vitrine import database
 from vitrine.cli._options import connection_settings
 from vitrine.filters import parse_filters
-from vitrine.query_encoding import worker_alive
 from vitrine.shop import Shop, connect
 
 if TYPE_CHECKING:
@@ -40,12 +38,10 @@ def read_filters(text: str | None) -> Mapping[str, Any]:
 
 
 def open_shop(database_url: str | None, schema: str | None) -> Shop:
-    """The shop; what is unknown is encoded in this process when no worker runs."""
+    """The shop; what is unknown is encoded in this process when no worker answers."""
     url, settings = connection_settings(database_url, schema)
-    with database.connect(url, settings.db_schema) as connection:
-        alive = worker_alive(connection, settings.db_schema)
-    loader = None if alive else _encoder_loader(settings)
-    return connect(url, schema=settings.db_schema, encoder=loader)
+    loader = _encoder_loader(settings)
+    return connect(url, schema=settings.db_schema, encoder=loader, worker_first=True)
 
 
 def show(shop: Shop, page: Page, *, as_json: bool) -> None:
@@ -77,7 +73,9 @@ def _encoder_loader(settings: Settings) -> Callable[[], QueryEncoder]:
     def load() -> QueryEncoder:
         from vitrine.encoder import load_encoder
 
-        note = "note: no worker runs, so this process encodes the query; `vitrine work` is faster"
+        note = (
+            "note: no worker answers, so this process encodes the query; `vitrine work` is faster"
+        )
         Console(stderr=True, soft_wrap=True).print(note, style="dim", markup=False)
         return load_encoder(
             settings.model, revision=settings.model_revision, device=settings.device
