@@ -51,7 +51,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     IF num_nonnulls(query, image) <> 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'encode takes words or a picture, exactly one of them',
-            HINT = 'CALL encode(''black hooded jacket'') or CALL encode(image => pg_read_binary_file(…)).';
+            HINT = format('CALL %1$s.encode(''black hooded jacket'') or CALL %1$s.encode(image => pg_read_binary_file(…)).',
+                quote_ident(current_schema()));
+    ELSIF length(query) <= 1000 AND normalize_query(query) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'the query to encode is empty',
+            HINT = 'Give the words that are to be searched for later.';
     ELSIF octet_length(image) NOT BETWEEN 1 AND 20 * 1024 * 1024 THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001',
             MESSAGE = format('the picture has %s bytes', octet_length(image)),
@@ -64,12 +68,22 @@ BEGIN
     known := EXISTS (SELECT FROM query_vector q WHERE q.space_id = request_encoding.space_id
         AND q.kind = request_encoding.kind AND q.key = request_encoding.key);
     IF known THEN RETURN; END IF;
-    -- One that failed before is tried anew; one that somebody waits for already is left as it is.
+    IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT009',
+            MESSAGE = format('encode cannot ask a worker here: this %s is read-only',
+                CASE WHEN pg_is_in_recovery() THEN 'server is a standby and' ELSE 'session' END),
+            HINT = format('CALL %s.encode on the primary server, in a session that may write; what is known there is searched for on its standbys too.',
+                quote_ident(current_schema()));
+    END IF;
+    -- One that failed before is tried anew; one that somebody waits for already is only kept from
+    -- being forgotten (not with each call: many may ask for the same words at once).
     INSERT INTO encoding_request AS r (space_id, kind, key, query, picture)
     VALUES (request_encoding.space_id, request_encoding.kind, request_encoding.key,
         normalize_query(request_encoding.query), image)
     ON CONFLICT (space_id, kind, key) DO UPDATE
-        SET error = NULL, requested_at = now(), available_at = now() WHERE r.error IS NOT NULL;
+        SET error = NULL, requested_at = now(),
+            available_at = CASE WHEN r.error IS NULL THEN r.available_at ELSE now() END
+        WHERE r.error IS NOT NULL OR r.requested_at < now() - interval '1 minute';
     PERFORM pg_notify(current_schema() || '_request', '');
 END $$;
 COMMENT ON FUNCTION request_encoding IS 'Ask the workers for the vector of words or a picture; encode() calls it and waits.';

@@ -5,7 +5,7 @@ FROM (
     SELECT n.space_id, n.kind, n.key
     FROM encoding_request n
     WHERE n.space_id = %(space_id)s AND n.error IS NULL AND n.available_at <= clock_timestamp()
-    ORDER BY n.requested_at
+    ORDER BY n.available_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ) taken

@@ -33,6 +33,7 @@ QUERY_ERRORS: Mapping[str, type[QueryError]] = {
     "VT006": EncodingTimeoutError,
     "VT007": QueryError,
     "VT008": QueryError,
+    "VT009": QueryError,
     "2D000": QueryError,
 }
 SPACE_ERROR = "VT005"

@@ -95,8 +95,40 @@ def test_a_picture_of_more_than_20_mib_is_refused(shop: Shop) -> None:
     assert shop.all("SELECT * FROM encoding_request") == []
 
 
-def test_neither_words_nor_a_picture(shop: Shop) -> None:
-    assert sqlstate(shop.connection, "CALL encode()") == "VT001"
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        ("encode()", "CALL vitrine.encode('black hooded jacket') or CALL vitrine.encode(image"),
+        ("encode('')", "Give the words"),
+    ],
+)
+def test_a_call_without_content_is_told_one_that_works(shop: Shop, call: str, hint: str) -> None:
+    with psycopg.connect(shop.url, autocommit=True) as plain, pytest.raises(psycopg.Error) as error:
+        plain.execute(f"CALL vitrine.{call}".encode())
+    assert error.value.sqlstate == "VT001"
+    assert str(error.value.diag.message_hint).startswith(hint)
+
+
+def test_a_read_only_session_is_told_where_to_call_it(shop: Shop) -> None:
+    with psycopg.connect(shop.url, autocommit=True) as reader:
+        reader.execute("SET default_transaction_read_only = on")
+        with pytest.raises(psycopg.Error, match="read-only") as caught:
+            reader.execute("CALL vitrine.encode('new words')")
+    assert caught.value.sqlstate == "VT009"
+    assert "primary server" in str(caught.value.diag.message_hint)
+
+
+AGED = "UPDATE encoding_request SET requested_at = now() - %s::interval"
+
+
+def test_a_request_that_is_repeated_is_young_again_and_keeps_its_place(shop: Shop) -> None:
+    call, state = "CALL encode('x', timeout_ms => 1)", "SELECT now() - requested_at < '1 minute'"
+    assert sqlstate(shop.connection, call) == "VT006"
+    place = shop.one("SELECT available_at FROM encoding_request")
+    shop.connection.execute(AGED, ("14 minutes",))
+    assert sqlstate(shop.connection, call) == "VT006"
+    assert shop.one(f"{state} FROM encoding_request") is True
+    assert shop.one("SELECT available_at FROM encoding_request") == place
 
 
 def test_inside_a_transaction_it_says_why_not(shop: Shop) -> None:
