@@ -105,7 +105,9 @@ class ImageFolder:
                 empty = next(entries, None) is None
         except OSError as exc:
             return SourceUnavailableError(
-                f"the image folder {self._root} cannot be opened: {exc.strerror}", reason="folder"
+                f"the image folder {self._root} cannot be opened: {exc.strerror}; if the pictures "
+                "lie elsewhere on this machine, start the worker with --images or VITRINE_IMAGES",
+                reason="folder",
             )
         if empty:  # what is left of a disk or share that is not mounted
             return SourceUnavailableError(
