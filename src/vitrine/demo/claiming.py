@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -28,7 +29,8 @@ def claim_schema(url: str, schema: str) -> list[str]:
         DatabaseError: the server cannot hold a shop, or a right is missing.
 
     """
-    with connect(url, schema) as connection, driver_errors():
+    # Before there is any shop in the schema, which `connect` would refuse.
+    with driver_errors(), psycopg.connect(url) as connection:
         if _holds_another_shop(connection, schema):
             raise SettingsError(
                 f"the schema {schema} holds a shop of its own, which the demo would replace; "
