@@ -69,6 +69,20 @@ LEFT JOIN product_text t ON t.product_id = m.product_id AND t.locale = %(locale)
 WHERE coalesce(r.title, d.title, t.title) IS NOT NULL AND r.locale <> %(locale)s;
 ANALYZE batch_text;
 
+-- Captions follow the texts by themselves, and are only counted here.
+INSERT INTO tally
+SELECT 'caption', o.outcome, count(*) FILTER (WHERE o.counts)
+FROM batch_text b
+LEFT JOIN LATERAL (
+    SELECT c.text FROM caption c
+    WHERE c.product_id = b.product_id AND c.locale = b.locale AND c.source = 'catalogue' AND c.image_id IS NULL
+    OFFSET 0
+) known ON true
+CROSS JOIN LATERAL (VALUES
+    ('new', known.text IS NULL), ('changed', known.text <> caption_text(b.title, b.description)), ('seen', true)
+) o (outcome, counts)
+GROUP BY o.outcome;
+
 WITH changed AS (
     UPDATE product_text t SET title = b.title, description = b.description
     FROM batch_text b
@@ -78,7 +92,7 @@ WITH changed AS (
 )
 INSERT INTO tally SELECT 'product', 'touched', product_id FROM changed;
 
--- OFFSET 0 here and below: look each row up by its key. As a join, with statistics as old as the batch
+-- OFFSET 0 here and elsewhere: look each row up by its key. As a join, with statistics as old as the batch
 -- before, this was planned as a loop over all pairs.
 WITH added AS (
     INSERT INTO product_text (product_id, locale, title, description)
@@ -88,27 +102,6 @@ WITH added AS (
     RETURNING product_id
 )
 INSERT INTO tally SELECT 'product', 'touched', product_id FROM added;
-
--- Captions.
-WITH wanted AS (
-    SELECT product_id, locale, caption_text(title, description) AS text FROM batch_text
-), changed AS (
-    UPDATE caption c SET text = w.text FROM wanted w
-    WHERE c.product_id = w.product_id AND c.locale = w.locale AND c.source = 'catalogue'
-      AND c.image_id IS NULL AND c.text <> w.text
-    RETURNING c.caption_id
-), added AS (
-    INSERT INTO caption (product_id, locale, source, text)
-    SELECT w.product_id, w.locale, 'catalogue', w.text FROM wanted w
-    WHERE NOT EXISTS (SELECT FROM caption c
-                      WHERE c.product_id = w.product_id AND c.locale = w.locale
-                        AND c.source = 'catalogue' AND c.image_id IS NULL OFFSET 0)
-    RETURNING caption_id
-)
-INSERT INTO tally
-SELECT 'caption', 'changed', count(*) FROM changed
-UNION ALL SELECT 'caption', 'new', count(*) FROM added
-UNION ALL SELECT 'caption', 'seen', count(*) FROM wanted;
 
 -- Categories of the products; the tree itself was completed before the first batch.
 WITH wanted AS (

@@ -1,7 +1,10 @@
 -- Puts changed pictures and captions into the work queue, in the transaction that changed them.
 
--- Plans of the trigger functions are made anew each time: one cached after single rows is 200 times
--- slower on a bulk statement. They run as their owner, so that a shop's role needs no right on the queue.
+-- Rows of a statement (transition tables) are a trap: PostgreSQL remembers how many there were when a
+-- function was first called, and plans for that number ever after. After single rows, a join of old and
+-- new rows of a bulk statement took minutes. So that join is planned anew each time (EXECUTE), and lookups
+-- in other tables are written so that they can only be by key, row by row (LATERAL with OFFSET 0). The functions run as
+-- their owner, so that a shop's role needs no right on the queue.
 
 CREATE OR REPLACE FUNCTION input_changed() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -43,117 +46,84 @@ LANGUAGE sql SET search_path FROM CURRENT AS $$
 $$;
 COMMENT ON FUNCTION notify_work IS 'Wake the workers once this transaction is committed.';
 
--- A new picture or caption cannot be waiting yet: looking for a conflict would cost a third more. What
--- belongs to a retired product waits until it is active again. The lock keeps a space from being
--- dropped before this commits, as a foreign key would.
-CREATE OR REPLACE FUNCTION enqueue_images() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
-BEGIN
-    WITH used AS MATERIALIZED (
-        SELECT s.space_id FROM space s WHERE s.status <> 'retired' FOR KEY SHARE
-    )
-    INSERT INTO work_queue (product_id, kind, item_id, space_id, input_version)
-    SELECT n.product_id, 'image', n.image_id, s.space_id, n.input_version
-    FROM changed n
-    JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
-    CROSS JOIN used s;
-    IF FOUND THEN PERFORM notify_work(); END IF;
-    RETURN NULL;
-END $$;
+-- The lock keeps a space from being dropped before this commits, as a foreign key would.
+CREATE OR REPLACE FUNCTION used_spaces() RETURNS integer[]
+LANGUAGE sql SET search_path FROM CURRENT AS $$
+    SELECT array_agg(u.space_id) FROM (
+        SELECT s.space_id FROM space s WHERE s.status <> 'retired' FOR KEY SHARE) u
+$$;
 
-CREATE OR REPLACE FUNCTION enqueue_captions() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
+-- A new picture or caption cannot be waiting yet: looking for a conflict would cost a third more. What
+-- belongs to a retired product waits until it is active again.
+CREATE OR REPLACE FUNCTION enqueue_inserted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    queued bigint;
 BEGIN
-    WITH used AS MATERIALIZED (
-        SELECT s.space_id FROM space s WHERE s.status <> 'retired' FOR KEY SHARE
-    )
-    INSERT INTO work_queue (product_id, kind, item_id, space_id, input_version)
-    SELECT n.product_id, 'caption', n.caption_id, s.space_id, n.input_version
-    FROM changed n
-    JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
-    CROSS JOIN used s;
-    IF FOUND THEN PERFORM notify_work(); END IF;
+    EXECUTE format(
+        'INSERT INTO work_queue (product_id, kind, item_id, space_id, input_version)
+        SELECT n.product_id, %L, n.%I, s.space_id, n.input_version
+        FROM changed n
+        CROSS JOIN LATERAL (
+            SELECT FROM product p WHERE p.product_id = n.product_id AND p.status = ''active'' OFFSET 0) p
+        CROSS JOIN unnest($1) s (space_id)',
+        TG_TABLE_NAME, TG_TABLE_NAME || '_id') USING used_spaces();
+    GET DIAGNOSTICS queued = ROW_COUNT;
+    IF queued > 0 THEN PERFORM notify_work(); END IF;
     RETURN NULL;
 END $$;
 
 CREATE OR REPLACE TRIGGER image_enqueue_inserted
     AFTER INSERT ON image REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION enqueue_images();
+    FOR EACH STATEMENT EXECUTE FUNCTION enqueue_inserted();
 CREATE OR REPLACE TRIGGER caption_enqueue_inserted
     AFTER INSERT ON caption REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION enqueue_captions();
+    FOR EACH STATEMENT EXECUTE FUNCTION enqueue_inserted();
 
-CREATE OR REPLACE FUNCTION enqueue_updated_images() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
+CREATE OR REPLACE FUNCTION enqueue_updated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    queued bigint;
 BEGIN
-    WITH used AS MATERIALIZED (
-        SELECT s.space_id FROM space s WHERE s.status <> 'retired' FOR KEY SHARE
-    )
-    INSERT INTO work_queue AS q (product_id, kind, item_id, space_id, input_version)
-    SELECT n.product_id, 'image', n.image_id, s.space_id, n.input_version
-    FROM changed n
-    JOIN previous o USING (product_id, image_id)
-    JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
-    CROSS JOIN used s
-    WHERE n.input_version <> o.input_version
-    ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
-        SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
-            priority = least(q.priority, excluded.priority),
-            enqueued_at = CASE WHEN q.dead_at IS NULL THEN q.enqueued_at ELSE now() END,
-            claims = 0, attempts = 0, dead_at = NULL, reason = NULL, detail = NULL
-        WHERE q.input_version <> excluded.input_version;
-    IF FOUND THEN PERFORM notify_work(); END IF;
-    RETURN NULL;
-END $$;
-
-CREATE OR REPLACE FUNCTION enqueue_updated_captions() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
-BEGIN
-    WITH used AS MATERIALIZED (
-        SELECT s.space_id FROM space s WHERE s.status <> 'retired' FOR KEY SHARE
-    )
-    INSERT INTO work_queue AS q (product_id, kind, item_id, space_id, input_version)
-    SELECT n.product_id, 'caption', n.caption_id, s.space_id, n.input_version
-    FROM changed n
-    JOIN previous o USING (product_id, caption_id)
-    JOIN product p ON p.product_id = n.product_id AND p.status = 'active'
-    CROSS JOIN used s
-    WHERE n.input_version <> o.input_version
-    ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
-        SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
-            priority = least(q.priority, excluded.priority),
-            enqueued_at = CASE WHEN q.dead_at IS NULL THEN q.enqueued_at ELSE now() END,
-            claims = 0, attempts = 0, dead_at = NULL, reason = NULL, detail = NULL
-        WHERE q.input_version <> excluded.input_version;
-    IF FOUND THEN PERFORM notify_work(); END IF;
+    EXECUTE format(
+        'INSERT INTO work_queue AS q (product_id, kind, item_id, space_id, input_version)
+        SELECT n.product_id, %1$L, n.%2$I, s.space_id, n.input_version
+        FROM changed n
+        JOIN previous o USING (product_id, %2$I)
+        CROSS JOIN LATERAL (
+            SELECT FROM product p WHERE p.product_id = n.product_id AND p.status = ''active'' OFFSET 0) p
+        CROSS JOIN unnest($1) s (space_id)
+        WHERE n.input_version <> o.input_version
+        ON CONFLICT (product_id, kind, item_id, space_id) DO UPDATE
+            SET input_version = excluded.input_version, available_at = now(), lease_token = NULL,
+                priority = least(q.priority, excluded.priority),
+                enqueued_at = CASE WHEN q.dead_at IS NULL THEN q.enqueued_at ELSE now() END,
+                claims = 0, attempts = 0, dead_at = NULL, reason = NULL, detail = NULL
+            WHERE q.input_version <> excluded.input_version',
+        TG_TABLE_NAME, TG_TABLE_NAME || '_id') USING used_spaces();
+    GET DIAGNOSTICS queued = ROW_COUNT;
+    IF queued > 0 THEN PERFORM notify_work(); END IF;
     RETURN NULL;
 END $$;
 
 CREATE OR REPLACE TRIGGER image_enqueue_updated
     AFTER UPDATE ON image REFERENCING OLD TABLE AS previous NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION enqueue_updated_images();
+    FOR EACH STATEMENT EXECUTE FUNCTION enqueue_updated();
 CREATE OR REPLACE TRIGGER caption_enqueue_updated
     AFTER UPDATE ON caption REFERENCING OLD TABLE AS previous NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION enqueue_updated_captions();
+    FOR EACH STATEMENT EXECUTE FUNCTION enqueue_updated();
 
 -- A deleted picture or caption takes its waiting work along.
 CREATE OR REPLACE FUNCTION dequeue_deleted() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    IF TG_TABLE_NAME = 'image' THEN
-        DELETE FROM work_queue q USING removed r
-        WHERE q.product_id = r.product_id AND q.kind = 'image'
-          AND q.item_id = (to_jsonb(r) ->> 'image_id')::bigint;
-    ELSE
-        DELETE FROM work_queue q USING removed r
-        WHERE q.product_id = r.product_id AND q.kind = 'caption'
-          AND q.item_id = (to_jsonb(r) ->> 'caption_id')::bigint;
-    END IF;
+    DELETE FROM work_queue q USING removed r CROSS JOIN LATERAL (
+        SELECT w.ctid FROM work_queue w
+        WHERE w.product_id = r.product_id AND w.kind = TG_TABLE_NAME
+          AND w.item_id = (to_jsonb(r) ->> (TG_TABLE_NAME || '_id'))::bigint
+        OFFSET 0
+    ) found
+    WHERE q.ctid = found.ctid;
     RETURN NULL;
 END $$;
 

@@ -1,35 +1,30 @@
 -- Keeps image_variant true to pictures and variants, as two foreign keys would, a statement at a time.
 
--- Plans are made anew each time, as those of the queue's triggers. The locks are those of a foreign key:
--- neither picture nor variant can be deleted before this transaction ends. Numbers are compared first,
--- because a join with what was locked, whose size the planner cannot know, took minutes.
+-- The locks are those of a foreign key: neither picture nor variant can be deleted before this transaction
+-- ends. An EXISTS that locks, or has OFFSET 0, is looked up by key, row by row: see enqueue.sql.
 CREATE OR REPLACE FUNCTION image_variant_refers() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
-    images bigint := (SELECT count(*) FROM (SELECT DISTINCT product_id, image_id FROM changed) c);
-    variants bigint := (SELECT count(*) FROM (SELECT DISTINCT product_id, variant_id FROM changed) c);
     wrong record;
 BEGIN
-    images := images - (SELECT count(*) FROM (
-        SELECT FROM image i JOIN (SELECT DISTINCT product_id, image_id FROM changed) c
-            USING (product_id, image_id) FOR KEY SHARE OF i) locked);
-    variants := variants - (SELECT count(*) FROM (
-        SELECT FROM variant v JOIN (SELECT DISTINCT product_id, variant_id FROM changed) c
-            USING (product_id, variant_id) FOR KEY SHARE OF v) locked);
-    IF images = 0 AND variants = 0 THEN RETURN NULL; END IF;
-    SELECT c.product_id, n.noun, CASE n.noun WHEN 'image' THEN c.image_id ELSE c.variant_id END AS id
-    INTO wrong
-    FROM changed c CROSS JOIN (VALUES ('image'), ('variant')) n (noun)
-    WHERE CASE n.noun
-        WHEN 'image' THEN NOT EXISTS (
-            SELECT FROM image i WHERE i.product_id = c.product_id AND i.image_id = c.image_id)
-        ELSE NOT EXISTS (
-            SELECT FROM variant v WHERE v.product_id = c.product_id AND v.variant_id = c.variant_id) END
+    SELECT 'image' AS noun, c.product_id, c.image_id AS id INTO wrong
+    FROM (SELECT DISTINCT n.product_id, n.image_id FROM changed n) c
+    WHERE NOT EXISTS (
+        SELECT FROM image i WHERE i.product_id = c.product_id AND i.image_id = c.image_id
+        FOR KEY SHARE OFFSET 0)
+    UNION ALL
+    SELECT 'variant', c.product_id, c.variant_id
+    FROM (SELECT DISTINCT n.product_id, n.variant_id FROM changed n) c
+    WHERE NOT EXISTS (
+        SELECT FROM variant v WHERE v.product_id = c.product_id AND v.variant_id = c.variant_id
+        FOR KEY SHARE OFFSET 0)
     LIMIT 1;
-    RAISE EXCEPTION 'image_variant: product % has no % %', wrong.product_id, wrong.noun, wrong.id
-        USING ERRCODE = 'foreign_key_violation', TABLE = 'image_variant',
-              HINT = 'Image and variant belong to the same product; insert both first.';
+    IF FOUND THEN
+        RAISE EXCEPTION 'image_variant: product % has no % %', wrong.product_id, wrong.noun, wrong.id
+            USING ERRCODE = 'foreign_key_violation', TABLE = 'image_variant',
+                  HINT = 'Image and variant belong to the same product; insert both first.';
+    END IF;
+    RETURN NULL;
 END $$;
 
 CREATE OR REPLACE TRIGGER image_variant_refers_inserted
@@ -41,15 +36,16 @@ CREATE OR REPLACE TRIGGER image_variant_refers_updated
 
 CREATE OR REPLACE FUNCTION image_variant_forget() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
+SET search_path FROM CURRENT AS $$
 BEGIN
-    IF TG_TABLE_NAME = 'image' THEN
-        DELETE FROM image_variant x USING removed r
-        WHERE x.product_id = r.product_id AND x.image_id = (to_jsonb(r) ->> 'image_id')::bigint;
-    ELSE
-        DELETE FROM image_variant x USING removed r
-        WHERE x.product_id = r.product_id AND x.variant_id = (to_jsonb(r) ->> 'variant_id')::bigint;
-    END IF;
+    DELETE FROM image_variant x USING removed r CROSS JOIN LATERAL (
+        SELECT y.ctid FROM image_variant y
+        WHERE y.product_id = r.product_id
+          AND CASE TG_TABLE_NAME WHEN 'image' THEN y.image_id ELSE y.variant_id END
+              = (to_jsonb(r) ->> (TG_TABLE_NAME || '_id'))::bigint
+        OFFSET 0
+    ) found
+    WHERE x.ctid = found.ctid;
     RETURN NULL;
 END $$;
 

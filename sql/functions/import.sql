@@ -1,4 +1,4 @@
--- What an import needs from the owner of its staging tables, and the text that a product is found by.
+-- What an import needs to know of its staging tables, and from their owner.
 
 -- Runs as its owner: emptying and analysing are an owner's rights, and importing is the shop's own work.
 CREATE OR REPLACE FUNCTION import_clear() RETURNS void
@@ -23,26 +23,3 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WHERE r.role = 'rejected' AND r.product_key IS NULL AND r.sku IS NULL
 $$;
 COMMENT ON FUNCTION import_unreadable IS 'Refused rows of the staged file whose product is not known.';
-
--- About what a text encoder reads at most (64 to 77 tokens): the title, then whole sentences or, failing
--- that, whole words of the description.
-CREATE OR REPLACE FUNCTION caption_text(title text, description text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
-DECLARE
-    room integer := 260 - length(title);
-    start text;
-    cut text;
-BEGIN
-    start := btrim(translate(left(description, 400), E'\n\r\t', '   '));
-    IF start = '' OR room < 20 THEN RETURN left(title, 260); END IF;
-    IF length(start) > room THEN
-        start := left(start, room + 1);
-        cut := substring(start from '^(.*(?:[.!?](?=\s|$)|[。！？]))');
-        IF cut IS NULL OR length(cut) < room / 3 THEN
-            cut := coalesce(substring(start from '^(.*\S)\s'), left(start, room));
-        END IF;
-        start := cut;
-    END IF;
-    RETURN title || CASE WHEN title ~ '[.!?。！？:]$' THEN ' ' ELSE '. ' END || start;
-END $$;
-COMMENT ON FUNCTION caption_text IS 'The caption of a product: its title and the first part of its description.';

@@ -3,7 +3,7 @@
 -- Runs as its owner, as the other triggers of the queue do.
 CREATE OR REPLACE FUNCTION dequeue_retired() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
+SET search_path FROM CURRENT AS $$
 BEGIN
     DELETE FROM work_queue q WHERE q.product_id = NEW.product_id;
     RETURN NULL;

@@ -7,7 +7,7 @@ DECLARE
     worker text := shop || '_worker';
     analyst text := shop || '_analyst';
     -- What functions that run as their owner call in turn.
-    called text[] := '{notify_work,create_vector_table,enqueue_missing,check_query,search_space}';
+    called text[] := '{notify_work,used_spaces,caption_delete,caption_text,create_vector_table,enqueue_missing,check_query,search_space}';
     routine regprocedure;
     own oid[];
     role_name text;

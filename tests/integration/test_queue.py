@@ -47,7 +47,6 @@ def test_only_inputs_queue_work(shop: Shop) -> None:
         "UPDATE image SET position = 5, etag = 'x', sha256 = '\\x00'",
         "UPDATE image SET uri = uri",
         "UPDATE caption SET text = text",
-        "INSERT INTO product_text (product_id, locale, title) VALUES (1, 'en', 'Shoe')",
     ):
         shop.connection.execute(change.encode())
         assert waiting(shop) == [], change

@@ -27,9 +27,7 @@ DATA = {
         SELECT product_id, external_id || '-S', 10 FROM product;
         INSERT INTO image (product_id, uri) SELECT product_id, external_id || '.jpg' FROM product;
         INSERT INTO image_variant
-        SELECT product_id, image_id, variant_id FROM image JOIN variant USING (product_id);
-        INSERT INTO caption (product_id, locale, source, text)
-        SELECT product_id, 'en', 'catalogue', 'Jacket' FROM product""",
+        SELECT product_id, image_id, variant_id FROM image JOIN variant USING (product_id)""",
     "0002": """
         SELECT create_space('model', 'revision', 4, 'plain');
         INSERT INTO image (product_id, uri)

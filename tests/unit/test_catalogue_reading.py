@@ -77,9 +77,7 @@ def test_parquet_is_read(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("rows_after", [1, 30_000])  # the rest of the file, or over 1 MiB of it
-def test_a_stray_quote_costs_its_own_line_only(
-    tmp_path: Path, stray: str, rows_after: int
-) -> None:
+def test_a_stray_quote_costs_its_own_line_only(tmp_path: Path, stray: str, rows_after: int) -> None:
     path = tmp_path / "a.csv"
     good = [f"C{number},some title or other" for number in range(rows_after)]
     lines = ["sku,title", "A,a", stray, *good, 'D,"the ""last"" one"', "E,e"]
