@@ -30,8 +30,8 @@ ANALYZE batch_image;
 WITH gone AS (
     DELETE FROM image i USING batch_product b
     WHERE i.product_id = b.product_id AND b.complete AND NOT b.is_new AND %(has_images)s
-      AND NOT EXISTS (SELECT FROM batch_image w
-                      WHERE w.product_id = i.product_id AND w.image_id = i.image_id)
+      AND (i.product_id, i.image_id) NOT IN (
+          SELECT w.product_id, w.image_id FROM batch_image w WHERE w.image_id IS NOT NULL)
     RETURNING i.image_id
 )
 INSERT INTO tally SELECT 'image', 'removed', count(*) FROM gone;
@@ -68,8 +68,8 @@ WITH wanted AS (
 ), removed AS (
     DELETE FROM image_variant x USING batch_variant v
     WHERE x.product_id = v.product_id AND x.variant_id = v.variant_id AND %(has_images)s
-      AND NOT EXISTS (SELECT FROM wanted w WHERE w.product_id = x.product_id
-                      AND w.image_id = x.image_id AND w.variant_id = x.variant_id)
+      AND (x.product_id, x.image_id, x.variant_id) NOT IN (
+          SELECT w.product_id, w.image_id, w.variant_id FROM wanted w)
     RETURNING x.product_id
 ), added AS (
     INSERT INTO image_variant (product_id, image_id, variant_id)

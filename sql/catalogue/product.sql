@@ -92,8 +92,8 @@ WITH changed AS (
 )
 INSERT INTO tally SELECT 'product', 'touched', product_id FROM changed;
 
--- OFFSET 0 here and elsewhere: look each row up by its key. As a join, with statistics as old as the batch
--- before, this was planned as a loop over all pairs.
+-- OFFSET 0 here and elsewhere: look each row up by its key; NOT IN: in a hash table. As joins, with statistics
+-- as old as the batch before, these were planned as loops over all pairs.
 WITH added AS (
     INSERT INTO product_text (product_id, locale, title, description)
     SELECT b.product_id, b.locale, b.title, b.description FROM batch_text b
@@ -113,8 +113,7 @@ WITH wanted AS (
 ), removed AS (
     DELETE FROM product_category c USING batch_product b
     WHERE c.product_id = b.product_id AND b.record IS NOT NULL AND %(has_categories)s
-      AND NOT EXISTS (SELECT FROM wanted w
-                      WHERE w.product_id = c.product_id AND w.category_id = c.category_id)
+      AND (c.product_id, c.category_id) NOT IN (SELECT w.product_id, w.category_id FROM wanted w)
     RETURNING c.product_id
 ), added AS (
     INSERT INTO product_category (product_id, category_id)

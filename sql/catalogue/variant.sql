@@ -57,8 +57,8 @@ WITH gone AS (
     FROM batch_product b
     WHERE %(full)s AND v.product_id = b.product_id AND v.status = 'active'
       AND (SELECT import_unreadable()) = 0
-      AND NOT EXISTS (SELECT FROM batch_variant s
-                      WHERE s.product_id = v.product_id AND s.variant_id = v.variant_id)
+      AND (v.product_id, v.variant_id) NOT IN (
+          SELECT s.product_id, s.variant_id FROM batch_variant s WHERE s.variant_id IS NOT NULL)
       AND NOT EXISTS (SELECT FROM import_row r WHERE r.role = 'rejected' AND r.sku = v.sku)
     RETURNING v.variant_id
 )

@@ -1,21 +1,29 @@
 -- Keeps image_variant true to pictures and variants, as two foreign keys would, a statement at a time.
 
 -- The locks are those of a foreign key: neither picture nor variant can be deleted before this transaction
--- ends. An EXISTS that locks, or has OFFSET 0, is looked up by key, row by row: see enqueue.sql.
+-- ends; what this transaction made itself, nobody else can. An EXISTS with OFFSET 0 is looked up by key, row
+-- by row: see enqueue.sql.
 CREATE OR REPLACE FUNCTION image_variant_refers() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
+    me CONSTANT xid := pg_current_xact_id()::xid;
     wrong record;
 BEGIN
     SELECT 'image' AS noun, c.product_id, c.image_id AS id INTO wrong
     FROM (SELECT DISTINCT n.product_id, n.image_id FROM changed n) c
     WHERE NOT EXISTS (
+        SELECT FROM image i WHERE i.product_id = c.product_id AND i.image_id = c.image_id AND i.xmin = me
+        OFFSET 0)
+      AND NOT EXISTS (
         SELECT FROM image i WHERE i.product_id = c.product_id AND i.image_id = c.image_id
         FOR KEY SHARE OFFSET 0)
     UNION ALL
     SELECT 'variant', c.product_id, c.variant_id
     FROM (SELECT DISTINCT n.product_id, n.variant_id FROM changed n) c
     WHERE NOT EXISTS (
+        SELECT FROM variant v WHERE v.product_id = c.product_id AND v.variant_id = c.variant_id AND v.xmin = me
+        OFFSET 0)
+      AND NOT EXISTS (
         SELECT FROM variant v WHERE v.product_id = c.product_id AND v.variant_id = c.variant_id
         FOR KEY SHARE OFFSET 0)
     LIMIT 1;

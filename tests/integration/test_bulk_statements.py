@@ -1,4 +1,4 @@
-"""Bulk statements stay linear: after single rows, with plans cached for those, and never analysed."""
+"""Bulk statements stay linear: after single rows and their cached plans, and without statistics."""
 
 from __future__ import annotations
 
