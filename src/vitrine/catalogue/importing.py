@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from vitrine.catalogue import applying
@@ -25,6 +26,7 @@ from vitrine.errors import CatalogueError
 __all__ = ["ImportOptions", "ImportReport", "import_catalogue"]
 
 DEFAULT_LOCALE = "en"
+LOCK_WAIT = "3s"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +197,17 @@ def _check_may_name(connection: Connection, images: str) -> None:
 
 def _lock(connection: Connection) -> None:
     """Hold the shop's import lock until this connection ends."""
-    row = connection.execute(
-        "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '.import', 0))"
-    ).fetchone()
-    if row is None or not row[0]:
-        raise CatalogueError("another import into this shop is running; wait until it is done")
+    # The server may still be busy with the last statement of an import that was just killed.
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_WAIT,))
+    try:
+        connection.execute(
+            "SELECT pg_advisory_lock(hashtextextended(current_schema() || '.import', 0))"
+        )
+    except psycopg.errors.LockNotAvailable as error:
+        raise CatalogueError(
+            "another import into this shop is running; wait until it is done"
+        ) from error
+    connection.execute("SELECT set_config('lock_timeout', '0', false)")
 
 
 def _identity(options: ImportOptions, preset: type[Preset], settings: _Settings) -> dict[str, Any]:
