@@ -1,6 +1,6 @@
 """What an unknown query costs beyond the encoder's own time, idle and while a backfill runs.
 
-    python benchmarks/query_latency.py [--model FOLDER] [--queries 200]
+    python benchmarks/query_latency.py [--model FOLDER] [--queries 120]
 
 A worker (`vitrine work`, a process of its own) answers `CALL vitrine.encode('…')` for words that
 were never asked before, on an embedded PostgreSQL of its own. Idle: calls and the encoder's own
@@ -110,7 +110,7 @@ def main() -> None:
     calm_waiting()  # as `vitrine work` does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="starter")
-    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--queries", type=int, default=120)
     parser.add_argument("--postgres", type=int, default=18)
     args = parser.parse_args()
     if not DATA.is_dir():
