@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from tests.integration.catalogue_files import Importer, Writer, write_csv
 from tests.integration.stub_encoder import StubEncoder
+from tests.integration.web_server import Server
 from tests.integration.workers import Shop
 from vitrine.catalogue import ImportOptions, ImportReport, import_catalogue
 from vitrine.database import Connection
+from vitrine.images import ImageLimits, ImageStore, SourceSettings, open_source
 from vitrine.vectors import ensure_space
 
 
@@ -41,3 +44,36 @@ def write_rows(tmp_path: Path) -> Writer:
         return write_csv(tmp_path / name, columns, *rows)
 
     return write
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server on this machine."""
+    running = Server()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def other() -> Iterator[Server]:
+    """A second web server."""
+    running = Server()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def opened(server: Server) -> Iterator[Callable[..., ImageStore]]:
+    """A factory of stores that may reach the test's server (and nothing else that is private)."""
+    stores: list[ImageStore] = []
+
+    def open_it(*allowed: str, resolver: Any = None, **limits: Any) -> ImageStore:
+        settings = SourceSettings(
+            allowed_hosts=allowed or (f"127.0.0.1:{server.port}",), limits=ImageLimits(**limits)
+        )
+        stores.append(open_source(settings, resolver=resolver))
+        return stores[-1]
+
+    yield open_it
+    for store in stores:
+        store.close()
