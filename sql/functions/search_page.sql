@@ -12,11 +12,12 @@ WITH by_image AS (
 ), by_caption AS (
     SELECT a.* FROM unnest($3::bigint[], $4::float8[]) WITH ORDINALITY a (product_id, distance, place)
 ), found AS MATERIALIZED (
-    -- Reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009), scaled so that first in every arm is 1.
+    -- Reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009), scaled so that first in every arm is 1. A
+    -- picture counts twice: captions seldom name a colour (docs/discussions.md has the figures).
     SELECT product_id, by_image.place AS image_place, by_image.distance AS image_distance,
         by_caption.place AS caption_place, by_caption.distance AS caption_distance,
-        (coalesce(61.0 / (60 + by_image.place), 0) + coalesce(61.0 / (60 + by_caption.place), 0))
-            / greatest(1, num_nonnulls($1[1], $3[1])) AS score
+        (2 * coalesce(21.0 / (20 + by_image.place), 0) + coalesce(21.0 / (20 + by_caption.place), 0))
+            / greatest(1, 2 * num_nonnulls($1[1]) + num_nonnulls($3[1])) AS score
     FROM by_image FULL JOIN by_caption USING (product_id)
     ORDER BY score DESC, image_distance, product_id DESC LIMIT $7
 ), waiting AS (

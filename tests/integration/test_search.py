@@ -61,9 +61,12 @@ def test_words_rank_by_picture_and_caption_together(connection: Connection) -> N
     add_product(connection, Product("picture", pictures=[Picture(near_east(0.1))], caption=PAST))
     add_product(connection, Product("caption", pictures=[Picture(UP)], caption=near_east(0.4)))
     add_product(connection, Product("both", pictures=[Picture(near_east(0.2))], caption=EAST))
+    add_product(connection, Product("neither", pictures=[Picture(UP)], caption=near_east(0.6)))
     hits = ask(connection, query=WORDS)
-    assert names(hits) == ["both", "picture", "caption"]
-    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+    assert names(hits) == ["both", "picture", "caption", "neither"]
+    assert [hit["rank"] for hit in hits] == [1, 2, 3, 4]
+    scores = [hit["score"] for hit in hits[:2]]
+    assert scores == pytest.approx([(2 * 21 / 22 + 1) / 3, (2 + 21 / 24) / 3])  # pictures twice
     best = hits[0]["why"]
     assert (best["image"]["rank"], best["caption"]["rank"]) == (2, 1)
     assert best["caption"]["similarity"] == pytest.approx(1, abs=0.001)
