@@ -74,12 +74,15 @@ INSERT INTO tally
 SELECT 'caption', o.outcome, count(*) FILTER (WHERE o.counts)
 FROM batch_text b
 LEFT JOIN LATERAL (
-    SELECT c.text FROM caption c
-    WHERE c.product_id = b.product_id AND c.locale = b.locale AND c.source = 'catalogue' AND c.image_id IS NULL
+    SELECT t.title, t.description FROM product_text t
+    WHERE t.product_id = b.product_id AND t.locale = b.locale
     OFFSET 0
 ) known ON true
 CROSS JOIN LATERAL (VALUES
-    ('new', known.text IS NULL), ('changed', known.text <> caption_text(b.title, b.description)), ('seen', true)
+    ('new', known.title IS NULL),
+    ('changed', (known.title <> b.title OR known.description <> b.description)
+        AND caption_text(known.title, known.description) <> caption_text(b.title, b.description)),
+    ('seen', true)
 ) o (outcome, counts)
 GROUP BY o.outcome;
 

@@ -5,12 +5,13 @@
 CREATE OR REPLACE FUNCTION caption_text(title text, description text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
 DECLARE
-    room integer := 260 - length(title);
+    name text := btrim(translate(title, E'\n\r\t\u00a0', '    '));
+    room integer := 260 - length(name);
     start text;
     cut text;
 BEGIN
-    start := btrim(translate(left(description, 400), E'\n\r\t', '   '));
-    IF start = '' OR room < 20 THEN RETURN left(title, 260); END IF;
+    start := btrim(translate(left(description, 400), E'\n\r\t\u00a0', '    '));
+    IF start = '' OR room < 20 THEN RETURN left(name, 260); END IF;
     IF length(start) > room THEN
         start := left(start, room + 1);
         cut := substring(start from '^(.*(?:[.!?](?=\s|$)|[。！？]))');
@@ -19,7 +20,7 @@ BEGIN
         END IF;
         start := cut;
     END IF;
-    RETURN title || CASE WHEN title ~ '[.!?。！？:]$' THEN ' ' ELSE '. ' END || start;
+    RETURN name || CASE WHEN name = '' THEN '' WHEN name ~ '[.!?。！？:]$' THEN ' ' ELSE '. ' END || start;
 END $$;
 COMMENT ON FUNCTION caption_text IS 'The caption of a product: its title and the first part of its description.';
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from PIL import Image
 
@@ -143,3 +144,19 @@ def test_right_after_the_encoding_no_worker_is_needed(
     assert len(json.loads(killed.stdout)) == 2, killed.stderr
     again = run_vitrine("search", "Red  dress", url=database, extra={"VITRINE_MODEL": "/nowhere"})
     assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_a_login_that_may_not_store_vectors_is_told_so_at_once(
+    run_vitrine: Run, shop: str, connection: Connection
+) -> None:
+    connection.execute("CREATE ROLE shop_web LOGIN")
+    try:
+        connection.execute("GRANT vitrine_app TO shop_web")
+        url = psycopg.conninfo.make_conninfo(shop, user="shop_web")
+        assert run_vitrine("search", WORDS, url=url).returncode == 0
+        new = run_vitrine("search", "never asked", url=url)
+        assert new.returncode == 1
+        assert "start `vitrine work`" in new.stderr
+        assert "encodes the query" not in new.stderr
+    finally:
+        connection.execute("DROP ROLE shop_web")

@@ -56,6 +56,15 @@ def test_a_caption_goes_with_its_text(described: Shop, change: str) -> None:
     assert described.one("SELECT count(*) FROM caption_vector_1") == 1
 
 
+@pytest.mark.parametrize(
+    ("title", "description", "caption"),
+    [("  ", "Some text.", ["Some text."]), ("\u00a0\n\t", "", []), (" Jacket\n", " ", ["Jacket"])],
+)
+def test_blanks_say_nothing(shop: Shop, title: str, description: str, caption: list[str]) -> None:
+    shop.connection.execute(ADD, (shop.product(), "en", title, description))
+    assert [text for _, text, _ in shop.all(CAPTIONS)] == caption
+
+
 def test_another_locale_takes_the_caption_along(described: Shop) -> None:
     described.connection.execute("UPDATE product_text SET locale = 'fr' WHERE locale = 'en'")
     assert [row[:2] for row in described.all(CAPTIONS)] == [

@@ -194,3 +194,25 @@ def test_what_the_shop_adds_while_a_full_import_runs_is_left_alone(
 def test_a_limit_that_is_no_share_is_refused() -> None:
     with pytest.raises(CatalogueError, match="from 0 to 1"):
         ImportOptions(full=True, retire_limit=50)
+
+
+def test_a_file_of_nothing_is_not_the_whole_catalogue(
+    run_import: Importer, write_rows: Writer, connection: Connection
+) -> None:
+    run_import(write_rows(*hoodie(), columns=MAGENTO))
+    empty = write_rows(columns=MAGENTO, name="empty.csv")
+    with pytest.raises(CatalogueError, match="would retire 1 of the 1 active products"):
+        run_import(empty, full=True)
+    assert run_import(empty, full=True, retire_limit=1).counts["product", "retired"] == 1
+
+
+def test_a_caption_that_the_shop_took_is_not_counted(
+    run_import: Importer, write_rows: Writer, connection: Connection
+) -> None:
+    path = write_rows(*hoodie(), magento("X"), columns=MAGENTO)
+    assert run_import(path).counts["caption", "new"] == 2
+    connection.execute("DELETE FROM caption WHERE text LIKE '%X'")
+    connection.execute("UPDATE caption SET text = 'by hand'")
+    assert run_import(path).changes == 0
+    changed = write_rows(*hoodie(name="Other"), magento("X"), columns=MAGENTO)
+    assert run_import(changed).counts["caption", "changed"] == 1

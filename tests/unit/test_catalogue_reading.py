@@ -96,6 +96,31 @@ def test_a_stray_quote_costs_its_own_line_only(tmp_path: Path, stray: str, rows_
     ]
 
 
+def test_a_stray_quote_that_another_closes_costs_its_own_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('sku,title,price\nA,"24 inch,1\nB,b,2\nC,c,3\nD,d,4"\nE,e,5\n')
+    _, rows = read(path)
+    assert [line for line, _ in reasons(rows)] == [2]
+    good = [cells[0] for _, cells in rows if not isinstance(cells, RejectedError)]
+    assert good == ["B", "C", "D", "E"]
+
+
+def test_a_ragged_row_of_several_lines_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('sku,title,price\nA,"one\ntwo\nthree",1,extra\nB,b,2\n')
+    _, rows = read(path)
+    assert [line for line, _ in reasons(rows)] == [2]
+    assert rows[-1] == (5, ["B", "b", "2"])
+
+
+@pytest.mark.parametrize("nothing", [",,", "  ", " , ,", ""])
+def test_rows_of_nothing_are_passed_over(tmp_path: Path, nothing: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"sku,title,price\nA,a,1\n{nothing}\nB,b,2\n{nothing}\n")
+    _, rows = read(path)
+    assert rows == [(2, ["A", "a", "1"]), (4, ["B", "b", "2"])]
+
+
 def test_a_file_full_of_stray_quotes_is_still_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("sku,title\n" + 'A,"a\n' * 50 + "B,b\n" * 300_000)

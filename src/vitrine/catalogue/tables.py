@@ -64,9 +64,13 @@ def _rows(reader: Any, lines: Lines, columns: tuple[str, ...], delimiter: str) -
                 if lines.fault is not None:
                     yield line, fault_in(cells, columns, lines.fault)
                     lines.fault = None
+                elif not any(map(str.strip, cells)):
+                    pass  # spreadsheets end files with rows of nothing
                 elif len(cells) == width:
                     yield line, cells
-                elif cells:
+                else:
+                    if before + reader.line_num > line:
+                        _check_swallowed(lines, line + 1, width, delimiter)
                     reason = f"{len(cells)} cells, but the header has {width}"
                     yield line, RejectedError("", short(cells), reason)
                 line = before + reader.line_num + 1
@@ -87,6 +91,18 @@ def _rows(reader: Any, lines: Lines, columns: tuple[str, ...], delimiter: str) -
             line = at_fault + 1
         else:
             return
+
+
+def _check_swallowed(lines: Lines, number: int, width: int, delimiter: str) -> None:
+    """Raise csv.Error if a line of what became one row is a row by itself, as the header has it."""
+    found = lines.again(number)
+    cells: list[str] = []
+    try:
+        cells = next(_reader(found or (), delimiter), cells)
+    except csv.Error:
+        return
+    if len(cells) == width:
+        raise csv.Error("a quote has swallowed good rows")
 
 
 def _trouble(error: csv.Error, line: int, last: int) -> str:

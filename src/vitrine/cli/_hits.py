@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vitrine import database
 from vitrine.cli._options import connection_settings
+from vitrine.errors import UnknownQueryError
 from vitrine.filters import parse_filters
 from vitrine.shop import Shop, connect
 
@@ -40,7 +42,7 @@ def read_filters(text: str | None) -> Mapping[str, Any]:
 def open_shop(database_url: str | None, schema: str | None) -> Shop:
     """The shop; what is unknown is encoded in this process when no worker answers."""
     url, settings = connection_settings(database_url, schema)
-    loader = _encoder_loader(settings)
+    loader = _encoder_loader(url, settings)
     return connect(url, schema=settings.db_schema, encoder=loader, worker_first=True)
 
 
@@ -69,8 +71,14 @@ def show(shop: Shop, page: Page, *, as_json: bool) -> None:
     Console().print(table)
 
 
-def _encoder_loader(settings: Settings) -> Callable[[], QueryEncoder]:
+def _encoder_loader(url: str, settings: Settings) -> Callable[[], QueryEncoder]:
     def load() -> QueryEncoder:
+        # Before the model, which takes seconds to load.
+        if not _may_store_vectors(url, settings.db_schema):
+            raise UnknownQueryError(
+                "no worker answers, and this login may not store the vectors of new words itself: "
+                "start `vitrine work`, or search with a login that has the role …_worker"
+            )
         from vitrine.encoder import load_encoder
 
         note = (
@@ -82,6 +90,12 @@ def _encoder_loader(settings: Settings) -> Callable[[], QueryEncoder]:
         )
 
     return load
+
+
+def _may_store_vectors(url: str, schema: str) -> bool:
+    with database.connect(url, schema) as connection:
+        row = connection.execute("SELECT has_table_privilege('query_vector', 'INSERT')").fetchone()
+    return row == (True,)
 
 
 def _details(shop: Shop, page: Page) -> dict[int, dict[str, Any]]:
