@@ -43,12 +43,12 @@ LANGUAGE sql SET search_path FROM CURRENT AS $$
     DELETE FROM caption c
     USING unnest(products, locales) g (product_id, locale)
     CROSS JOIN LATERAL (
-        SELECT d.ctid FROM caption d
+        SELECT d.caption_id FROM caption d
         WHERE d.product_id = g.product_id AND d.locale = g.locale AND d.source = 'catalogue'
           AND d.image_id IS NULL
         OFFSET 0
     ) found
-    WHERE c.ctid = found.ctid
+    WHERE c.product_id = g.product_id AND c.caption_id = found.caption_id
 $$;
 
 CREATE OR REPLACE FUNCTION caption_changed() RETURNS trigger

@@ -2,9 +2,9 @@
 
 -- Rows of a statement (transition tables) are a trap: PostgreSQL remembers how many there were when a
 -- function was first called, and plans for that number ever after. After single rows, a join of old and
--- new rows of a bulk statement took minutes. So that join is planned anew each time (EXECUTE), and lookups
--- in other tables are written so that they can only be by key, row by row (LATERAL with OFFSET 0). The functions run as
--- their owner, so that a shop's role needs no right on the queue.
+-- new rows of a bulk statement took minutes. So joins are planned anew each time (EXECUTE), and lookups in
+-- tables that may never have been analysed are written so that they can only be by key, row by row (LATERAL
+-- with OFFSET 0). The functions run as their owner, so that a shop's role needs no right on the queue.
 
 CREATE OR REPLACE FUNCTION input_changed() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -117,13 +117,11 @@ CREATE OR REPLACE TRIGGER caption_enqueue_updated
 CREATE OR REPLACE FUNCTION dequeue_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    DELETE FROM work_queue q USING removed r CROSS JOIN LATERAL (
-        SELECT w.ctid FROM work_queue w
-        WHERE w.product_id = r.product_id AND w.kind = TG_TABLE_NAME
-          AND w.item_id = (to_jsonb(r) ->> (TG_TABLE_NAME || '_id'))::bigint
-        OFFSET 0
-    ) found
-    WHERE q.ctid = found.ctid;
+    -- By key, not by place: a worker may be claiming the entry, and its new version must go too.
+    EXECUTE format(
+        'DELETE FROM work_queue q USING removed r
+        WHERE q.product_id = r.product_id AND q.kind = %L AND q.item_id = r.%I',
+        TG_TABLE_NAME, TG_TABLE_NAME || '_id');
     RETURN NULL;
 END $$;
 

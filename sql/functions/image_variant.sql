@@ -46,14 +46,9 @@ CREATE OR REPLACE FUNCTION image_variant_forget() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
 BEGIN
-    DELETE FROM image_variant x USING removed r CROSS JOIN LATERAL (
-        SELECT y.ctid FROM image_variant y
-        WHERE y.product_id = r.product_id
-          AND CASE TG_TABLE_NAME WHEN 'image' THEN y.image_id ELSE y.variant_id END
-              = (to_jsonb(r) ->> (TG_TABLE_NAME || '_id'))::bigint
-        OFFSET 0
-    ) found
-    WHERE x.ctid = found.ctid;
+    EXECUTE format(
+        'DELETE FROM image_variant x USING removed r WHERE x.product_id = r.product_id AND x.%1$I = r.%1$I',
+        TG_TABLE_NAME || '_id');
     RETURN NULL;
 END $$;
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from tests.integration.stub_encoder import StubEncoder, colour_vector
-from tests.integration.workers import Shop
+from tests.integration.workers import Shop, until
 from vitrine.database import Connection, connect
 from vitrine.errors import SpaceError
 from vitrine.work_queue import Deferred, Encoded, Failed, Seen, WorkQueue
@@ -91,6 +93,23 @@ def test_deleted_items_leave_the_queue(shop: Shop) -> None:
     shop.connection.execute("DELETE FROM image")
     assert waiting(shop) == [("caption", 1, 1)]
     shop.connection.execute("DELETE FROM product")
+    assert waiting(shop) == []
+
+
+def test_a_picture_deleted_while_it_is_claimed_leaves_no_entry(shop: Shop) -> None:
+    image_id = shop.image(shop.product(), RED)
+    with connect(shop.url, "vitrine", autocommit=False) as worker:
+        WorkQueue(worker, 1).claim(1, lease_seconds=60)
+        delete = threading.Thread(
+            target=lambda: shop.connection.execute(
+                "DELETE FROM image WHERE image_id = %s", (image_id,)
+            )
+        )
+        delete.start()
+        waits = f"SELECT cardinality(pg_blocking_pids({shop.connection.info.backend_pid}))"
+        until(lambda: worker.execute(waits).fetchone() == (1,), "the delete to wait")
+        worker.commit()
+        delete.join()
     assert waiting(shop) == []
 
 
