@@ -1,4 +1,4 @@
--- Keeps a category's path true to its name and parent, and refuses loops.
+-- Keeps a category's path and lineage true to its name and parents, and refuses loops.
 
 CREATE OR REPLACE FUNCTION category_segment(name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -10,6 +10,7 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     loop_path text;
     parent_path text;
+    parent_lineage bigint[];
 BEGIN
     IF NEW.parent_id IS NOT NULL THEN
         WITH RECURSIVE ancestor AS (
@@ -27,14 +28,15 @@ BEGIN
                 USING ERRCODE = 'check_violation',
                       HINT = 'A category cannot lie under itself; give it another parent.';
         END IF;
-        SELECT c.path INTO parent_path FROM category c WHERE c.category_id = NEW.parent_id;
+        SELECT c.path, c.lineage INTO parent_path, parent_lineage FROM category c WHERE c.category_id = NEW.parent_id;
     END IF;
     NEW.path := concat_ws('/', parent_path, category_segment(NEW.name));
+    NEW.lineage := coalesce(parent_lineage, '{}') || NEW.category_id;
     RETURN NEW;
 END $$;
 
 CREATE OR REPLACE TRIGGER category_set_path
-    BEFORE INSERT OR UPDATE OF parent_id, name, path ON category
+    BEFORE INSERT OR UPDATE OF parent_id, name, path, lineage ON category
     FOR EACH ROW EXECUTE FUNCTION category_set_path();
 
 -- Touching the children makes their own trigger follow the parent's new path.

@@ -124,34 +124,35 @@ BEGIN
             FROM jsonb_each(members) m);
 END $$;
 
--- The categories that a path or a unique name stands for; none where nothing is called so.
-CREATE OR REPLACE FUNCTION filter_category_ids(named text, place text) RETURNS bigint[]
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+-- The category that a path or a unique name stands for; none where nothing is called so.
+CREATE OR REPLACE FUNCTION filter_category_nodes(named text, place text) RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path FROM CURRENT AS $$
 DECLARE
     wanted text := lower(btrim(regexp_replace(named, '\s*/\s*', '/', 'g'), E' \t\n/'));
-    paths text[];
+    node record;
 BEGIN
-    SELECT array_agg(c.path) INTO paths FROM category c WHERE c.path = wanted;
-    IF paths IS NULL THEN
-        SELECT array_agg(c.path ORDER BY c.path) INTO paths FROM category c
+    SELECT array_agg(c.path) AS paths, array_agg(c.category_id) AS ids INTO node FROM category c WHERE c.path = wanted;
+    IF node.paths IS NULL THEN
+        SELECT array_agg(c.path ORDER BY c.path) AS paths, array_agg(c.category_id) AS ids INTO node FROM category c
         WHERE category_segment(c.name) = category_segment(named);
     END IF;
-    IF cardinality(paths) > 1 THEN
+    IF cardinality(node.paths) > 1 THEN
         PERFORM filter_error(
-            format('%s: %s names %s categories', place, to_json(named), cardinality(paths)),
-            format('Give one of the paths %s%s.', array_to_string(paths[:10], ', '),
-                CASE WHEN cardinality(paths) > 10 THEN ', …' ELSE '' END));
+            format('%s: %s names %s categories', place, to_json(named), cardinality(node.paths)),
+            format('Give one of the paths %s%s.', array_to_string(node.paths[:10], ', '),
+                CASE WHEN cardinality(node.paths) > 10 THEN ', …' ELSE '' END));
     END IF;
-    RETURN coalesce((SELECT array_agg(c.category_id) FROM category c
-        WHERE c.path = paths[1] OR starts_with(c.path, paths[1] || '/')), '{}');
+    RETURN QUERY SELECT unnest(node.ids);
 END $$;
 
 CREATE OR REPLACE FUNCTION filter_category(value jsonb, place text) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT format('EXISTS (SELECT FROM product_category pc WHERE pc.product_id = p.product_id '
-        'AND pc.category_id = ANY (%L::bigint[]))', coalesce(array_agg(found.category_id), '{}'))
+        'AND pc.category_id = ANY (%L::bigint[]))', coalesce(array_agg(c.category_id), '{}'))
     FROM jsonb_array_elements_text(filter_values(value, '{string}', place)) e (value)
-    CROSS JOIN LATERAL unnest(filter_category_ids(e.value, place)) found (category_id)
+    CROSS JOIN LATERAL filter_category_nodes(e.value, place) n (category_id)
+    JOIN category top ON top.category_id = n.category_id
+    JOIN category c ON c.path = top.path OR starts_with(c.path, top.path || '/')
 $$;
 
 CREATE OR REPLACE FUNCTION filter_in_stock(value jsonb, place text) RETURNS text

@@ -6,8 +6,8 @@ CREATE OR REPLACE FUNCTION check_search(
 ) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    built CONSTANT text[] := '{space}';
-    planned CONSTANT text[] := '{locale,sort,strength,diversity,cutoff,deadline_ms,explain}';
+    built CONSTANT text[] := '{space,deadline_ms,explain}';
+    planned CONSTANT text[] := '{locale,sort,strength,diversity,cutoff}';
     unbuilt text := CASE WHEN cursor IS NOT NULL THEN 'cursor' WHEN client IS NOT NULL THEN 'client'
                          WHEN session IS NOT NULL THEN 'session' END;
     unknown text;
@@ -33,6 +33,13 @@ BEGIN
     ELSIF jsonb_typeof(options -> 'space') NOT IN ('string', 'null') THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'the option space must be text',
             HINT = 'Give the name of an embedding space.';
+    ELSIF jsonb_typeof(options -> 'deadline_ms') NOT IN ('number', 'null')
+        OR (options ->> 'deadline_ms')::numeric NOT BETWEEN 1 AND 3600000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('the option deadline_ms is %s', options -> 'deadline_ms'),
+            HINT = 'Give milliseconds, 1 to 3,600,000.';
+    ELSIF jsonb_typeof(options -> 'explain') NOT IN ('boolean', 'null') THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'the option explain must be true or false',
+            HINT = 'With true, why says of each arm how it looked for its rows.';
     END IF;
 END $$;
 
@@ -137,21 +144,22 @@ CREATE OR REPLACE FUNCTION search(
 )
 LANGUAGE plpgsql VOLATILE ROWS 24 COST 10000
 SET search_path FROM CURRENT
-SET jit = off
+SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 200 SET hnsw.max_scan_tuples = 40000
 AS $$
 #variable_conflict use_column
 DECLARE
-    most_listed CONSTANT integer := 20000;
+    deadline timestamptz := clock_timestamp() + (options ->> 'deadline_ms')::real * interval '1 ms';
     asked record;
     space_id integer;
     image_query halfvec;
     caption_query halfvec;
     excluded bigint;
-    conditions record;
-    products bigint[];
+    filter search_filter;
     image_arm record;
     caption_arm record;
+    complete boolean;
+    others bigint[];
 BEGIN
     PERFORM check_search(k, cursor, client, session, options);
     asked := search_part(search.query, terms);
@@ -161,7 +169,7 @@ BEGIN
         FROM product_vectors(asked.asked, space_id) v;
     END IF;
     -- Before the words: nobody should wait for a worker to learn that a filter is wrong.
-    conditions := search_conditions(filters, excluded);
+    filter := search_conditions(filters, excluded);
     IF space_id IS NULL AND (asked.part IS NOT NULL OR options ->> 'space' IS NOT NULL) THEN
         space_id := (SELECT s.space_id FROM search_space(options ->> 'space') s);
     END IF;
@@ -170,20 +178,25 @@ BEGIN
         -- A picture is compared with pictures: beside them a caption says little about how a thing looks.
         caption_query := CASE asked.part WHEN 'words' THEN image_query END;
     END IF;
-    -- The interim router: few matching products are listed and read one by one, many go by the index.
-    IF asked.part IS NOT NULL AND filters <> '{}'
-        AND NOT (search_has_index('image', space_id) AND search_is_broad(conditions.shown, most_listed)) THEN
-        products := search_matches(conditions.shown, most_listed);
+    image_arm := search_arm('image', space_id, image_query, filter, k, deadline);
+    caption_arm := search_arm('caption', space_id, caption_query, filter, k, deadline);
+    complete := image_arm.complete AND caption_arm.complete;
+    IF complete THEN
+        others := search_others(space_id, filter, image_arm.product_ids || caption_arm.product_ids, k);
+    ELSE
+        RAISE NOTICE USING ERRCODE = 'VT010', MESSAGE = 'the deadline ended this search before it had looked everywhere',
+            HINT = 'Some products may be missing; give it more milliseconds, or ask for fewer products.';
     END IF;
-    image_arm := search_arm('image', space_id, image_query, products,
-        conditions.shown, conditions.counts, conditions.on_options, k);
-    caption_arm := search_arm('caption', space_id, caption_query, products,
-        conditions.shown, conditions.counts, conditions.on_options, k);
-    RETURN QUERY EXECUTE search_page_sql(space_id, conditions.shown, conditions.fits, conditions.counts)
+    RETURN QUERY EXECUTE search_page_sql(space_id, filter)
     USING image_arm.product_ids, image_arm.distances, caption_arm.product_ids, caption_arm.distances,
-        products, image_query, k, asked.part IS NULL,
-        CASE WHEN asked.part IS NULL THEN '"browse"'
-             ELSE jsonb_build_object('image', image_arm.plan, 'caption', caption_arm.plan) END;
+        others, image_query, k, asked.part IS NULL,
+        CASE WHEN asked.part IS NULL THEN '{"plan": "browse"}'
+             ELSE jsonb_build_object('plan', jsonb_build_object(
+                 'image', image_arm.report -> 'plan', 'caption', caption_arm.report -> 'plan')) END
+        || CASE WHEN complete THEN '{}' ELSE '{"complete": false}'::jsonb END
+        || CASE WHEN (options ->> 'explain')::boolean
+                THEN jsonb_build_object('search', jsonb_build_object('complete', complete,
+                    'image', image_arm.report, 'caption', caption_arm.report)) ELSE '{}' END;
 END $$;
 COMMENT ON FUNCTION search(text, jsonb, jsonb, integer, text, text, text, jsonb) IS
     'Products for words, a picture or another product, under filters: k of them whenever k match. Writes nothing; scores order one answer and say no more, why has the similarities.';

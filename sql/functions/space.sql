@@ -7,8 +7,7 @@ DECLARE
     name text := format('%s_vector_%s', kind, space_id);
     item text := kind || '_id';
     -- Named in full: what runs as its owner does not look into the extension's schema.
-    extension text := (SELECT n.nspname FROM pg_extension e
-        JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector');
+    extension text := vector_schema();
     role_name text;
 BEGIN
     EXECUTE format(
@@ -35,6 +34,7 @@ BEGIN
     FOR role_name IN SELECT r.rolname FROM pg_roles r WHERE r.rolname = current_schema() || '_worker' LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO %I', name, role_name);
     END LOOP;
+    PERFORM create_sketch_table(kind, space_id, dimension);
 END $$;
 
 -- Runs as its owner: a worker may register its model's space, but may create nothing else.
@@ -66,6 +66,7 @@ BEGIN
     END IF;
     PERFORM create_vector_table('image', found_id, create_space.dimension);
     PERFORM create_vector_table('caption', found_id, create_space.dimension);
+    PERFORM wait_for_vectors(only_space => found_id);
     PERFORM enqueue_missing(only_space => found_id);
     RETURN found_id;
 END $$;
@@ -180,8 +181,9 @@ BEGIN
         RAISE EXCEPTION 'space "%" is not retired', name
             USING ERRCODE = 'object_in_use', HINT = 'Retire it first.';
     END IF;
-    EXECUTE format('DROP TABLE %I, %I',
-        format('image_vector_%s', chosen.space_id), format('caption_vector_%s', chosen.space_id));
+    EXECUTE (SELECT format('DROP TABLE %s', string_agg(format('%I', t.name), ', '))
+             FROM (SELECT format('%s_%s_%s', k.kind, p.part, chosen.space_id) AS name
+                   FROM (VALUES ('image'), ('caption')) k (kind) CROSS JOIN (VALUES ('vector'), ('sketch')) p (part)) t);
     DELETE FROM encoding_request r WHERE r.space_id = chosen.space_id;
     DELETE FROM space s WHERE s.space_id = chosen.space_id;
 END $$;

@@ -7,7 +7,8 @@ DECLARE
     worker text := shop || '_worker';
     analyst text := shop || '_analyst';
     -- What functions that run as their owner call in turn.
-    called text[] := '{notify_work,used_spaces,caption_delete,caption_text,create_vector_table,enqueue_missing,check_query,search_space}';
+    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,
+        enqueue_missing,check_query,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors}';
     routine regprocedure;
     own oid[];
     role_name text;
@@ -57,8 +58,9 @@ BEGIN
                         WHEN c.relname ~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT, INSERT'
                         WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
                     WHEN worker THEN CASE
-                        WHEN c.relname ~ '^(image|caption)_vector_\d+$'
-                          OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request')
+                        WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
+                          OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request',
+                              'cell', 'cell_generation')
                             THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname !~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT' END
                     WHEN analyst THEN CASE

@@ -1,0 +1,181 @@
+"""Vitrine itself: the shop's own tables, its triggers on, and the one search function."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import psycopg
+from benchmarks.filtered_search.catalogue import CATEGORIES, DEPARTMENTS, Catalogue, Dataset
+from benchmarks.filtered_search.engines.copying import copy_columns, copy_lines
+from benchmarks.filtered_search.filters import (
+    PER_DEPARTMENT,
+    Filter,
+    brand_name,
+    department_name,
+)
+from benchmarks.filtered_search.groups import Array
+from benchmarks.filtered_search.workplace import Workplace, timed
+
+from vitrine.database import Connection, connect
+from vitrine.migrate import upgrade
+
+__all__ = ["VitrineEngine"]
+
+SCHEMA = "vitrine"
+VARIANT = ["product_id", "variant_id", "sku", "price", "stock", "options"]
+ARGUMENTS = "terms => %s::jsonb, filters => %s::jsonb, k => %s::integer"
+SEARCH = f"SELECT product_id, why FROM search({ARGUMENTS}) ORDER BY rank"
+EXPLAIN = (
+    f"SELECT why FROM search({ARGUMENTS}, options => '{{\"explain\": true}}') ORDER BY rank LIMIT 1"
+)
+
+UNEXPLAINED = ("VT001", "VT004")  # a version that does not know the option, or has yet to build it
+
+
+class VitrineEngine:
+    """Searches by a known picture, as a shop's page does once `CALL encode(image)` has answered."""
+
+    def __init__(self, *, name: str, place: Workplace) -> None:
+        self.name = name
+        self._place = place
+
+    def build(self, data: Dataset) -> dict[str, float]:
+        """Fill the shop and its vector table, then let it arrange what its searches use."""
+        url = self._place.url
+        seconds = self._place.build_once(self.name, data.fingerprint, lambda: _load(url, data))
+        upgrade(url, SCHEMA)  # a kept shop gets the present functions
+        self._connection = self._place.closing.enter_context(connect(url, SCHEMA))
+        _know_queries(self._connection, data.queries)
+        return seconds
+
+    def search(self, number: int, vector: Array, wanted: Filter, k: int) -> list[int]:  # noqa: ARG002
+        asked = _arguments(number, wanted, k)
+        rows = self._connection.execute(SEARCH, asked, prepare=True).fetchall()
+        return [row[0] - 1 for row in rows]
+
+    def explain(self, number: int, wanted: Filter, k: int) -> dict[str, Any]:
+        """What the search says about its route to the pictures; {} where it says nothing."""
+        try:
+            row = self._connection.execute(EXPLAIN, _arguments(number, wanted, k)).fetchone()
+        except psycopg.Error as error:
+            if error.sqlstate not in UNEXPLAINED:
+                raise
+            return {}
+        why = row[0] if row else {}
+        return dict(why.get("search", {}).get("image", {}))
+
+
+def _arguments(number: int, wanted: Filter, k: int) -> tuple[str, str, int]:
+    return json.dumps([{"image": _key(number)}]), json.dumps(wanted.as_json()), k
+
+
+def _load(url: str, data: Dataset) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    with _connect_fresh(url) as connection:
+        connection.execute("SET synchronous_commit = off")
+        connection.execute(
+            "SELECT create_space('bench/model', '1', %s, 'none', 'bench')", (data.dimension,)
+        )
+        with timed(seconds, "catalogue"):
+            _fill_shop(connection, data.catalogue)
+        _fill_vectors(connection, data, seconds)
+        with timed(seconds, "tune"):
+            _tune(connection)
+        with timed(seconds, "vacuum"):
+            connection.execute("VACUUM (ANALYZE)")
+    return seconds
+
+
+def _connect_fresh(url: str) -> AbstractContextManager[Connection]:
+    """A connection to an empty shop: one that an earlier run left is dropped."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE".encode())
+    upgrade(url, SCHEMA)
+    return connect(url, SCHEMA)
+
+
+def _fill_shop(connection: Connection, shop: Catalogue) -> None:
+    """Everything but vectors, with every trigger on; one variant each."""
+    for department in range(DEPARTMENTS):
+        _add_category(connection, CATEGORIES + 1 + department, None, department_name(department))
+    for category in range(CATEGORIES):
+        parent = CATEGORIES + 1 + category // PER_DEPARTMENT
+        _add_category(connection, category + 1, parent, f"category {category}")
+    ids = range(1, shop.products + 1)
+    copy_lines(connection, "product", ["product_id", "external_id", "brand", "attributes"], [
+        f'{n}\tp{n}\t{brand_name(b)}\t{{"material": "Material {m}"}}'
+        for n, b, m in zip(ids, shop.brand, shop.material, strict=True)
+    ])  # fmt: skip
+    copy_columns(connection, "product_category", {
+        "product_id": np.array(ids, np.int64),
+        "category_id": shop.category.astype(np.int64) + 1,
+    })  # fmt: skip
+    copy_lines(connection, "variant", VARIANT, [
+        f'{n}\t{n}\ts{n}\t{c / 100:.2f}\t5\t{{"color": "Colour {o}", "size": "{s}"}}'
+        for n, c, o, s in zip(ids, shop.cents, shop.colour, shop.size, strict=True)
+    ])  # fmt: skip
+    copy_lines(connection, "image", ["product_id", "image_id", "uri"], [
+        f"{product + 1}\t{n}\t{n}.jpg" for n, product in enumerate(shop.owner, start=1)
+    ])  # fmt: skip
+    connection.execute("TRUNCATE work_queue")  # a worker's part, which the vectors below stand for
+
+
+def _add_category(connection: Connection, number: int, parent: int | None, name: str) -> None:
+    connection.execute(
+        "INSERT INTO category (category_id, parent_id, name) OVERRIDING SYSTEM VALUE "
+        "VALUES (%s, %s, %s)",
+        (number, parent, name),
+    )
+
+
+def _fill_vectors(connection: Connection, data: Dataset, seconds: dict[str, float]) -> None:
+    """Rows first and the HNSW index after them, as `pg_restore` does."""
+    indexes = connection.execute(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = %s "
+        "AND tablename = 'image_vector_1' AND indexdef LIKE '%% USING hnsw %%'",
+        (SCHEMA,),
+    ).fetchall()
+    for name, _ in indexes:
+        connection.execute(f"DROP INDEX {name}".encode())
+    count = len(data.vectors)
+    with timed(seconds, "vectors"):
+        copy_columns(connection, "image_vector_1", {
+            "product_id": data.catalogue.owner + 1,
+            "image_id": np.arange(1, count + 1),
+            "embedding": data.vectors,
+            "input_version": np.ones(count, np.int64),
+            "content": np.full(count, b"x" * 32),
+        })  # fmt: skip
+    with timed(seconds, "hnsw"):
+        for _, definition in indexes:
+            connection.execute(definition.encode())
+
+
+def _tune(connection: Connection) -> None:
+    """What a shop calls after a bulk load. The one place to change when that gets another name."""
+    name = "tune_search"
+    kind = connection.execute(
+        "SELECT prokind FROM pg_proc WHERE oid = to_regproc(%s)", (name,)
+    ).fetchone()
+    if kind is not None:
+        verb = "CALL" if kind[0] in ("p", b"p") else "SELECT"
+        connection.execute(f"{verb} {name}()".encode())
+
+
+def _key(number: int) -> str:
+    return f"{number:064x}"
+
+
+def _know_queries(connection: Connection, queries: Array) -> None:
+    """Store the queries' vectors, as a worker does when it answers."""
+    connection.execute("DELETE FROM query_vector")
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO query_vector (space_id, kind, key, embedding) "
+            "VALUES (1, 'image', %s, %s::halfvec)",
+            [(_key(n), str(query.tolist())) for n, query in enumerate(queries)],
+        )
+    connection.execute("VACUUM (ANALYZE) query_vector")

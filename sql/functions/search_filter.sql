@@ -1,0 +1,65 @@
+-- A search's filter as SQL text: what must hold, and what lists the rows for which it may.
+
+-- Never a format() pattern: it holds users' text. shown is on p (product), fits on v (variant) and p, counts on i
+-- (a picture, or a caption made from one), terms on s (a sketch), prices on v.
+CREATE OR REPLACE FUNCTION search_conditions(filters jsonb, excluded bigint) RETURNS search_filter
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    compiled record := compile_filter(filters);
+    result search_filter;
+BEGIN
+    result.on_options := compiled.on_options;
+    result.excluded := excluded;
+    result.is_empty := filters IS NULL OR filters = '{}';
+    result.fits := concat_ws(' AND ', 'v.product_id = p.product_id AND v.status = ''active''', compiled.on_variant);
+    -- A product without any variant is shown too, one whose variants are all retired is not.
+    result.shown := concat_ws(' AND ', 'p.status = ''active''', compiled.on_product, 'p.product_id <> ' || excluded,
+        CASE WHEN compiled.on_variant IS NULL
+             THEN format('(EXISTS (SELECT FROM variant v WHERE %s) OR NOT EXISTS '
+                         '(SELECT FROM variant v WHERE v.product_id = p.product_id))', result.fits)
+             ELSE format('EXISTS (SELECT FROM variant v WHERE %s)', result.fits) END);
+    -- A picture of none in particular always counts, one of retired variants alone never. OFFSET 0 keeps
+    -- this a look-up for the few rows that need it: the planner would hash both tables whole.
+    result.counts := format(
+        '(NOT EXISTS (SELECT FROM image_variant s WHERE s.product_id = i.product_id '
+        'AND s.image_id = i.image_id OFFSET 0) '
+        'OR EXISTS (SELECT FROM image_variant s JOIN variant v ON v.product_id = s.product_id '
+        'AND v.variant_id = s.variant_id WHERE s.product_id = i.product_id AND s.image_id = i.image_id AND %s OFFSET 0))',
+        CASE WHEN compiled.on_options THEN result.fits ELSE 'v.status = ''active''' END);
+    IF NOT result.is_empty THEN
+        result.terms := search_terms_sql(filter_terms(filters));
+        result.prices := filter_prices(filters);
+    END IF;
+    RETURN result;
+END $$;
+
+-- Groups of terms as conditions on the array of a sketch; single ones together.
+CREATE OR REPLACE FUNCTION search_terms_sql(groups jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT concat_ws(' AND ',
+        (SELECT format('s.terms @> %L::integer[]', array_agg(DISTINCT (g.value ->> 0)::integer))
+         FROM jsonb_array_elements(groups) g (value) WHERE jsonb_array_length(g.value) = 1 HAVING count(*) > 0),
+        (SELECT string_agg(format('s.terms && %L::integer[]',
+             ARRAY(SELECT DISTINCT t.value::integer FROM jsonb_array_elements_text(g.value) t (value))), ' AND ')
+         FROM jsonb_array_elements(groups) g (value) WHERE jsonb_array_length(g.value) <> 1))
+    WHERE jsonb_array_length(groups) > 0
+$$;
+
+-- The whole condition on a row found: i (product_id, image_id) or t (product_id, caption_id).
+CREATE OR REPLACE FUNCTION search_check_sql(kind text, filter search_filter, from_sketches boolean, space_id integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE WHEN (filter).is_empty THEN
+        -- A sketch is there only while its product is shown and its picture counts.
+        concat_ws(' AND ', 'true', a.item || '.product_id <> ' || (filter).excluded,
+            CASE WHEN NOT from_sketches THEN format(
+                'EXISTS (SELECT FROM %1$I s WHERE s.product_id = %2$s.product_id AND s.%3$s_id = %2$s.%3$s_id OFFSET 0)',
+                format('%s_sketch_%s', kind, space_id), a.item, kind) END)
+    ELSE concat('EXISTS (SELECT FROM product p WHERE p.product_id = ', a.item, '.product_id AND ', (filter).shown, ' AND ',
+        CASE kind WHEN 'image' THEN (filter).counts
+             -- A caption made from a picture counts with its picture.
+             WHEN 'caption' THEN CASE WHEN (filter).on_options THEN concat(
+                 'EXISTS (SELECT FROM caption i WHERE i.product_id = t.product_id AND i.caption_id = t.caption_id ',
+                 'AND (i.image_id IS NULL OR ', (filter).counts, ') OFFSET 0)') ELSE 'true' END END,
+        ' OFFSET 0)') END
+    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) a (item)
+$$;

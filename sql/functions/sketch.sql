@@ -1,0 +1,214 @@
+-- Sketches: per vector a short bit code, its cell and its terms, which searches scan before they read vectors.
+
+-- The bits say on which side of one or more thresholds each dimension lies: the Hamming distance of two sketches
+-- orders much as the angle of their vectors does (Charikar, 2002). Short vectors get more thresholds, so that
+-- there are some 400 bits to tell them apart. docs/discussions.md has the recall.
+CREATE OR REPLACE FUNCTION sketch_sql(vector text, dimension integer) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT format('(%s)::bit(%s)', string_agg(format(
+        CASE t.threshold WHEN 0 THEN '%2$I.binary_quantize(%1$s)'
+             ELSE '%2$I.binary_quantize(%1$s OPERATOR(%2$I.-) array_fill(%3$s::real, ARRAY[%4$s])::%2$I.halfvec(%4$s))' END,
+        vector, vector_schema(), (t.threshold / sqrt(dimension))::real, dimension), ' || ' ORDER BY t.threshold),
+        count(*) * dimension)
+    FROM unnest(CASE WHEN dimension >= 384 THEN '{0}'
+                     WHEN dimension >= 192 THEN '{-0.5,0.5}'
+                     WHEN dimension >= 96 THEN '{-1,-0.3,0.3,1}'
+                     ELSE '{-1.4,-0.9,-0.5,-0.15,0.15,0.5,0.9,1.4}' END::real[]) t (threshold)
+$$;
+
+CREATE OR REPLACE FUNCTION sketch_bits(dimension integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN dimension * CASE WHEN dimension >= 384 THEN 1 WHEN dimension >= 192 THEN 2 WHEN dimension >= 96 THEN 4 ELSE 8 END;
+
+CREATE OR REPLACE FUNCTION create_sketch_table(kind text, space_id integer, dimension integer) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    name text := format('%s_sketch_%s', kind, space_id);
+    vectors text := format('%s_vector_%s', kind, space_id);
+    item text := kind || '_id';
+    role_name text;
+    event text;
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE %1$I (
+            product_id bigint NOT NULL,
+            %2$I bigint NOT NULL,
+            cell_id integer NOT NULL,
+            sketch bit(%3$s) NOT NULL,
+            terms integer[] NOT NULL,
+            PRIMARY KEY (product_id, %2$I)
+        )', name, item, sketch_bits(dimension));
+    -- What a scan of cells reads lies together in the index, whatever happens to the table's order.
+    EXECUTE format('CREATE INDEX %I ON %I (cell_id) INCLUDE (product_id, %I, sketch)', name || '_cell_idx', name, item);
+    -- A long list of pending entries would be read by every search.
+    EXECUTE format('CREATE INDEX %I ON %I USING gin (terms) WITH (gin_pending_list_limit = 256)',
+        name || '_terms_idx', name);
+    -- Every 64th row, in 64 parts, for estimates.
+    EXECUTE format('CREATE INDEX %1$I ON %2$I (((hashint8(%3$I) >> 6) & 63)) WHERE (hashint8(%3$I) & 63) = 0',
+        name || '_sample_idx', name, item);
+    EXECUTE format('COMMENT ON TABLE %I IS %L', name,
+        format('What searches scan before they read %s: sketch, cell and terms of each vector whose product is shown.', vectors));
+    FOREACH event IN ARRAY '{INSERT,UPDATE,DELETE}'::text[] LOOP
+        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %I REFERENCING %s TABLE AS changed '
+            'FOR EACH STATEMENT EXECUTE FUNCTION sketch_vectors()',
+            format('%s_sketch_%s', vectors, lower(event)), event, vectors, CASE event WHEN 'DELETE' THEN 'OLD' ELSE 'NEW' END);
+    END LOOP;
+    EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION sketch_truncated()',
+        vectors || '_sketch_truncate', vectors);
+    FOR role_name IN SELECT r.rolname FROM pg_roles r
+        WHERE r.rolname = ANY (ARRAY[current_schema() || '_app', current_schema() || '_worker', current_schema() || '_analyst']) LOOP
+        EXECUTE format('GRANT SELECT ON %I TO %I', name, role_name);
+    END LOOP;
+END $$;
+
+-- A statement that makes the rows of some products ($1) what they should be. Every lookup is by key, product
+-- by product: the tables may never have been analysed.
+CREATE OR REPLACE FUNCTION sketch_refresh_sql(kind text, space_id integer, dimension integer) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT format($refresh$
+WITH wanted AS MATERIALIZED (
+    SELECT e.product_id, e.item_id, e.embedding, e.sketch, own.terms || coalesce(varying.terms, '{}') AS terms
+    FROM unnest($1::bigint[]) g (product_id)
+    CROSS JOIN LATERAL (
+        SELECT p.external_id, p.brand, p.attributes FROM product p
+        WHERE p.product_id = g.product_id AND p.status = 'active'
+          AND (EXISTS (SELECT FROM variant v WHERE v.product_id = p.product_id AND v.status = 'active' OFFSET 0)
+               OR NOT EXISTS (SELECT FROM variant v WHERE v.product_id = p.product_id OFFSET 0))
+          AND EXISTS (SELECT FROM %3$I x WHERE x.product_id = p.product_id OFFSET 0)
+        OFFSET 0) p
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(DISTINCT t.term), '{}') AS terms FROM (
+            SELECT term('external_id', p.external_id) AS term
+            UNION ALL
+            SELECT term('brand', p.brand) WHERE p.brand IS NOT NULL
+            UNION ALL
+            SELECT term('category', a.category_id::text) FROM product_category pc
+            JOIN category c ON c.category_id = pc.category_id CROSS JOIN unnest(c.lineage) a (category_id)
+            WHERE pc.product_id = g.product_id
+            UNION ALL
+            SELECT m.term FROM member_terms('attributes.', p.attributes) m (term)) t) own
+    CROSS JOIN LATERAL (
+        SELECT x.product_id, x.%2$I AS item_id, x.embedding, %4$s AS sketch %6$s
+        FROM %3$I x WHERE x.product_id = g.product_id OFFSET 0) e
+    -- A picture of some variants has their options' terms, one of none in particular those of all; one of
+    -- retired variants alone has no row.
+    CROSS JOIN LATERAL (
+        SELECT bool_or(l.linked) AS linked, bool_or(l.shows) AS shows FROM (
+            SELECT true AS linked, EXISTS (SELECT FROM variant v
+                WHERE v.product_id = s.product_id AND v.variant_id = s.variant_id AND v.status = 'active' OFFSET 0) AS shows
+            FROM image_variant s WHERE s.product_id = e.product_id AND s.image_id = e.of_image OFFSET 0) l) link
+    CROSS JOIN LATERAL (
+        SELECT array_agg(DISTINCT m.term) AS terms
+        FROM variant v CROSS JOIN LATERAL (
+            SELECT term('sku', v.sku) UNION ALL SELECT m.term FROM member_terms('options.', v.options) m (term)) m (term)
+        WHERE v.product_id = e.product_id AND v.status = 'active'
+          AND (link.linked IS NULL OR EXISTS (SELECT FROM image_variant s WHERE s.product_id = e.product_id
+               AND s.image_id = e.of_image AND s.variant_id = v.variant_id OFFSET 0))) varying
+    WHERE link.linked IS NULL OR link.shows OR %1$L = 'caption'
+), gone AS (
+    DELETE FROM %5$I s USING unnest($1::bigint[]) g (product_id)
+    WHERE s.product_id = g.product_id AND NOT EXISTS (
+        SELECT FROM wanted w WHERE w.product_id = s.product_id AND w.item_id = s.%2$I)
+)
+INSERT INTO %5$I AS s (product_id, %2$I, cell_id, sketch, terms)
+SELECT w.product_id, w.item_id, coalesce(o.cell_id, n.cell_id, 0), w.sketch, w.terms
+FROM wanted w
+LEFT JOIN LATERAL (
+    SELECT x.cell_id FROM %5$I x
+    WHERE x.product_id = w.product_id AND x.%2$I = w.item_id AND x.sketch = w.sketch OFFSET 0) o ON true
+LEFT JOIN LATERAL (SELECT c.cell_id FROM (%7$s) c WHERE o.cell_id IS NULL) n ON true
+ON CONFLICT (product_id, %2$I) DO UPDATE
+    SET cell_id = excluded.cell_id, sketch = excluded.sketch, terms = excluded.terms
+    WHERE (s.cell_id, s.sketch, s.terms) IS DISTINCT FROM (excluded.cell_id, excluded.sketch, excluded.terms)
+$refresh$,
+        kind, kind || '_id', format('%s_vector_%s', kind, space_id), sketch_sql('x.embedding', dimension),
+        format('%s_sketch_%s', kind, space_id),
+        CASE kind WHEN 'image' THEN ', x.image_id AS of_image'
+             ELSE ', (SELECT c.image_id FROM caption c WHERE c.product_id = x.product_id AND c.caption_id = x.caption_id) AS of_image' END,
+        nearest_cell_sql(kind, space_id, 'w.embedding'))
+$$;
+
+-- Which products no vector of a space stands for: those of some products ($1).
+CREATE OR REPLACE FUNCTION waiting_refresh_sql(space_id integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT format($refresh$
+WITH judged AS (
+    SELECT g.product_id, EXISTS (SELECT FROM product p WHERE p.product_id = g.product_id AND p.status = 'active' OFFSET 0)
+        AND NOT EXISTS (SELECT FROM %2$I s WHERE s.product_id = g.product_id OFFSET 0)
+        AND NOT EXISTS (SELECT FROM %3$I s WHERE s.product_id = g.product_id OFFSET 0) AS waits
+    FROM (SELECT DISTINCT unnest($1::bigint[])) g (product_id)
+), done AS (
+    DELETE FROM waiting_product w USING judged j
+    WHERE w.space_id = %1$s AND w.product_id = j.product_id AND NOT j.waits
+)
+INSERT INTO waiting_product (space_id, product_id)
+SELECT %1$s, j.product_id FROM judged j WHERE j.waits ON CONFLICT DO NOTHING
+$refresh$, space_id, 'image_sketch_' || space_id, 'caption_sketch_' || space_id)
+$$;
+
+-- Whoever changes what the terms of a product come from locks the product first, and so does whoever writes
+-- its vectors: each then sees what the other did. A product that this transaction made nobody else knows:
+-- without a vector there is nothing to do for it.
+CREATE OR REPLACE FUNCTION sketch_products(products bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    target record;
+    concerned bigint[];
+BEGIN
+    IF products IS NULL OR NOT EXISTS (SELECT FROM space) THEN RETURN; END IF;
+    EXECUTE format(
+        'SELECT array_agg(DISTINCT g.product_id ORDER BY g.product_id) FROM unnest($1) g (product_id) '
+        'CROSS JOIN LATERAL (SELECT p.xmin = $2 AS own FROM product p WHERE p.product_id = g.product_id OFFSET 0) p '
+        'WHERE NOT p.own OR %s',
+        (SELECT string_agg(format('EXISTS (SELECT FROM %I x WHERE x.product_id = g.product_id OFFSET 0)',
+            format('%s_vector_%s', k.kind, s.space_id)), ' OR ')
+         FROM space s CROSS JOIN (VALUES ('image'), ('caption')) k (kind)))
+    INTO concerned USING products, pg_current_xact_id()::xid;
+    IF concerned IS NULL THEN RETURN; END IF;
+    PERFORM FROM product p WHERE p.product_id = ANY (concerned) ORDER BY p.product_id FOR NO KEY UPDATE;
+    FOR target IN SELECT s.space_id, s.dimension FROM space s ORDER BY s.space_id LOOP
+        EXECUTE sketch_refresh_sql('image', target.space_id, target.dimension) USING concerned;
+        EXECUTE sketch_refresh_sql('caption', target.space_id, target.dimension) USING concerned;
+        EXECUTE waiting_refresh_sql(target.space_id) USING concerned;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION sketch_products IS 'Make the sketches of some products what they should be, in every space.';
+
+CREATE OR REPLACE FUNCTION sketch_vectors() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    kind text := split_part(TG_TABLE_NAME, '_', 1);
+    the_space integer := split_part(TG_TABLE_NAME, '_', 3)::integer;
+    products bigint[];
+BEGIN
+    SELECT array_agg(DISTINCT c.product_id ORDER BY c.product_id) INTO products FROM changed c;
+    IF products IS NULL THEN RETURN NULL; END IF;
+    PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR SHARE;
+    EXECUTE sketch_refresh_sql(kind, the_space, (SELECT s.dimension FROM space s WHERE s.space_id = the_space))
+        USING products;
+    EXECUTE waiting_refresh_sql(the_space) USING products;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION sketch_truncated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    EXECUTE format('DELETE FROM %I', replace(TG_TABLE_NAME, '_vector_', '_sketch_'));
+    PERFORM wait_for_vectors();
+    RETURN NULL;
+END $$;
+
+-- Every active product without a sketch waits.
+CREATE OR REPLACE FUNCTION wait_for_vectors(only_space integer DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    target integer;
+BEGIN
+    FOR target IN SELECT s.space_id FROM space s WHERE s.space_id = coalesce(only_space, s.space_id) LOOP
+        EXECUTE format(
+            'INSERT INTO waiting_product (space_id, product_id) SELECT %1$s, p.product_id FROM product p '
+            'WHERE p.status = ''active'' AND p.product_id NOT IN (SELECT s.product_id FROM %2$I s) '
+            'AND p.product_id NOT IN (SELECT s.product_id FROM %3$I s) ON CONFLICT DO NOTHING',
+            target, 'image_sketch_' || target, 'caption_sketch_' || target);
+    END LOOP;
+END $$;

@@ -1,0 +1,119 @@
+-- Whatever changes the terms of a product, or whether it is shown, has its sketches made anew.
+
+-- Rows that belong to a product: its categories, its variants, the variants that its pictures show.
+CREATE OR REPLACE FUNCTION sketch_follow() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM sketch_products(array_agg(DISTINCT c.product_id)) FROM changed c;
+    RETURN NULL;
+END $$;
+
+DO $$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN
+        SELECT t.name, e.event, CASE e.event WHEN 'DELETE' THEN 'OLD' ELSE 'NEW' END AS side
+        FROM unnest('{product_category,variant,image_variant}'::text[]) t (name)
+        CROSS JOIN unnest('{INSERT,UPDATE,DELETE}'::text[]) e (event)
+        -- An update of variants must not pay for what only options and status need: see below.
+        WHERE NOT (t.name = 'variant' AND e.event = 'UPDATE')
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %I REFERENCING %s TABLE AS changed '
+            'FOR EACH STATEMENT EXECUTE FUNCTION sketch_follow()',
+            format('%s_sketch_%s', one.name, lower(one.event)), one.event, one.name, one.side);
+    END LOOP;
+END $$;
+
+CREATE OR REPLACE FUNCTION sketch_follow_row() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM sketch_products(ARRAY[OLD.product_id, NEW.product_id]);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER variant_sketch_update
+    AFTER UPDATE OF sku, options, status, product_id, variant_id ON variant
+    FOR EACH ROW WHEN ((OLD.sku, OLD.options, OLD.status::text, OLD.product_id, OLD.variant_id)
+        IS DISTINCT FROM (NEW.sku, NEW.options, NEW.status::text, NEW.product_id, NEW.variant_id))
+    EXECUTE FUNCTION sketch_follow_row();
+CREATE OR REPLACE TRIGGER caption_sketch_update
+    AFTER UPDATE OF image_id ON caption
+    FOR EACH ROW WHEN (OLD.image_id IS DISTINCT FROM NEW.image_id)
+    EXECUTE FUNCTION sketch_follow_row();
+
+CREATE OR REPLACE FUNCTION sketch_product_added() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO waiting_product (space_id, product_id)
+    SELECT s.space_id, c.product_id FROM changed c CROSS JOIN unnest(known_spaces()) s (space_id) WHERE c.status = 'active';
+    RETURN NULL;
+END $$;
+
+-- The lock keeps a space from being dropped before this commits.
+CREATE OR REPLACE FUNCTION known_spaces() RETURNS integer[]
+LANGUAGE sql SET search_path FROM CURRENT AS $$
+    SELECT array_agg(u.space_id) FROM (SELECT s.space_id FROM space s FOR KEY SHARE) u
+$$;
+
+CREATE OR REPLACE TRIGGER product_sketch_insert
+    AFTER INSERT ON product REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION sketch_product_added();
+
+CREATE OR REPLACE FUNCTION sketch_product_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    products bigint[];
+BEGIN
+    EXECUTE 'SELECT array_agg(n.product_id) FROM changed n JOIN previous o USING (product_id) '
+        'WHERE (n.external_id, n.brand, n.attributes, n.status) IS DISTINCT FROM (o.external_id, o.brand, o.attributes, o.status)' INTO products;
+    PERFORM sketch_products(products);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER product_sketch_update
+    AFTER UPDATE ON product REFERENCING OLD TABLE AS previous NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION sketch_product_changed();
+
+CREATE OR REPLACE FUNCTION sketch_product_removed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    EXECUTE 'DELETE FROM waiting_product w USING changed o WHERE w.product_id = o.product_id';
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER product_sketch_delete
+    AFTER DELETE ON product REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION sketch_product_removed();
+
+-- A category that moves takes the products in it along; those below it have their own lineage changed in turn.
+CREATE OR REPLACE FUNCTION sketch_category_moved() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM sketch_products(array_agg(pc.product_id)) FROM product_category pc WHERE pc.category_id = NEW.category_id;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER category_sketch_moved
+    AFTER UPDATE ON category
+    FOR EACH ROW WHEN (OLD.lineage IS DISTINCT FROM NEW.lineage)
+    EXECUTE FUNCTION sketch_category_moved();
+
+-- Emptying a table at once fires no trigger of rows.
+CREATE OR REPLACE FUNCTION sketch_all() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'product' THEN DELETE FROM waiting_product; END IF;
+    PERFORM sketch_products(array_agg(p.product_id)) FROM product p;
+    RETURN NULL;
+END $$;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY '{product,product_category,variant,image_variant}'::text[] LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %I '
+            'FOR EACH STATEMENT EXECUTE FUNCTION sketch_all()', name || '_sketch_truncate', name);
+    END LOOP;
+END $$;
