@@ -23,8 +23,9 @@ from benchmarks.filtered_search.catalogue import Dataset, make_dataset
 from benchmarks.filtered_search.engines import ENGINES, Engine, make_engines
 from benchmarks.filtered_search.filters import named_filters
 from benchmarks.filtered_search.measure import measure
-from benchmarks.filtered_search.report import failures, figure_table, markdown, save_plot
+from benchmarks.filtered_search.report import figure_table, markdown, save_plot
 from benchmarks.filtered_search.router import router_figures, router_table
+from benchmarks.filtered_search.targets import failures, slowness
 from benchmarks.filtered_search.truth import find_truth
 from benchmarks.filtered_search.vectors import DATASETS, make_vectors
 from benchmarks.filtered_search.workplace import Workplace, open_workplace
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     missed = failures(report["figures"])
     for line in missed:
         print(f"missed: {line}")
+    for line in slowness(report["figures"], len(data.vectors)):
+        print(f"slow: {line}")
     if args.quick and missed:
         raise SystemExit(1)
 
@@ -93,7 +96,7 @@ def _show(args: argparse.Namespace, report: dict[str, Any]) -> None:
     """Tables on the terminal; the Markdown and the plot where files were asked for."""
     title, figures = report["title"], report["figures"]
     console = Console()
-    console.width = max(console.width, 30 + 20 * len(report["build_seconds"]))
+    console.width = max(console.width, 120, 40 + 20 * len(report["build_seconds"]))
     for k in args.k:
         console.print(figure_table(figures, k, title))
     print("a cell: p50 (p95) milliseconds; mean recall, worst query's; rows where too few")

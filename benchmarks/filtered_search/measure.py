@@ -16,7 +16,7 @@ from benchmarks.filtered_search.truth import Score, Truth, score
 __all__ = ["Cell", "measure"]
 
 BLOCK = 20  # queries between two turns
-WARM_UP = 5  # queries that are not counted, before each filter
+FIRST_WARM_UP, WARM_UP = 100, 10  # queries that are not counted, before the first and each filter
 
 
 @dataclass(kw_only=True)
@@ -67,7 +67,8 @@ def measure(
             for k in ks
         }
         for engine in engines:
-            _ask(data, engine, wanted, range(min(WARM_UP, len(wanted))), ks[-1], patience)
+            warm_up = WARM_UP if cells else FIRST_WARM_UP
+            _ask(data, engine, wanted, range(min(warm_up, len(wanted))), ks[-1], patience / 4)
         for turn, start in enumerate(range(0, len(wanted), BLOCK)):
             numbers = range(start, min(start + BLOCK, len(wanted)))
             for engine in _rotated(engines, turn):

@@ -8,11 +8,10 @@ from typing import Any
 
 from rich.table import Table
 
-__all__ = ["failures", "figure_table", "markdown", "save_plot"]
+__all__ = ["figure_table", "markdown", "save_plot"]
 
 Figures = Sequence[Mapping[str, Any]]
 
-LEAST_MEAN, LEAST_WORST = 0.98, 0.7
 MARKERS = "osD^v<>Pp*hXd8H1234+x"
 
 
@@ -33,22 +32,6 @@ def markdown(figures: Figures, k: int) -> str:
         shown = (_cell(cells[e], ", ") if e in cells else "" for e in engines)
         lines.append(f"| {heading} | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
-
-
-def failures(figures: Figures) -> list[str]:
-    """Where Vitrine misses what it promises: recall, k rows whenever k match, no wrong row."""
-    return [
-        f"{row['filter']}, k {row['k']}: recall {row['recall']:.3f}, worst {row['worst']:.2f}, "
-        f"{row['short_queries']} answers too short, {row['wrong_rows']} wrong rows"
-        for row in figures
-        if row["engine"] == "vitrine"
-        and (
-            row["recall"] < LEAST_MEAN
-            or row["worst"] < LEAST_WORST
-            or row["short_queries"]
-            or row["wrong_rows"]
-        )
-    ]
 
 
 def save_plot(figures: Figures, title: str, file: Path) -> None:
@@ -101,7 +84,7 @@ def _rows(figures: Figures, k: int) -> list[tuple[str, dict[str, Mapping[str, An
 def _cell(row: Mapping[str, Any], between: str) -> str:
     shown = (
         f"{row['p50_ms']:.1f} ({row['p95_ms']:.1f}) ms{between}"
-        f"{row['recall']:.3f}, {row['worst']:.1f}"
+        f"{row['recall']:.3f}, {row['worst']:.2f}"
     )
     if row["short_queries"]:
         shown += f"{between}{row['rows']:.1f} rows"

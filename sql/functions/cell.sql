@@ -101,7 +101,7 @@ $$;
 
 -- Moves the sketches of the next products after one into the newest cells; returns the last product, NULL at the end.
 CREATE OR REPLACE FUNCTION assign_cells(kind text, space_id integer, after bigint, products integer DEFAULT 2000) RETURNS bigint
-LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     sketches text := format('%s_sketch_%s', kind, space_id);
     batch bigint[];

@@ -145,7 +145,7 @@ CREATE OR REPLACE FUNCTION search(
 LANGUAGE plpgsql VOLATILE ROWS 24 COST 10000
 SET search_path FROM CURRENT
 SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
-SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 200 SET hnsw.max_scan_tuples = 40000
+SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 120 SET hnsw.max_scan_tuples = 40000
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -182,7 +182,8 @@ BEGIN
     caption_arm := search_arm('caption', space_id, caption_query, filter, k, deadline);
     complete := image_arm.complete AND caption_arm.complete;
     IF complete THEN
-        others := search_others(space_id, filter, image_arm.product_ids || caption_arm.product_ids, k);
+        others := search_others(space_id, filter, image_arm.product_ids || caption_arm.product_ids, k,
+            least(image_arm.share, caption_arm.share));
     ELSE
         RAISE NOTICE USING ERRCODE = 'VT010', MESSAGE = 'the deadline ended this search before it had looked everywhere',
             HINT = 'Some products may be missing; give it more milliseconds, or ask for fewer products.';

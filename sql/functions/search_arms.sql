@@ -9,24 +9,25 @@ DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
     item_id text := kind || '_id';
     sketches text := quote_ident(format('%s_sketch_%s', kind, space_id));
-    source text;
     listed text;
+    -- So many are listed that enough of them pass the whole filter.
+    list_limit integer := least(row_limit / greatest((route).pass, 0.001), 1000000);
 BEGIN
-    source := CASE (route).source WHEN 'sketches' THEN sketches || ' s' ELSE concat(
-        '(SELECT DISTINCT v.product_id FROM variant v WHERE ', (filter).prices, ') l CROSS JOIN LATERAL (SELECT * FROM ', sketches, ' x WHERE x.product_id = l.product_id OFFSET 0) s') END;
-    listed := concat('SELECT s.product_id, s.', item_id, ' FROM ', source, ' WHERE ',
+    listed := concat('SELECT s.product_id, s.', item_id, ' FROM ', sketches, ' s WHERE ',
         concat_ws(' AND ', 'true', CASE WHEN (route).cells IS NOT NULL THEN 's.cell_id = ANY ($3)' END,
+            CASE WHEN (route).source = 'prices' THEN concat('s.product_id = ANY (ARRAY(SELECT v.product_id FROM variant v WHERE ',
+                (filter).prices, '))') END,
             -- The nearest of all are checked afterwards.
             CASE WHEN (route).plan <> 'hnsw' THEN (filter).terms END),
         ' ORDER BY s.sketch <~> $2');
     IF (route).plan = 'hnsw' THEN
         RETURN concat('SELECT v.product_id, v.', item_id, ' FROM (SELECT v.product_id, v.', item_id, ' FROM ',
-            quote_ident(format('%s_vector_%s', kind, space_id)), ' v ORDER BY v.embedding <#> $1 LIMIT ', row_limit, ') v',
-            CASE WHEN (route).cells IS NOT NULL THEN concat(' UNION (', listed, ' LIMIT ', row_limit, ')') END);
+            quote_ident(format('%s_vector_%s', kind, space_id)), ' v ORDER BY v.embedding <#> $1 LIMIT ', list_limit, ') v',
+            CASE WHEN (route).cells IS NOT NULL THEN concat(' UNION (', listed, ' LIMIT ', list_limit, ')') END);
     ELSIF (route).pass < 0.5 THEN
         -- Few of those listed pass the whole filter: they are checked before their vectors are read.
         RETURN concat('SELECT ', item, '.product_id, ', item, '.', item_id, ' FROM (', listed,
-            ' LIMIT ', least(2 * row_limit / (route).pass, 100000)::integer, ') ', item,
+            ' LIMIT ', 2 * list_limit, ') ', item,
             ' WHERE ', search_check_sql(kind, filter, true, space_id), ' LIMIT ', row_limit);
     END IF;
     RETURN concat(listed, ' LIMIT ', row_limit);
@@ -56,12 +57,12 @@ $$;
 -- deadline forbids it. The report says how they were found.
 CREATE OR REPLACE FUNCTION search_arm(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz,
-    OUT product_ids bigint[], OUT distances double precision[], OUT report jsonb, OUT complete boolean
+    OUT product_ids bigint[], OUT distances double precision[], OUT report jsonb, OUT complete boolean, OUT share double precision
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    row_limit integer := 120 + 6 * wanted;
-    check_limit integer := 4 * wanted + 40;
+    row_limit integer := 60 + 4 * wanted;
+    check_limit integer := 2 * wanted + 16;
     route search_route;
     sketch bit varying;
     candidates bigint;
@@ -72,6 +73,7 @@ BEGIN
     IF vector IS NULL THEN RETURN; END IF;
     EXECUTE concat('SELECT ', sketch_sql('$1', vector_dims(vector))) INTO sketch USING vector;
     route := search_route(kind, space_id, vector, filter, wanted);
+    share := route.share;
     LOOP
         attempts := attempts + 1;
         EXECUTE search_arm_sql(kind, space_id, route, filter, row_limit, check_limit)

@@ -64,7 +64,7 @@ $$;
 
 -- Products that no arm can find (their vectors are still to come) follow after those it found, so that k come
 -- back whenever k match; browsing is the case where no arm looked at all. The most popular first.
-CREATE OR REPLACE FUNCTION search_others(space_id integer, filter search_filter, shown_already bigint[], k integer) RETURNS bigint[]
+CREATE OR REPLACE FUNCTION search_others(space_id integer, filter search_filter, shown_already bigint[], k integer, share double precision) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     missing integer := k - (SELECT count(DISTINCT f.product_id) FROM unnest(shown_already) f (product_id));
@@ -72,7 +72,7 @@ DECLARE
 BEGIN
     IF missing <= 0 THEN RETURN NULL; END IF;
     EXECUTE concat('SELECT array_agg(o.product_id) FROM (SELECT p.product_id FROM ',
-        CASE WHEN search_is_narrow(space_id, filter)
+        CASE WHEN coalesce(share < 0.05, search_is_narrow(space_id, filter))
              THEN concat('(', search_listing_sql(space_id, filter), ') l JOIN product p USING (product_id)')
              ELSE 'product p' END,
         ' WHERE ', (filter).shown, ' AND p.product_id NOT IN (SELECT unnest($1)) ',

@@ -14,7 +14,8 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     small CONSTANT bigint := 4000;
     broad CONSTANT double precision := 0.2;
-    enough CONSTANT bigint := 4000 + 50 * wanted;
+    enough CONSTANT bigint := 2000 + 50 * wanted;
+    checks CONSTANT double precision := 3 * (60 + 4 * wanted);
     sketches text := format('%s_sketch_%s', kind, space_id);
     has_hnsw boolean := search_has_index(kind, space_id);
     has_cells boolean := EXISTS (SELECT FROM cell_generation g
@@ -36,37 +37,39 @@ BEGIN
         route.matching := route.total;
     ELSE
         sample := search_sample(kind, space_id, vector, filter, route.total, enough);
-        route.share := sample.hits::real / greatest(sample.seen, 1);
-        route.pass := sample.pass;
-        route.matching := route.share * route.pass * route.total;
+        route.share := sample.hits::double precision / greatest(sample.seen, 1) * sample.pass;
+        route.matching := route.share * route.total;
     END IF;
-    IF route.share * route.pass >= broad AND (has_hnsw OR has_cells) THEN
+    IF route.share >= broad AND (has_hnsw OR has_cells) THEN
         route.plan := CASE WHEN has_hnsw THEN 'hnsw' ELSE 'cells' END;
+        route.pass := route.share;
         IF has_cells THEN
             route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-                (CASE WHEN has_hnsw THEN enough ELSE 2 * enough END) / (route.share * route.pass), NULL);
+                (CASE WHEN has_hnsw THEN enough ELSE 2 * enough END) / route.share, NULL);
         END IF;
         RETURN route;
     END IF;
+    -- Of the rows listed by terms, or by prices, so many pass the whole filter.
+    route.pass := (sample.hits + 0.5) / (sample.by_terms + 0.5) * sample.pass;
     by_terms := CASE WHEN (filter).terms IS NULL THEN 0.25 * route.total
-                     ELSE 0.4 * route.total * (sample.by_terms + 1) / greatest(sample.seen, 1) END;
+                     ELSE 0.4 * route.total * (sample.by_terms + 1) / greatest(sample.seen, 1) END + checks / route.pass;
     by_prices := CASE WHEN (filter).prices IS NULL THEN 'Infinity'
-                      ELSE 2.0 * route.total * (sample.hits + 1) / greatest(sample.by_terms, 1) END;
+                      ELSE 1.2 * route.total * (sample.hits + 1) / greatest(sample.by_terms, 1) END;
     by_cells := CASE WHEN has_cells AND sample.radius IS NOT NULL
-                     THEN 1500 + 0.12 * enough / (route.share * route.pass) + 0.5 * enough / route.pass
-                     ELSE 'Infinity' END;
+                     THEN 1500 + 0.2 * enough / route.share + checks / route.pass ELSE 'Infinity' END;
     route.plan := 'list';
     IF by_cells < least(by_terms, by_prices) THEN
         route.plan := 'cells';
         route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-            enough / (route.share * route.pass), sample.radius);
+            enough / route.share, sample.radius);
     ELSIF by_prices < by_terms THEN
         route.source := 'prices';
+        route.pass := sample.pass;
     END IF;
     RETURN route;
 END $$;
 
--- About 2,000 sketches, always the same ones: how many have the filter's terms, how many of these its prices,
+-- About 1,500 sketches, always the same ones: how many have the filter's terms, how many of these its prices,
 -- which part of those passes the whole filter, and how far around the query as many lie as should be read.
 CREATE OR REPLACE FUNCTION search_sample(
     kind text, space_id integer, vector halfvec, filter search_filter, total bigint, enough bigint,
@@ -75,7 +78,7 @@ CREATE OR REPLACE FUNCTION search_sample(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
-    parts integer := least(64, ceil(2048.0 * 64 * 64 / total));
+    parts integer := least(64, ceil(1500.0 * 64 * 64 / total));
     deep integer;
     rows_hit bigint[];
     items_hit bigint[];

@@ -150,7 +150,7 @@ $$;
 -- its vectors: each then sees what the other did. A product that this transaction made nobody else knows:
 -- without a vector there is nothing to do for it.
 CREATE OR REPLACE FUNCTION sketch_products(products bigint[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     target record;
     concerned bigint[];
@@ -175,7 +175,7 @@ END $$;
 COMMENT ON FUNCTION sketch_products IS 'Make the sketches of some products what they should be, in every space.';
 
 CREATE OR REPLACE FUNCTION sketch_vectors() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     kind text := split_part(TG_TABLE_NAME, '_', 1);
     the_space integer := split_part(TG_TABLE_NAME, '_', 3)::integer;

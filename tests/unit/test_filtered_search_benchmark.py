@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from benchmarks.filtered_search.catalogue import Dataset, make_dataset
 from benchmarks.filtered_search.filters import Filter, named_filters
-from benchmarks.filtered_search.report import failures
 from benchmarks.filtered_search.sentences import product_sentences
+from benchmarks.filtered_search.targets import failures, slowness
 from benchmarks.filtered_search.truth import Truth, find_truth, score
 from benchmarks.filtered_search.vectors import clusters
 
@@ -118,11 +120,41 @@ def test_sentences_are_different_and_always_the_same() -> None:
     assert made == product_sentences(500)
 
 
-def test_only_vitrines_misses_fail() -> None:
-    good = {
-        "engine": "vitrine", "filter": "all", "k": 10, "recall": 0.99, "worst": 0.7,
-        "short_queries": 0, "wrong_rows": 0,
-    }  # fmt: skip
-    assert failures([good, good | {"engine": "pgvector", "recall": 0.1}]) == []
-    for bad in ({"recall": 0.97}, {"worst": 0.6}, {"short_queries": 1}, {"wrong_rows": 1}):
-        assert len(failures([good | bad])) == 1
+def figures(engine: str, **given: float) -> dict[str, Any]:
+    good = {"k": 10, "recall": 0.99, "worst": 0.7, "short_queries": 0, "wrong_rows": 0}
+    return {"engine": engine, "filter": "all", "p50_ms": 2.0, "p95_ms": 7.0} | good | given
+
+
+@pytest.mark.parametrize(
+    "bad", [{"recall": 0.97}, {"worst": 0.6}, {"short_queries": 1}, {"wrong_rows": 1}]
+)
+def test_only_vitrines_bad_answers_fail(bad: dict[str, float]) -> None:
+    assert failures([figures("vitrine"), figures("pgvector", **bad)]) == []
+    assert len(failures([figures("vitrine", **bad)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "missed"),
+    [
+        (figures("lancedb", p50_ms=1.0), 1),
+        (figures("lancedb", p50_ms=1.0, recall=1.0), 0),  # which finds more
+        (figures("lancedb", p50_ms=3.0), 0),
+        (figures("pgvector-relaxed", p50_ms=10.0), 0),
+        (figures("pgvector-relaxed", p50_ms=10.1), 0),
+        (figures("pgvector-strict", p50_ms=11.0, recall=0.5), 0),
+        (figures("pgvector", p50_ms=0.1), 0),
+    ],
+)
+def test_slowness_is_judged_beside_engines_that_find_as_much(
+    other: dict[str, Any], missed: int
+) -> None:
+    assert len(slowness([figures("vitrine"), other], 100_000)) == missed
+    slower = figures("vitrine", p50_ms=2.5, p95_ms=9.0)
+    assert len(slowness([slower], 100_000)) == 1
+    assert slowness([slower], 1_000_000) == []
+
+
+def test_a_scan_that_needs_long_is_to_be_beaten_five_times() -> None:
+    scan = figures("pgvector-strict", p50_ms=12.0)
+    assert slowness([figures("vitrine", p50_ms=2.4), scan], 100_000) == []
+    assert len(slowness([figures("vitrine", p50_ms=2.5), scan], 100_000)) == 1

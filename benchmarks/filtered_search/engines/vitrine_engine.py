@@ -48,6 +48,7 @@ class VitrineEngine:
         seconds = self._place.build_once(self.name, data.fingerprint, lambda: _load(url, data))
         upgrade(url, SCHEMA)  # a kept shop gets the present functions
         self._connection = self._place.closing.enter_context(connect(url, SCHEMA))
+        _tune(self._connection)  # which may be due after an upgrade
         _know_queries(self._connection, data.queries)
         return seconds
 
