@@ -36,12 +36,13 @@ END $$;
 -- Candidates compared by their vectors and checked in the order of their distance, as far as needed; then the
 -- best row of each product. Arrays, so that both arms can be joined in one statement.
 CREATE OR REPLACE FUNCTION search_arm_sql(
-    kind text, space_id integer, route search_route, filter search_filter, row_limit integer, check_limit integer
+    kind text, space_id integer, route search_route, filter search_filter, wanted integer, row_limit integer, check_limit integer
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('WITH candidates AS MATERIALIZED (',
         search_candidates_sql(kind, space_id, route, filter, row_limit),
-        '), scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, e.distance FROM candidates c ',
+        '), scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, e.distance, c.place ',
+        'FROM (SELECT c.*, row_number() OVER () AS place FROM candidates c) c ',
         'CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
         ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e), ',
         'nearest AS MATERIALIZED (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.product_id OFFSET 0) ', a.item,
@@ -49,7 +50,8 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         'best AS (SELECT DISTINCT ON (n.product_id) n.* FROM nearest n ORDER BY n.product_id, n.distance, n.', kind, '_id) ',
         'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
         'array_agg(b.distance ORDER BY b.distance, b.product_id), ',
-        '(SELECT count(*) FROM candidates), (SELECT count(*) FROM nearest) FROM best b')
+        '(SELECT count(*) FROM candidates), (SELECT count(*) FROM nearest), ',
+        '(SELECT max(d.place) FROM (SELECT b.place FROM best b ORDER BY b.distance LIMIT ', wanted, ') d) FROM best b')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) a (item)
 $$;
 
@@ -61,12 +63,13 @@ CREATE OR REPLACE FUNCTION search_arm(
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    row_limit integer := 60 + 4 * wanted;
+    row_limit integer := search_row_limit(wanted);
     check_limit integer := 2 * wanted + 16;
     route search_route;
     sketch bit varying;
     candidates bigint;
     checked bigint;
+    deepest bigint;
     attempts integer := 0;
 BEGIN
     complete := true;
@@ -76,11 +79,15 @@ BEGIN
     share := route.share;
     LOOP
         attempts := attempts + 1;
-        EXECUTE search_arm_sql(kind, space_id, route, filter, row_limit, check_limit)
-        INTO product_ids, distances, candidates, checked USING vector, sketch, (route).cells;
+        EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, check_limit)
+        INTO product_ids, distances, candidates, checked, deepest USING vector, sketch, (route).cells;
         complete := true;
-        EXIT WHEN cardinality(product_ids) >= wanted;
-        IF checked = check_limit THEN
+        -- Where the best come from far down the list, better ones may lie below its end.
+        EXIT WHEN cardinality(product_ids) >= wanted
+            AND (route.plan = 'hnsw' OR candidates < row_limit OR deepest <= 0.6 * row_limit OR row_limit > 20000);
+        IF cardinality(product_ids) >= wanted THEN
+            row_limit := row_limit * 4;
+        ELSIF checked = check_limit THEN
             -- Products with very many pictures crowd the others out.
             check_limit := check_limit * 8;
             row_limit := greatest(row_limit, check_limit);

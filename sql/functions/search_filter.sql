@@ -21,11 +21,15 @@ BEGIN
     -- A picture of none in particular always counts, one of retired variants alone never. OFFSET 0 keeps
     -- this a look-up for the few rows that need it: the planner would hash both tables whole.
     result.counts := format(
-        '(NOT EXISTS (SELECT FROM image_variant s WHERE s.product_id = i.product_id '
+        '(i.image_id IS NULL OR NOT EXISTS (SELECT FROM image_variant s WHERE s.product_id = i.product_id '
         'AND s.image_id = i.image_id OFFSET 0) '
         'OR EXISTS (SELECT FROM image_variant s JOIN variant v ON v.product_id = s.product_id '
         'AND v.variant_id = s.variant_id WHERE s.product_id = i.product_id AND s.image_id = i.image_id AND %s OFFSET 0))',
         CASE WHEN compiled.on_options THEN result.fits ELSE 'v.status = ''active''' END);
+    -- What is left to check of a row that has a sketch: its product is shown, its picture counts.
+    result.listed_check := concat_ws(' AND ', nullif(compiled.on_product, 'true'), CASE
+        WHEN compiled.on_variant IS NOT NULL THEN format('EXISTS (SELECT FROM variant v WHERE %s OFFSET 0)', result.fits) END,
+        CASE WHEN compiled.on_options THEN result.counts END);
     IF NOT result.is_empty THEN
         result.terms := search_terms_sql(filter_terms(filters));
         result.prices := filter_prices(filters);
@@ -45,21 +49,19 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     WHERE jsonb_array_length(groups) > 0
 $$;
 
--- The whole condition on a row found: i (product_id, image_id) or t (product_id, caption_id).
+-- The whole condition on a row found: i (product_id, image_id) or t (product_id, caption_id). One that came from
+-- the sketches is known to be of a product that is shown, and its picture to count for some variant.
 CREATE OR REPLACE FUNCTION search_check_sql(kind text, filter search_filter, from_sketches boolean, space_id integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT CASE WHEN (filter).is_empty THEN
-        -- A sketch is there only while its product is shown and its picture counts.
-        concat_ws(' AND ', 'true', a.item || '.product_id <> ' || (filter).excluded,
-            CASE WHEN NOT from_sketches THEN format(
-                'EXISTS (SELECT FROM %1$I s WHERE s.product_id = %2$s.product_id AND s.%3$s_id = %2$s.%3$s_id OFFSET 0)',
-                format('%s_sketch_%s', kind, space_id), a.item, kind) END)
-    ELSE concat('EXISTS (SELECT FROM product p WHERE p.product_id = ', a.item, '.product_id AND ', (filter).shown, ' AND ',
-        CASE kind WHEN 'image' THEN (filter).counts
-             -- A caption made from a picture counts with its picture.
-             WHEN 'caption' THEN CASE WHEN (filter).on_options THEN concat(
-                 'EXISTS (SELECT FROM caption i WHERE i.product_id = t.product_id AND i.caption_id = t.caption_id ',
-                 'AND (i.image_id IS NULL OR ', (filter).counts, ') OFFSET 0)') ELSE 'true' END END,
-        ' OFFSET 0)') END
+    SELECT concat_ws(' AND ', 'true', a.item || '.product_id <> ' || (filter).excluded,
+        CASE WHEN NOT from_sketches THEN format(
+            'EXISTS (SELECT FROM %1$I s WHERE s.product_id = %2$s.product_id AND s.%3$s_id = %2$s.%3$s_id OFFSET 0)',
+            format('%s_sketch_%s', kind, space_id), a.item, kind) END,
+        CASE WHEN NOT (filter).is_empty AND (filter).listed_check <> '' THEN
+            concat('EXISTS (SELECT FROM product p ',
+                -- A caption made from a picture counts with its picture.
+                CASE WHEN kind = 'caption' AND (filter).on_options
+                     THEN 'JOIN caption i ON i.product_id = t.product_id AND i.caption_id = t.caption_id ' END,
+                'WHERE p.product_id = ', a.item, '.product_id AND ', (filter).listed_check, ' OFFSET 0)') END)
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) a (item)
 $$;

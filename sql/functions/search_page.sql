@@ -95,7 +95,7 @@ BEGIN
           FROM (VALUES ('image'), ('caption')) k (kind)) n ORDER BY n.total DESC LIMIT 1;
     IF total < 4000 THEN RETURN false; END IF;
     sample := search_sample(kind, space_id, NULL, filter, total, 1);
-    RETURN sample.hits < 0.05 * sample.seen;
+    RETURN sample.by_terms * sample.pass < 0.05 * sample.seen;
 END $$;
 
 -- Every product that the filter may keep, whether or not it has vectors.

@@ -13,101 +13,104 @@ CREATE OR REPLACE FUNCTION search_route(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     small CONSTANT bigint := 4000;
-    broad CONSTANT double precision := 0.2;
     enough CONSTANT bigint := 2000 + 50 * wanted;
-    checks CONSTANT double precision := 3 * (60 + 4 * wanted);
-    sketches text := format('%s_sketch_%s', kind, space_id);
+    checks CONSTANT double precision := 8 * search_row_limit(wanted);
     has_hnsw boolean := search_has_index(kind, space_id);
     has_cells boolean := EXISTS (SELECT FROM cell_generation g
         WHERE g.space_id = search_route.space_id AND g.kind = search_route.kind);
     route search_route;
     sample record;
     by_terms double precision;
-    by_prices double precision;
-    by_cells double precision;
+    by_prices double precision := 'Infinity';
+    by_cells double precision := 'Infinity';
 BEGIN
-    route.total := rows_of(sketches, 200);
+    route.total := rows_of(format('%s_sketch_%s', kind, space_id), 200);
     route.source := 'sketches';
     route.pass := 1;
+    route.share := 1;
     IF route.total < small THEN
         route.plan := 'scan';
+        route.pass := CASE WHEN (filter).is_empty OR (filter).prices IS NULL THEN 1 ELSE 0.1 END;
         RETURN route;
-    ELSIF (filter).is_empty THEN
-        route.share := 1;
-        route.matching := route.total;
-    ELSE
+    ELSIF NOT (filter).is_empty THEN
         sample := search_sample(kind, space_id, vector, filter, route.total, enough);
-        route.share := sample.hits::double precision / greatest(sample.seen, 1) * sample.pass;
-        route.matching := route.share * route.total;
+        route.pass := sample.pass;
+        route.share := sample.by_terms::double precision / greatest(sample.seen, 1) * sample.pass;
     END IF;
-    IF route.share >= broad AND (has_hnsw OR has_cells) THEN
+    route.matching := route.share * route.total;
+    IF route.share >= (CASE WHEN (filter).terms IS NULL THEN 0.15 ELSE 0.5 END) AND (has_hnsw OR has_cells) THEN
         route.plan := CASE WHEN has_hnsw THEN 'hnsw' ELSE 'cells' END;
-        route.pass := route.share;
+        route.pass := CASE WHEN has_hnsw THEN route.share ELSE route.pass END;
         IF has_cells THEN
             route.cells := search_nearest_cells(kind, space_id, vector, route.total,
                 (CASE WHEN has_hnsw THEN enough ELSE 2 * enough END) / route.share, NULL);
         END IF;
         RETURN route;
     END IF;
-    -- Of the rows listed by terms, or by prices, so many pass the whole filter.
-    route.pass := (sample.hits + 0.5) / (sample.by_terms + 0.5) * sample.pass;
-    by_terms := CASE WHEN (filter).terms IS NULL THEN 0.25 * route.total
-                     ELSE 0.4 * route.total * (sample.by_terms + 1) / greatest(sample.seen, 1) END + checks / route.pass;
-    by_prices := CASE WHEN (filter).prices IS NULL THEN 'Infinity'
-                      ELSE 1.2 * route.total * (sample.hits + 1) / greatest(sample.by_terms, 1) END;
-    by_cells := CASE WHEN has_cells AND sample.radius IS NOT NULL
-                     THEN 1500 + 0.2 * enough / route.share + checks / route.pass ELSE 'Infinity' END;
+    by_terms := checks / route.pass + CASE WHEN (filter).terms IS NULL THEN 0.25 * route.total
+        ELSE 0.4 * route.total * (sample.by_terms + 1) / greatest(sample.seen, 1) END;
+    IF (filter).prices IS NOT NULL THEN
+        by_prices := 1.5 * search_price_count(filter, least(by_terms, 0.05 * route.total)::bigint);
+    END IF;
+    IF has_cells AND sample.radius IS NOT NULL THEN
+        by_cells := 1500 + checks / route.pass + enough / route.share * CASE WHEN (filter).terms IS NULL THEN 0.2 ELSE 0.08 END
+            + CASE WHEN (filter).terms IS NULL THEN 0 ELSE 0.5 * enough / route.pass END;
+    END IF;
     route.plan := 'list';
     IF by_cells < least(by_terms, by_prices) THEN
         route.plan := 'cells';
-        route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-            enough / route.share, sample.radius);
+        route.cells := search_nearest_cells(kind, space_id, vector, route.total, enough / route.share, sample.radius);
     ELSIF by_prices < by_terms THEN
         route.source := 'prices';
-        route.pass := sample.pass;
+        route.pass := 0.5;
     END IF;
     RETURN route;
 END $$;
 
--- About 1,500 sketches, always the same ones: how many have the filter's terms, how many of these its prices,
--- which part of those passes the whole filter, and how far around the query as many lie as should be read.
+-- How many rows are compared by their vectors before the best of them are trusted.
+CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 120 + 6 * wanted;
+
+-- About 1,500 sketches, always the same ones: how many have the filter's terms, which part of some of these
+-- passes the whole filter, and how far around the query as many lie as should be read.
 CREATE OR REPLACE FUNCTION search_sample(
     kind text, space_id integer, vector halfvec, filter search_filter, total bigint, enough bigint,
-    OUT seen integer, OUT by_terms integer, OUT hits integer, OUT pass double precision, OUT radius double precision
+    OUT seen integer, OUT by_terms integer, OUT pass double precision, OUT radius double precision
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
     parts integer := least(64, ceil(1500.0 * 64 * 64 / total));
     deep integer;
-    rows_hit bigint[];
-    items_hit bigint[];
     cells_hit integer[];
 BEGIN
     EXECUTE format(
-        'SELECT count(*), count(*) FILTER (WHERE x.has_terms), count(*) FILTER (WHERE x.hit), '
-        'array_agg(x.cell_id) FILTER (WHERE x.hit), array_agg(x.product_id) FILTER (WHERE x.hit), '
-        'array_agg(x.%1$I) FILTER (WHERE x.hit) FROM (SELECT x.*, x.has_terms AND %4$s AS hit FROM ('
-        'SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS has_terms FROM %2$I s '
-        'WHERE (hashint8(s.%1$I) & 63) = 0 AND ((hashint8(s.%1$I) >> 6) & 63) < %5$s OFFSET 0) x OFFSET 0) x',
+        'WITH s AS MATERIALIZED (SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS hit FROM %2$I s '
+        'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 63) < %4$s) '
+        'SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), '
+        '(SELECT (count(*) FILTER (WHERE %5$s) + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) %6$s) FROM s',
         kind || '_id', format('%s_sketch_%s', kind, space_id), coalesce((filter).terms, 'true'),
-        CASE WHEN (filter).prices IS NULL THEN 'true'
-             ELSE format('EXISTS (SELECT FROM variant v WHERE v.product_id = x.product_id AND %s OFFSET 0)', (filter).prices) END,
-        parts)
-    INTO seen, by_terms, hits, cells_hit, rows_hit, items_hit;
-    pass := 1;
-    IF hits = 0 THEN RETURN; END IF;
-    EXECUTE format('SELECT avg((%s)::integer) FROM (SELECT * FROM unnest($1, $2) %s (product_id, %s_id) LIMIT 48) %s',
-        search_check_sql(kind, filter, true, space_id), item, kind, item)
-    INTO pass USING rows_hit, items_hit;
-    pass := greatest(pass, 0.01);
+        parts, search_check_sql(kind, filter, true, space_id), item)
+    INTO seen, by_terms, cells_hit, pass;
     -- The sample stands for the rest: the distance within which its share of enough rows lies.
     deep := greatest(ceil(enough / pass * seen / total), 4);
-    IF hits > deep THEN
+    IF by_terms > deep THEN
         SELECT c.centroid <#> vector INTO radius FROM unnest(cells_hit) h (cell_id)
         JOIN cell c ON c.space_id = search_sample.space_id AND c.kind = search_sample.kind AND c.cell_id = h.cell_id
         ORDER BY c.centroid <#> vector OFFSET deep LIMIT 1;
     END IF;
+END $$;
+
+-- How many variants have such a price; infinitely many if more than asked for.
+CREATE OR REPLACE FUNCTION search_price_count(filter search_filter, most bigint) RETURNS double precision
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    EXECUTE concat('SELECT count(*) FROM (SELECT v.product_id FROM variant v WHERE ', (filter).prices, ' LIMIT ', most, ') v')
+    INTO counted;
+    RETURN CASE WHEN counted < most THEN counted ELSE 'Infinity' END;
 END $$;
 
 -- The cells nearest to a vector: within a radius if one is given, else those that hold some number of rows.

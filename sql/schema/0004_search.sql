@@ -14,7 +14,7 @@ UPDATE category c SET lineage = n.lineage FROM node n WHERE n.category_id = c.ca
 
 CREATE INDEX product_popularity_idx ON product (popularity DESC, product_id DESC);
 -- Floating point, with the product as a second key: of the indexes tried the one that updates of prices feel least.
-CREATE INDEX variant_price_idx ON variant ((price::double precision), product_id);
+CREATE INDEX variant_price_idx ON variant ((price::double precision), product_id) INCLUDE (price);
 
 CREATE TABLE cell_generation (
     space_id integer NOT NULL REFERENCES space ON DELETE CASCADE,
@@ -50,7 +50,7 @@ COMMENT ON TABLE waiting_product IS 'Active products that no vector of a space s
 -- What search functions hand to each other.
 CREATE TYPE search_filter AS (
     shown text, fits text, counts text, on_options boolean,
-    is_empty boolean, excluded bigint, terms text, prices text
+    is_empty boolean, excluded bigint, listed_check text, terms text, prices text
 );
 COMMENT ON TYPE search_filter IS 'A filter as SQL conditions, and what lists the rows that may satisfy it: functions/search_filter.sql.';
 CREATE TYPE search_route AS (
