@@ -145,7 +145,7 @@ CREATE OR REPLACE FUNCTION search(
 LANGUAGE plpgsql VOLATILE ROWS 24 COST 10000
 SET search_path FROM CURRENT
 SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
-SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 120 SET hnsw.max_scan_tuples = 40000
+SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 100 SET hnsw.max_scan_tuples = 40000
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -17,12 +17,12 @@ BEGIN
         concat_ws(' AND ', 'true', CASE WHEN (route).cells IS NOT NULL THEN 's.cell_id = ANY ($3)' END,
             CASE WHEN (route).source = 'prices' THEN concat('s.product_id = ANY (ARRAY(SELECT v.product_id FROM variant v WHERE ',
                 (filter).prices, '))') END,
-            -- The nearest of all are checked afterwards.
-            CASE WHEN (route).plan <> 'hnsw' THEN (filter).terms END),
+            CASE WHEN (route).source <> 'cells' THEN (filter).terms END),
         ' ORDER BY s.sketch <~> $2');
     IF (route).plan = 'hnsw' THEN
         RETURN concat('SELECT v.product_id, v.', item_id, ' FROM (SELECT v.product_id, v.', item_id, ' FROM ',
-            quote_ident(format('%s_vector_%s', kind, space_id)), ' v ORDER BY v.embedding <#> $1 LIMIT ', list_limit, ') v',
+            quote_ident(format('%s_vector_%s', kind, space_id)), ' v ORDER BY v.embedding <#> $1 LIMIT ',
+            CASE WHEN (route).cells IS NULL THEN list_limit ELSE greatest(row_limit / 2, 100) END, ') v',
             CASE WHEN (route).cells IS NOT NULL THEN concat(' UNION (', listed, ' LIMIT ', list_limit, ')') END);
     ELSIF (route).pass < 0.5 THEN
         -- Few of those listed pass the whole filter: they are checked before their vectors are read.
@@ -84,7 +84,7 @@ BEGIN
         complete := true;
         -- Where the best come from far down the list, better ones may lie below its end.
         EXIT WHEN cardinality(product_ids) >= wanted
-            AND (route.plan = 'hnsw' OR candidates < row_limit OR deepest <= 0.6 * row_limit OR row_limit > 20000);
+            AND (route.plan = 'hnsw' OR candidates < row_limit OR deepest <= 0.7 * row_limit OR row_limit > 20000);
         IF cardinality(product_ids) >= wanted THEN
             row_limit := row_limit * 4;
         ELSIF checked = check_limit THEN
@@ -96,6 +96,8 @@ BEGIN
         ELSIF route.plan = 'hnsw' OR route.cells IS NOT NULL THEN
             -- The estimate was wrong: look everywhere.
             route.plan := 'list';
+            route.source := 'sketches';
+            route.pass := 1;
             route.cells := NULL;
             row_limit := row_limit * 4;
         ELSE

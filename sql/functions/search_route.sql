@@ -13,7 +13,8 @@ CREATE OR REPLACE FUNCTION search_route(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     small CONSTANT bigint := 4000;
-    enough CONSTANT bigint := 2000 + 50 * wanted;
+    enough CONSTANT bigint := 6000 + 100 * wanted;  -- matching rows in the cells that are read
+    second_opinion CONSTANT bigint := 2000 + 50 * wanted;
     checks CONSTANT double precision := 8 * search_row_limit(wanted);
     has_hnsw boolean := search_has_index(kind, space_id);
     has_cells boolean := EXISTS (SELECT FROM cell_generation g
@@ -23,6 +24,7 @@ DECLARE
     by_terms double precision;
     by_prices double precision := 'Infinity';
     by_cells double precision := 'Infinity';
+    unlisted boolean;
 BEGIN
     route.total := rows_of(format('%s_sketch_%s', kind, space_id), 200);
     route.source := 'sketches';
@@ -40,26 +42,34 @@ BEGIN
     route.matching := route.share * route.total;
     IF route.share >= (CASE WHEN (filter).terms IS NULL THEN 0.15 ELSE 0.5 END) AND (has_hnsw OR has_cells) THEN
         route.plan := CASE WHEN has_hnsw THEN 'hnsw' ELSE 'cells' END;
-        route.pass := CASE WHEN has_hnsw THEN route.share ELSE route.pass END;
+        route.source := 'cells';
+        route.pass := route.share;
         IF has_cells THEN
             route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-                (CASE WHEN has_hnsw THEN enough ELSE 2 * enough END) / route.share, NULL);
+                (CASE WHEN has_hnsw THEN second_opinion ELSE enough END) / route.share, NULL);
         END IF;
         RETURN route;
     END IF;
     by_terms := checks / route.pass + CASE WHEN (filter).terms IS NULL THEN 0.25 * route.total
         ELSE 0.4 * route.total * (sample.by_terms + 1) / greatest(sample.seen, 1) END;
-    IF (filter).prices IS NOT NULL THEN
-        by_prices := 1.5 * search_price_count(filter, least(by_terms, 0.05 * route.total)::bigint);
-    END IF;
     IF has_cells AND sample.radius IS NOT NULL THEN
-        by_cells := 1500 + checks / route.pass + enough / route.share * CASE WHEN (filter).terms IS NULL THEN 0.2 ELSE 0.08 END
-            + CASE WHEN (filter).terms IS NULL THEN 0 ELSE 0.5 * enough / route.pass END;
+        -- Where many rows have the terms, every row of the cells is read and checked later; else the indexes of terms
+        -- and of cells are joined.
+        unlisted := (filter).terms IS NULL OR route.share > 0.15;
+        by_cells := 1500 + CASE WHEN unlisted THEN checks / route.share + 0.2 * enough / route.share
+            ELSE (checks + 0.02 * route.matching + 0.6 * enough) / route.pass + 0.08 * enough / route.share END;
+    END IF;
+    IF (filter).prices IS NOT NULL THEN
+        by_prices := 1.5 * search_price_count(filter, (least(by_terms, by_cells) / 1.5)::bigint);
     END IF;
     route.plan := 'list';
     IF by_cells < least(by_terms, by_prices) THEN
         route.plan := 'cells';
         route.cells := search_nearest_cells(kind, space_id, vector, route.total, enough / route.share, sample.radius);
+        IF unlisted THEN
+            route.source := 'cells';
+            route.pass := route.share;
+        END IF;
     ELSIF by_prices < by_terms THEN
         route.source := 'prices';
         route.pass := 0.5;
@@ -110,7 +120,7 @@ DECLARE
 BEGIN
     EXECUTE concat('SELECT count(*) FROM (SELECT v.product_id FROM variant v WHERE ', (filter).prices, ' LIMIT ', most, ') v')
     INTO counted;
-    RETURN CASE WHEN counted < most THEN counted ELSE 'Infinity' END;
+    RETURN CASE WHEN counted < most THEN counted ELSE 'Infinity'::double precision END;
 END $$;
 
 -- The cells nearest to a vector: within a radius if one is given, else those that hold some number of rows.
