@@ -1,11 +1,5 @@
 -- Cells: regions of a space in two levels, so that a search reads the vectors near it and leaves the rest.
 
--- Functions that run as their owner do not look into the extension's schema: they name it.
-CREATE OR REPLACE FUNCTION vector_schema() RETURNS name
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector'
-$$;
-
 -- The cell of a vector (an expression): the nearest centre below the two nearest parents of the last training.
 CREATE OR REPLACE FUNCTION nearest_cell_sql(kind text, space_id integer, vector text) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
@@ -138,7 +132,7 @@ DECLARE
 BEGIN
     SELECT g.generation, g.made_by INTO newest FROM cell_generation g
     WHERE g.space_id = forget_cells.space_id AND g.kind = forget_cells.kind ORDER BY g.generation DESC LIMIT 1;
-    IF newest.made_by >= pg_snapshot_xmin(pg_current_snapshot()) THEN RETURN false; END IF;
+    IF newest IS NULL OR newest.made_by >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN RETURN false; END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id < $1)', format('%s_sketch_%s', kind, space_id))
     INTO in_use USING first;
     IF in_use THEN RETURN false; END IF;
@@ -156,6 +150,33 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     FROM rows_of(format('%s_sketch_%s', kind, space_id), 200) n (total)
 $$;
 
+-- One step of what keeps cells in order; call it with what it returned until it returns NULL. Whoever comes
+-- while another is at it has nothing to do.
+CREATE OR REPLACE FUNCTION tune_cells(kind text, space_id integer, after bigint DEFAULT 0) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    sketches text := format('%s_sketch_%s', kind, space_id);
+    behind boolean;
+    reached bigint;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN
+        RETURN NULL;
+    END IF;
+    IF after = 0 AND cells_due(kind, space_id) THEN
+        PERFORM train_cells(kind, space_id);
+        RETURN 0;
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id < $1)', sketches)
+    INTO behind USING first_cell(kind, space_id);
+    IF behind THEN
+        reached := assign_cells(kind, space_id, after);
+    END IF;
+    IF reached IS NULL THEN
+        PERFORM forget_cells(kind, space_id);
+    END IF;
+    RETURN reached;
+END $$;
+
 -- All of it at once, for whoever has no worker: psql, a bulk load, a benchmark.
 CREATE OR REPLACE FUNCTION tune_search(name text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -165,11 +186,9 @@ DECLARE
     after bigint;
 BEGIN
     FOREACH kind IN ARRAY '{image,caption}'::text[] LOOP
-        IF NOT cells_due(kind, target) THEN CONTINUE; END IF;
-        PERFORM train_cells(kind, target);
         after := 0;
         WHILE after IS NOT NULL LOOP
-            after := assign_cells(kind, target, after);
+            after := tune_cells(kind, target, after);
         END LOOP;
     END LOOP;
 END $$;

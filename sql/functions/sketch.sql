@@ -57,8 +57,29 @@ BEGIN
         vectors || '_sketch_truncate', vectors);
     FOR role_name IN SELECT r.rolname FROM pg_roles r
         WHERE r.rolname = ANY (ARRAY[current_schema() || '_app', current_schema() || '_worker', current_schema() || '_analyst']) LOOP
-        EXECUTE format('GRANT SELECT ON %I TO %I', name, role_name);
+        EXECUTE format('GRANT %s ON %I TO %I', CASE WHEN role_name = current_schema() || '_worker'
+            THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END, name, role_name);
     END LOOP;
+END $$;
+
+-- Spaces from before there were sketches get theirs; upgrade calls it.
+CREATE OR REPLACE FUNCTION ensure_sketches() RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    target record;
+    made boolean := false;
+BEGIN
+    FOR target IN SELECT s.space_id, s.dimension, k.kind FROM space s CROSS JOIN (VALUES ('image'), ('caption')) k (kind)
+        WHERE to_regclass(format('%s_sketch_%s', k.kind, s.space_id)) IS NULL LOOP
+        PERFORM create_sketch_table(target.kind, target.space_id, target.dimension);
+        made := true;
+    END LOOP;
+    IF made THEN
+        PERFORM sketch_products(array_agg(b.product_id))
+        FROM (SELECT p.product_id, row_number() OVER (ORDER BY p.product_id) / 10000 AS batch FROM product p) b
+        GROUP BY b.batch;
+        PERFORM wait_for_vectors();
+    END IF;
 END $$;
 
 -- A statement that makes the rows of some products ($1) what they should be. Every lookup is by key, product
@@ -173,6 +194,13 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION sketch_products IS 'Make the sketches of some products what they should be, in every space.';
+
+-- What a worker is about to write vectors of: products that nobody else has locked, so that the trigger below
+-- never waits while it holds locks that others wait for.
+CREATE OR REPLACE FUNCTION lock_products(products bigint[]) RETURNS SETOF bigint
+LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT p.product_id FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR SHARE SKIP LOCKED
+$$;
 
 CREATE OR REPLACE FUNCTION sketch_vectors() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$

@@ -1,5 +1,11 @@
 -- Embedding spaces: each has its own pair of typed vector tables, made here and nowhere else.
 
+-- Functions that run as their owner do not look into the extension's schema: they name it.
+CREATE OR REPLACE FUNCTION vector_schema() RETURNS name
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector'
+$$;
+
 CREATE OR REPLACE FUNCTION create_vector_table(kind text, space_id integer, dimension integer)
 RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

@@ -79,7 +79,7 @@ BEGIN
             FROM pg_proc p
             WHERE p.oid = ANY (own)
               AND CASE WHEN NOT p.prosecdef THEN true
-                       WHEN p.proname = 'create_space' THEN r.role_name = worker
+                       WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
                        WHEN p.proname = 'ensure_partitions' THEN r.role_name IN (app, worker)
                        WHEN p.proname IN ('import_clear', 'import_analyze') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END

@@ -13,6 +13,7 @@ WITH given AS (
     FROM given g
     JOIN caption c ON c.product_id = g.product_id AND c.caption_id = g.item_id
         AND c.input_version = g.input_version
+    WHERE g.product_id IN (SELECT lock_products(%(product_ids)s::bigint[]))
 ), finished AS (
     -- A change committed meanwhile has taken the lease away; one that is not yet committed queues
     -- the caption anew when it is.

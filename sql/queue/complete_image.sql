@@ -14,6 +14,7 @@ WITH given AS (
     FROM given g
     JOIN image i ON i.product_id = g.product_id AND i.image_id = g.item_id
         AND i.input_version = g.input_version
+    WHERE g.product_id IN (SELECT lock_products(%(product_ids)s::bigint[]))
     FOR NO KEY UPDATE OF i SKIP LOCKED
 ), sourced AS (
     -- Without a vector of its own the content is one that this product has already.

@@ -21,7 +21,7 @@ CREATE TABLE cell_generation (
     kind text NOT NULL,
     generation integer NOT NULL,
     trained_on bigint NOT NULL,
-    made_by xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    made_by bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
     PRIMARY KEY (space_id, kind, generation),
     CONSTRAINT cell_generation_kind_known CHECK (kind IN ('image', 'caption'))
 );
@@ -57,3 +57,12 @@ CREATE TYPE search_route AS (
     plan text, source text, cells integer[], total bigint, matching bigint, share double precision, pass double precision
 );
 COMMENT ON TYPE search_route IS 'How an arm finds its rows, and the estimates that chose it: functions/search_route.sql.';
+
+-- Functions of earlier versions whose arguments or results changed.
+DROP FUNCTION IF EXISTS search_conditions(jsonb, bigint);
+DROP FUNCTION IF EXISTS search_is_broad(text, integer);
+DROP FUNCTION IF EXISTS search_matches(text, integer);
+DROP FUNCTION IF EXISTS search_nearest_sql(text, integer, text, boolean, text, text, boolean, integer);
+DROP FUNCTION IF EXISTS search_arm(text, integer, halfvec, bigint[], text, text, boolean, integer);
+DROP FUNCTION IF EXISTS search_page_sql(integer, text, text, text);
+DROP FUNCTION IF EXISTS filter_category_ids(text, text);

@@ -40,7 +40,7 @@ LOCK_NOT_AVAILABLE = "55P03"
 alembic_alone = threading.Lock()
 
 # Made while the shop runs, so they belong to no revision: vectors per space, history per month.
-RUNTIME_TABLE = re.compile(r"^((image|caption)_vector_\d+|(query|event)_\d{4}_\d{2})$")
+RUNTIME_TABLE = re.compile(r"^((image|caption)_(vector|sketch)_\d+|(query|event)_\d{4}_\d{2})$")
 
 
 def upgrade(url: str, schema: str = "vitrine") -> list[str]:
@@ -82,7 +82,7 @@ def replay(connection: sqlalchemy.Connection) -> None:
     connection.exec_driver_sql("SET LOCAL check_function_bodies = off")
     for name in [*sql_files.names("functions"), *sql_files.names("grants")]:
         _run(connection, name)
-    connection.exec_driver_sql("SELECT ensure_partitions()")
+    connection.exec_driver_sql("SELECT ensure_partitions(), ensure_sketches()")
 
 
 def run_schema_file(name: str) -> None:

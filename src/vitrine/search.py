@@ -37,6 +37,7 @@ QUERY_ERRORS: Mapping[str, type[QueryError]] = {
     "2D000": QueryError,
 }
 SPACE_ERROR = "VT005"
+INCOMPLETE = "VT010"
 # Values the server cannot read, and JSON too deep for its stack.
 BAD_VALUE_STATES = ("22", "54")
 
@@ -61,9 +62,13 @@ class Hit:
 
 @dataclass(frozen=True)
 class Page(Sequence[Hit]):
-    """The hits of one answer, best first; it can be used like a list."""
+    """The hits of one answer, best first; it can be used like a list.
+
+    `complete` is False when a deadline ended the search before it had looked everywhere.
+    """
 
     hits: tuple[Hit, ...]
+    complete: bool = True
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -121,8 +126,18 @@ def run_search(connection: Connection, schema: str, request: SearchRequest) -> P
         "k => %(k)s::integer, cursor => %(cursor)s::text, client => %(client)s::text, "
         "session => %(session)s::text, options => %(options)s::jsonb) ORDER BY rank"
     ).format(sql.Identifier(schema))
-    with search_errors(), connection.cursor(row_factory=class_row(Hit)) as cursor:
-        return Page(tuple(cursor.execute(statement, request.parameters())))
+    notices: list[str | None] = []
+
+    def take(notice: psycopg.errors.Diagnostic) -> None:
+        notices.append(notice.sqlstate)
+
+    connection.add_notice_handler(take)
+    try:
+        with search_errors(), connection.cursor(row_factory=class_row(Hit)) as cursor:
+            hits = tuple(cursor.execute(statement, request.parameters()))
+    finally:
+        connection.remove_notice_handler(take)
+    return Page(hits, complete=INCOMPLETE not in notices)
 
 
 @contextmanager

@@ -122,6 +122,10 @@ def _plain(url: str) -> list[str]:
     """A schema's lines without the migrations' own table, partitions and rights."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS vitrine.alembic_version CASCADE")
+        # What only functions hand to each other.
+        connection.execute(
+            "DROP TYPE IF EXISTS vitrine.search_filter, vitrine.search_route CASCADE"
+        )
         set_search_path(connection, "vitrine")
         partitions = connection.execute(
             "SELECT format('DROP TABLE vitrine.%I', c.relname) FROM pg_class c"

@@ -33,6 +33,12 @@ DATA = {
         INSERT INTO image (product_id, uri)
         SELECT product_id, external_id || '-2.jpg' FROM product""",
 }
+# Spaces had no sketches before 0004.
+NOT_YET = """
+    CREATE FUNCTION create_sketch_table(kind text, space_id integer, dimension integer) RETURNS void
+    LANGUAGE sql AS '';
+    CREATE FUNCTION wait_for_vectors(only_space integer DEFAULT NULL) RETURNS void
+    LANGUAGE sql AS ''"""
 COUNTS = """
     SELECT (SELECT count(*) FROM product), (SELECT count(*) FROM image),
         (SELECT count(*) FROM caption), (SELECT count(*) FROM work_queue),
@@ -53,14 +59,29 @@ def upgrade_step_by_step(url: str) -> None:
         with open_schema(url, "vitrine") as connection:
             command.upgrade(alembic_configuration(connection, "vitrine"), revision)
             replay_what_applies(connection)
+            if revision == "0001":
+                driver_connection(connection).execute(NOT_YET.encode())
             driver_connection(connection).execute(DATA.get(revision, "SELECT 1").encode())
 
 
 def replay_what_applies(connection: sa.Connection) -> None:
-    """Every file that names no table of a later revision."""
-    names = {table.name for table in models.Base.metadata.sorted_tables}
-    later = names - set(sa.inspect(connection).get_table_names())
-    using = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE|TABLE|ON|RETURNS) ({'|'.join(later)})\b")
+    """Every file that names no table, type or column of a later revision."""
+    tables = {table.name: table for table in models.Base.metadata.sorted_tables}
+    inspector = sa.inspect(connection)
+    here = set(inspector.get_table_names())
+    later = tables.keys() - here
+    columns = {
+        column.name
+        for name in here & tables.keys()
+        for column in tables[name].columns
+        if column.name not in {found["name"] for found in inspector.get_columns(name)}
+    }
+    types = {"search_filter", "search_route"} if later else set()
+    using = re.compile(
+        rf"\b(FROM|JOIN|INTO|UPDATE|TABLE|ON|RETURNS) ({'|'.join(later)})\b"
+        rf"|\b({'|'.join(columns | types) or '-'})\b"
+    )
+    driver_connection(connection).execute("SET LOCAL check_function_bodies = off")
     for name in [*sql_files.names("functions"), *sql_files.names("grants")]:
         text = sql_files.read(name)
         if not later or not using.search(text):

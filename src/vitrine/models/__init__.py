@@ -16,6 +16,7 @@ from vitrine.models.catalogue import (
     Setting,
     Variant,
 )
+from vitrine.models.cells import Cell, CellGeneration, WaitingProduct
 from vitrine.models.history import Event, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
@@ -27,6 +28,8 @@ __all__ = [
     "Caption",
     "CaptionVector",
     "Category",
+    "Cell",
+    "CellGeneration",
     "EncodingRequest",
     "Event",
     "Image",
@@ -45,6 +48,7 @@ __all__ = [
     "Setting",
     "Space",
     "Variant",
+    "WaitingProduct",
     "WorkQueue",
     "Worker",
     "caption_vector",

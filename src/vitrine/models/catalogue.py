@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vitrine.models.base import Base, BigInt, Json, Now, Real, known
@@ -64,6 +64,7 @@ class Product(Base):
             "popularity >= 0 AND popularity < 'Infinity'", name="product_popularity_finite"
         ),
         known("product", "status", "active", "retired"),
+        sa.Index("product_popularity_idx", sa.text("popularity DESC"), sa.text("product_id DESC")),
         {"comment": "What a result list shows once."},
     )
 
@@ -144,6 +145,11 @@ class Category(Base):
     name: Mapped[str]
     # The trigger's to write: left out of the INSERT, read back after it.
     path: Mapped[str] = mapped_column(server_default=sa.FetchedValue())
+    lineage: Mapped[list[int]] = mapped_column(
+        ARRAY(sa.BigInteger),
+        server_default=sa.text("'{}'"),
+        comment="The category_ids from the root down to the category itself.",
+    )
 
     parent: Mapped[Category | None] = relationship(
         back_populates="children", remote_side="Category.category_id"
@@ -176,6 +182,12 @@ class Variant(Base):
     __tablename__ = "variant"
     __table_args__ = (
         sa.UniqueConstraint("sku", name="variant_sku_key"),
+        sa.Index(
+            "variant_price_idx",
+            sa.text("(price::double precision)"),
+            "product_id",
+            postgresql_include=["price"],
+        ),
         {
             "comment": "What is sold. No vector, and nothing that price and stock updates set off: "
             "they stay cheap."

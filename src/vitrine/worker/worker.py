@@ -22,6 +22,7 @@ from vitrine.worker.progress import Progress
 from vitrine.worker.session import Session, StoppedError
 from vitrine.worker.thread_group import ThreadGroup
 from vitrine.worker.threads import torch_threads
+from vitrine.worker.tuning import Tuner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,11 @@ class Worker:
             pipeline = self._start(space, source)
             while not self._finished.wait(TICK):
                 self._on_tick(self._progress.snapshot())
+            stopped = self._stop.is_set()
             self._end(pipeline)
+            if self._once and not stopped:
+                # What was written last may have made the cells due.
+                self._tuner(space, stop=threading.Event()).tune()
         result = self._progress.snapshot()
         self._on_tick(result)
         if self._threads.failure is not None:
@@ -132,6 +137,7 @@ class Worker:
         self._threads.start("keep", lambda: self._keeper(space, pipeline).run(self._ended))
         self._threads.start("listen", lambda: self._listener().run(self._ended))
         self._threads.start("live", lambda: live.run(self._ended))
+        self._threads.start("tune", lambda: self._tuner(space, stop=self._ended).run(self._ended))
         pipeline.start()
         self._threads.start("feed", lambda: self._feed(self._feeder(space, pipeline)))
         return pipeline
@@ -146,7 +152,7 @@ class Worker:
             logger.warning("the database does not answer; what was held comes back by its lease")
         self._ended.set()
         self._request.set()
-        for name in ("live", "listen", "keep"):
+        for name in ("live", "listen", "keep", "tune"):
             self._threads.join(name, PATIENCE)
 
     def _feed(self, feeder: Feeder) -> None:
@@ -176,6 +182,9 @@ class Worker:
             lease_seconds=self._settings.lease_seconds,
             known_queries=self._settings.known_queries,
         )
+
+    def _tuner(self, space: Space, *, stop: threading.Event) -> Tuner:
+        return Tuner(self._session(lambda c: c), space.space_id, stop=stop)
 
     def _listener(self) -> Listener:
         return Listener(

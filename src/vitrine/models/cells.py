@@ -1,0 +1,75 @@
+"""What searches keep beside the vectors: cells of a space, and products without vectors."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vitrine.models.base import Base, BigInt, known
+from vitrine.models.spaces import Space
+
+__all__ = ["Cell", "CellGeneration", "WaitingProduct"]
+
+
+class CellGeneration(Base):
+    """Each training of the cells of a space, on `trained_on` vectors."""
+
+    __tablename__ = "cell_generation"
+    __table_args__ = (
+        known("cell_generation", "kind", "image", "caption"),
+        {
+            "comment": "Each training of the cells of a space; trained_on is how many vectors there"
+            " were."
+        },
+    )
+
+    space_id: Mapped[int] = mapped_column(
+        sa.ForeignKey(Space.space_id, ondelete="CASCADE"), primary_key=True
+    )
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    trained_on: Mapped[BigInt]
+    made_by: Mapped[BigInt] = mapped_column(
+        server_default=sa.text("pg_current_xact_id()::text::bigint")
+    )
+
+
+class Cell(Base):
+    """A region of a space by its centre; one with a parent is where vectors belong."""
+
+    __tablename__ = "cell"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["space_id", "kind", "generation"],
+            [CellGeneration.space_id, CellGeneration.kind, CellGeneration.generation],
+            ondelete="CASCADE",
+        ),
+        sa.Index("cell_parent_idx", "space_id", "kind", "parent_id", "generation"),
+        {
+            "comment": "Regions of a space in two levels, each with its centre; a vector belongs to"
+            " the cell whose centre is nearest."
+        },
+    )
+
+    space_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    cell_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    parent_id: Mapped[int | None]
+    generation: Mapped[int]
+    centroid: Mapped[list[float]] = mapped_column(HALFVEC)
+
+
+class WaitingProduct(Base):
+    """An active product that no vector of a space stands for yet; searches list it last."""
+
+    __tablename__ = "waiting_product"
+    __table_args__ = {  # noqa: RUF012 - SQLAlchemy reads a plain dictionary here
+        "comment": "Active products that no vector of a space stands for yet; a search lists them"
+        " last."
+    }
+
+    space_id: Mapped[int] = mapped_column(
+        sa.ForeignKey(Space.space_id, ondelete="CASCADE"), primary_key=True
+    )
+    product_id: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)

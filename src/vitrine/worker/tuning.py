@@ -1,0 +1,64 @@
+"""Keeps the cells of a space in order, so that searches of many vectors stay fast."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from vitrine.errors import DatabaseError
+from vitrine.worker.session import StoppedError
+
+if TYPE_CHECKING:
+    import threading
+
+    from vitrine.database import Connection
+    from vitrine.worker.session import Session
+
+__all__ = ["Tuner"]
+
+logger = logging.getLogger(__name__)
+
+EVERY = 30.0  # seconds between looks whether the cells are due
+
+
+class Tuner:
+    """Trains cells when a space has grown, and moves sketches into them a few at a time."""
+
+    def __init__(
+        self, session: Session[Connection], space_id: int, *, stop: threading.Event
+    ) -> None:
+        self._session = session
+        self._space_id = space_id
+        self._stop = stop
+
+    def run(self, ended: threading.Event) -> None:
+        """Tune now and then until the worker has ended."""
+        while self.tune() and not ended.wait(EVERY):
+            pass
+
+    def tune(self) -> bool:
+        """Do what is due; False if the database refuses it for good, as without temporary tables.
+
+        Searches find everything without cells too, only slower.
+        """
+        try:
+            for kind in ("image", "caption"):
+                after: int | None = 0
+                while after is not None and not self._stop.is_set():
+                    after = self._step(kind, after)
+        except StoppedError:
+            return False
+        except DatabaseError as error:
+            logger.warning("the cells of the space are left as they are: %s", error)
+            return False
+        return True
+
+    def _step(self, kind: str, after: int) -> int | None:
+        values = (kind, self._space_id, after)
+        rows = self._session.run(
+            lambda connection: connection.execute(
+                "SELECT tune_cells(%s, %s, %s)", values
+            ).fetchall()
+        )
+        reached: int | None = rows[0][0]
+        return reached

@@ -1,0 +1,443 @@
+"""Sketches follow the catalogue: after every change they are what a new start would make them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.conftest import SCHEMA
+from tests.integration.searchable import (
+    Picture,
+    Product,
+    Variant,
+    add_product,
+    make_space,
+    random_vector,
+)
+from tests.integration.workers import until
+from vitrine.database import Connection, set_search_path
+
+TABLES = {
+    "image": "SELECT product_id, image_id, cell_id, sketch, uniq_sorted(terms) FROM image_sketch_1",
+    "caption": "SELECT product_id, caption_id, cell_id, sketch, uniq_sorted(terms) "
+    "FROM caption_sketch_1",
+    "waiting": "SELECT space_id, product_id FROM waiting_product",
+}
+UNIQ_SORTED = (
+    "CREATE FUNCTION pg_temp.uniq_sorted(terms integer[]) RETURNS integer[] LANGUAGE sql AS "
+    "'SELECT array_agg(DISTINCT t ORDER BY t) FROM unnest(terms) t'"
+)
+
+# What docs/filters.md says of products and pictures, without any help from the search's functions.
+SHOWN = (
+    "p.status = 'active' AND (EXISTS (SELECT FROM variant v WHERE v.product_id = p.product_id "
+    "AND v.status = 'active') OR NOT EXISTS (SELECT FROM variant v "
+    "WHERE v.product_id = p.product_id))"
+)
+PICTURES = f"""
+SELECT x.product_id, x.image_id FROM image_vector_1 x JOIN product p USING (product_id)
+WHERE {SHOWN} AND (
+    NOT EXISTS (SELECT FROM image_variant l
+        WHERE (l.product_id, l.image_id) = (x.product_id, x.image_id))
+    OR EXISTS (SELECT FROM image_variant l JOIN variant v USING (product_id, variant_id)
+        WHERE (l.product_id, l.image_id) = (x.product_id, x.image_id) AND v.status = 'active'))
+"""
+CAPTIONS = f"""
+SELECT x.product_id, x.caption_id FROM caption_vector_1 x JOIN product p USING (product_id)
+WHERE {SHOWN}
+"""
+WAITING = f"""
+SELECT p.product_id FROM product p WHERE p.status = 'active'
+EXCEPT (SELECT product_id FROM ({PICTURES}) i UNION SELECT product_id FROM ({CAPTIONS}) c)
+"""
+ANCESTORS = """
+WITH RECURSIVE above (product_id, category_id) AS (
+    SELECT product_id, category_id FROM product_category
+    UNION SELECT a.product_id, c.parent_id FROM above a JOIN category c USING (category_id)
+    WHERE c.parent_id IS NOT NULL)
+SELECT product_id, term('category', category_id::text) FROM above
+"""
+OWN_TERMS = f"""
+SELECT product_id, term('external_id', external_id) FROM product
+UNION SELECT product_id, term('brand', brand) FROM product WHERE brand IS NOT NULL
+UNION SELECT product_id, term('attributes.' || lower(a.key), a.value)
+    FROM product CROSS JOIN jsonb_each_text(attributes) a
+UNION ({ANCESTORS})
+"""
+# Variants that a picture shows: those it is linked to, or all where it is linked to none.
+PICTURED = """
+SELECT i.product_id, i.image_id, v.sku, v.options FROM image i JOIN variant v USING (product_id)
+WHERE v.status = 'active' AND (
+    NOT EXISTS (SELECT FROM image_variant l
+        WHERE (l.product_id, l.image_id) = (i.product_id, i.image_id))
+    OR (i.product_id, i.image_id, v.variant_id) IN (SELECT * FROM image_variant))
+"""
+VARYING_TERMS = f"""
+SELECT product_id, image_id, term('sku', sku) FROM ({PICTURED}) i
+UNION SELECT product_id, image_id, term('options.' || lower(o.key), o.value)
+    FROM ({PICTURED}) i CROSS JOIN jsonb_each_text(i.options) o
+"""
+
+
+def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    return sorted(connection.execute(query.encode()).fetchall())
+
+
+def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: rows(connection, query) for name, query in TABLES.items()}
+
+
+def from_scratch(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """What the tables hold if they are emptied and made anew; leaves them as they are."""
+    with connection.transaction(force_rollback=True):
+        for table in ("image_sketch_1", "caption_sketch_1", "waiting_product"):
+            connection.execute(f"DELETE FROM {table}".encode())
+        connection.execute("SELECT sketch_products(array_agg(product_id)) FROM product")
+        return contents(connection)
+
+
+def check(connection: Connection, after: object = "") -> None:
+    """Sketches are those of a new start, and the rows and terms that the catalogue asks for."""
+    held = contents(connection)
+    assert held == from_scratch(connection), after
+    assert [row[:2] for row in held["image"]] == rows(connection, PICTURES), after
+    assert [row[:2] for row in held["caption"]] == rows(connection, CAPTIONS), after
+    assert [row[1:] for row in held["waiting"]] == rows(connection, WAITING), after
+    own = set(rows(connection, OWN_TERMS))
+    varying = set(rows(connection, VARYING_TERMS))
+    for product_id, image_id, _, _, terms in held["image"]:
+        wanted = {term for product, term in own if product == product_id}
+        wanted |= {term for *item, term in varying if item == [product_id, image_id]}
+        assert wanted <= set(terms), after
+
+
+def add_helper(connection: Connection) -> None:
+    connection.execute(UNIQ_SORTED.replace("pg_temp.", "").encode())
+
+
+CHANGES = [
+    "INSERT INTO product (external_id, brand, status) VALUES (%(new)s, %(brand)s, %(status)s)",
+    "DELETE FROM product WHERE product_id = %(product)s",
+    "UPDATE product SET status = %(status)s WHERE product_id = %(product)s",
+    "UPDATE product SET status = %(status)s WHERE product_id %% 3 = %(number)s",
+    "UPDATE product SET brand = %(brand)s WHERE product_id = %(product)s",
+    "UPDATE product SET brand = %(brand)s WHERE product_id %% 2 = %(number)s",
+    "UPDATE product SET attributes = %(object)s WHERE product_id = %(product)s",
+    "UPDATE product SET external_id = %(new)s WHERE product_id = %(product)s",
+    "INSERT INTO variant (product_id, sku, options, status) "
+    "SELECT product_id, %(new)s, %(object)s, %(status)s FROM product "
+    "WHERE product_id = %(product)s",
+    "UPDATE variant SET options = %(object)s WHERE variant_id = %(variant)s",
+    "UPDATE variant SET options = %(object)s WHERE variant_id %% 3 = %(number)s",
+    "UPDATE variant SET status = %(status)s WHERE variant_id = %(variant)s",
+    "UPDATE variant SET status = %(status)s WHERE product_id = %(product)s",
+    "UPDATE variant SET sku = %(new)s, price = 3 WHERE variant_id = %(variant)s",
+    "DELETE FROM variant WHERE variant_id = %(variant)s",
+    "INSERT INTO product_category SELECT product_id, category_id FROM product, category "
+    "WHERE product_id = %(product)s AND category_id = %(category)s ON CONFLICT DO NOTHING",
+    "INSERT INTO product_category SELECT product_id, category_id FROM product, category "
+    "WHERE product_id %% 3 = %(number)s AND category_id = %(category)s ON CONFLICT DO NOTHING",
+    "DELETE FROM product_category WHERE product_id = %(product)s",
+    "UPDATE product_category SET category_id = %(category)s WHERE product_id = %(product)s "
+    "AND (product_id, category_id) IN (SELECT product_id, min(category_id) "
+    "FROM product_category GROUP BY 1 HAVING count(*) = 1)",
+    # A parent has the lower number, so that none lies under itself.
+    "UPDATE category SET parent_id = %(category)s "
+    "WHERE category_id = %(category)s + 1 + %(number)s",
+    "UPDATE category SET parent_id = NULL WHERE category_id = %(category)s",
+    "INSERT INTO image_variant SELECT product_id, image_id, variant_id "
+    "FROM image JOIN variant USING (product_id) WHERE image_id = %(image)s "
+    "ORDER BY md5(variant_id::text || %(new)s) LIMIT 1 ON CONFLICT DO NOTHING",
+    "DELETE FROM image_variant WHERE image_id = %(image)s",
+    "INSERT INTO image (product_id, uri) SELECT product_id, %(new)s FROM product "
+    "WHERE product_id = %(product)s",
+    "INSERT INTO image_vector_1 (product_id, image_id, embedding, input_version, content) "
+    "SELECT product_id, image_id, %(vector)s, 1, 'x' FROM image WHERE image_id = %(image)s "
+    "ON CONFLICT (product_id, image_id) DO UPDATE SET embedding = excluded.embedding",
+    "INSERT INTO image_vector_1 (product_id, image_id, embedding, input_version, content) "
+    "SELECT product_id, image_id, %(vector)s, 1, 'x' FROM image ON CONFLICT DO NOTHING",
+    "UPDATE image_vector_1 SET embedding = %(vector)s WHERE product_id %% 3 = %(number)s",
+    "DELETE FROM image_vector_1 WHERE image_id = %(image)s",
+    "DELETE FROM image_vector_1 WHERE product_id = %(product)s",
+    "DELETE FROM image WHERE image_id = %(image)s",
+    "INSERT INTO caption (product_id, locale, source, text) "
+    "SELECT product_id, %(new)s, 'catalogue', 'x' FROM product WHERE product_id = %(product)s",
+    "INSERT INTO caption_vector_1 (product_id, caption_id, embedding, input_version, content) "
+    "SELECT product_id, caption_id, %(vector)s, 1, 'x' FROM caption "
+    "WHERE product_id = %(product)s ON CONFLICT DO NOTHING",
+    "DELETE FROM caption WHERE product_id = %(product)s",
+]
+RARE = [
+    "TRUNCATE product_category",
+    "TRUNCATE image_variant",
+    "TRUNCATE variant CASCADE",
+    "TRUNCATE image_vector_1",
+    "TRUNCATE caption CASCADE",
+    "TRUNCATE product CASCADE",
+]
+
+
+class Walk:
+    """Random changes, each of a random product, variant, picture and category."""
+
+    def __init__(self, connection: Connection, seed: int) -> None:
+        self.connection = connection
+        self.rng = random.Random(seed)
+        self.made = 0
+
+    def some(self, table: str, column: str) -> int | None:
+        found = rows(self.connection, f"SELECT {column} FROM {table}")
+        return self.rng.choice(found)[0] if found else None
+
+    def values(self) -> dict[str, Any]:
+        self.made += 1
+        return {
+            "new": f"new {self.made}",
+            "brand": self.rng.choice([None, "Acme", "Bolt"]),
+            "status": self.rng.choice(["active", "active", "retired"]),
+            "object": self.rng.choice(["{}", '{"Color": "Red"}', '{"color": ["x", 3]}']),
+            "number": self.rng.randrange(3),
+            "vector": str(random_vector(self.rng)),
+            "product": self.some("product", "product_id"),
+            "variant": self.some("variant", "variant_id"),
+            "image": self.some("image", "image_id"),
+            "category": self.some("category", "category_id"),
+        }
+
+    def step(self) -> str:
+        change = self.rng.choice(CHANGES * 10 + RARE)
+        if change in RARE:
+            self.connection.execute(change.encode())
+        else:
+            self.connection.execute(change.encode(), self.values())
+        return change
+
+
+@pytest.fixture
+def walk(connection: Connection, request: pytest.FixtureRequest) -> Walk:
+    make_space(connection)
+    add_helper(connection)
+    for number in range(6):
+        connection.execute("INSERT INTO category (name) VALUES (%s)", (f"c{number}",))
+    made = Walk(connection, request.param)
+    for number in range(8):
+        variants = [Variant(f"v{number}-{i}", options={"color": "Red"}) for i in range(2)]
+        pictures = [Picture(random_vector(made.rng), ["v0-1"]), Picture(random_vector(made.rng))]
+        caption = random_vector(made.rng) if number % 2 else None
+        product = Product(f"p{number}", variants=variants, pictures=pictures, caption=caption)
+        add_product(connection, product)
+    return made
+
+
+@pytest.mark.parametrize("walk", range(3), indirect=True)
+def test_every_change_alone(walk: Walk) -> None:
+    done: list[str] = []
+    for _ in range(120):
+        done.append(walk.step())
+        check(walk.connection, done)
+
+
+@pytest.mark.parametrize("walk", range(3, 6), indirect=True)
+def test_changes_in_one_transaction(walk: Walk) -> None:
+    done: list[list[str]] = []
+    for _ in range(40):
+        with walk.connection.transaction():
+            done.append([walk.step() for _ in range(3)])
+        check(walk.connection, done)
+
+
+@pytest.fixture
+def product(connection: Connection) -> Product:
+    """One product with two variants, each with its picture, in a category below another."""
+    make_space(connection)
+    add_helper(connection)
+    connection.execute("INSERT INTO category (name) VALUES ('elsewhere')")
+    return add_product(
+        connection,
+        Product(
+            "P",
+            brand="Old",
+            categories=["Women/Tops"],
+            variants=[Variant("red", options={"color": "Red"}), Variant("blue", price=None)],
+            pictures=[Picture((1, 0, 0, 0), ["red"]), Picture((0, 1, 0, 0), ["blue"])],
+            caption=(0, 0, 1, 0),
+        ),
+    )
+
+
+def test_prices_and_stock_change_no_sketch(connection: Connection, product: Product) -> None:
+    versions = "SELECT xmin::text, ctid::text FROM image_sketch_1"
+    before = rows(connection, versions)
+    connection.execute("UPDATE variant SET price = 99, stock = 0")
+    connection.execute("UPDATE variant SET price = NULL WHERE sku = 'red'")
+    connection.execute("UPDATE product SET popularity = 3")
+    assert rows(connection, versions) == before
+    check(connection)
+
+
+def test_a_product_that_becomes_active_waits(connection: Connection) -> None:
+    make_space(connection)
+    add_helper(connection)
+    add_product(connection, Product("hidden", status="retired"))
+    check(connection)
+    connection.execute("UPDATE product SET status = 'active'")
+    assert rows(connection, TABLES["waiting"]) != []
+    check(connection)
+    connection.execute("UPDATE product SET status = 'retired'")
+    assert rows(connection, TABLES["waiting"]) == []
+
+
+def test_a_new_space_begins_with_every_active_product_waiting(
+    connection: Connection, product: Product
+) -> None:
+    add_product(connection, Product("retired", status="retired"))
+    second = make_space(connection, 8, "second")
+    waiting = f"SELECT product_id FROM waiting_product WHERE space_id = {second}"
+    assert rows(connection, waiting) == [(product.product_id,)]
+
+
+MEANWHILE = {
+    "brand": "UPDATE product SET brand = 'New'",
+    "retired": "UPDATE product SET status = 'retired'",
+    "category": "INSERT INTO product_category SELECT product_id, category_id "
+    "FROM product, category WHERE path = 'women'",
+    "no category": "DELETE FROM product_category",
+    "options": "UPDATE variant SET options = '{\"color\": \"Green\"}' WHERE sku = 'red'",
+    "variant retired": "UPDATE variant SET status = 'retired' WHERE sku = 'blue'",
+    "new variant": "INSERT INTO variant (product_id, sku) SELECT product_id, 'new' FROM product",
+    "unlinked": "DELETE FROM image_variant",
+    "vectors": "UPDATE image_vector_1 SET embedding = '[0,0,0,1]'",
+    "no picture vectors": "DELETE FROM image_vector_1",
+    "no caption vectors": "DELETE FROM caption_vector_1",
+    "moved": "UPDATE category SET parent_id = (SELECT category_id FROM category "
+    "WHERE path = 'elsewhere') WHERE path = 'women/tops'",
+    "moved above": "UPDATE category SET parent_id = (SELECT category_id FROM category "
+    "WHERE path = 'elsewhere') WHERE path = 'women'",
+    "another of the category": "INSERT INTO product_category SELECT product_id, category_id "
+    "FROM product, category WHERE path = 'elsewhere'",
+}
+
+
+@pytest.fixture
+def session(database: str) -> Iterator[Callable[[], Connection]]:
+    """A factory of sessions that commit only when told to."""
+    opened: list[Connection] = []
+
+    def open_one() -> Connection:
+        made = psycopg.connect(database)
+        set_search_path(made, SCHEMA)
+        made.commit()
+        opened.append(made)
+        return made
+
+    yield open_one
+    for made in opened:
+        made.close()
+
+
+def blocks(connection: Connection, holder: Connection) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity a WHERE %s = ANY (pg_blocking_pids(a.pid))"
+    return connection.execute(query.encode(), (holder.info.backend_pid,)).fetchone() != (0,)
+
+
+def at_once(
+    connection: Connection, session: Callable[[], Connection], first: str, second: str
+) -> None:
+    """Run a statement while another's transaction is open; each may wait for the other's end."""
+    one, other = session(), session()
+    one.execute(first.encode())
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(other.execute, second.encode())
+        until(lambda: running.done() or blocks(connection, one), "it ends or waits")
+        one.commit()
+        running.result()
+    other.commit()
+
+
+@pytest.mark.parametrize(("first", "second"), list(permutations(MEANWHILE, 2)))
+def test_changes_at_once_both_count(
+    connection: Connection,
+    product: Product,
+    session: Callable[[], Connection],
+    first: str,
+    second: str,
+) -> None:
+    at_once(connection, session, MEANWHILE[first], MEANWHILE[second])
+    check(connection, (first, second))
+
+
+def test_a_category_moves_while_a_product_enters_it(
+    connection: Connection, product: Product, session: Callable[[], Connection]
+) -> None:
+    connection.execute("DELETE FROM product_category")
+    enters = (
+        "INSERT INTO product_category SELECT product_id, category_id "
+        "FROM product, category WHERE path LIKE '%tops'"
+    )
+    at_once(connection, session, MEANWHILE["moved"], enters)
+    check(connection)
+
+
+def test_a_product_enters_a_category_that_moves_meanwhile(
+    connection: Connection, product: Product, session: Callable[[], Connection]
+) -> None:
+    connection.execute("DELETE FROM product_category")
+    enters = (
+        "INSERT INTO product_category SELECT product_id, category_id "
+        "FROM product, category WHERE path = 'women/tops'"
+    )
+    at_once(connection, session, enters, MEANWHILE["moved above"])
+    check(connection)
+
+
+BULK, LIMIT = 10_000, "60s"  # linear takes a few; a loop over all pairs of rows many minutes
+SINGLE = [
+    "INSERT INTO product_category SELECT product_id, category_id FROM product, category",
+    "INSERT INTO image_vector_1 (product_id, image_id, embedding, input_version, content) "
+    "SELECT product_id, image_id, '[1,0,0,0]', 1, 'x' FROM image",
+    "UPDATE product SET brand = 'x'",
+    "UPDATE image_vector_1 SET embedding = '[0,1,0,0]'",
+    "UPDATE variant SET status = 'retired'",
+    "DELETE FROM product",
+]
+
+
+@pytest.fixture
+def many(connection: Connection) -> Connection:
+    """Single rows and their cached plans first, then 10,000 products, never analysed."""
+    make_space(connection)
+    connection.execute("DROP INDEX image_vector_1_hnsw_idx")
+    connection.execute("INSERT INTO category (name) VALUES ('c')")
+    for number in range(7):
+        add_product(
+            connection,
+            Product(f"single {number}", variants=[Variant("v")], pictures=[Picture(None)]),
+        )
+        for statement in SINGLE:
+            connection.execute(statement.encode())
+    connection.execute(
+        sql.SQL("SET statement_timeout = {}").format(sql.Literal(LIMIT)),
+    )
+    for statement in (
+        f"INSERT INTO product (external_id) SELECT 'p' || n FROM generate_series(1, {BULK}) n",
+        "INSERT INTO image (product_id, uri) SELECT product_id, external_id FROM product",
+        "INSERT INTO variant (product_id, sku) SELECT product_id, external_id FROM product",
+        *SINGLE[:2],
+    ):
+        connection.execute(statement.encode())
+    return connection
+
+
+@pytest.mark.parametrize("statement", [*SINGLE[2:], "DELETE FROM product_category"])
+def test_bulk_statements_are_linear(many: Connection, statement: str) -> None:
+    many.execute(statement.encode())
+    assert rows(many, "SELECT count(*) FROM image_sketch_1") == rows(
+        many, f"SELECT count(*) FROM ({PICTURES}) p"
+    )
