@@ -2,16 +2,16 @@
 
     python benchmarks/concurrent_search.py [--clients 64] [--seconds 60] [--products 20000]
 
-An embedded PostgreSQL of its own, a shop of clustered vectors, cells trained. Each client asks in turn
-under one of several filters and judges every answer:
+An embedded PostgreSQL of its own, a shop of clustered vectors, cells trained. Each asks under
+one of several filters, again and again, and judges every answer:
 
 - it has k products (k = 10), each once, and all of them satisfy the filter's category;
 - a product whose deletion was committed before the question is not in it;
 - a product that was made to equal the question, and committed before it, is the first;
-- the answer under the filter of a brand that nobody touches has recall of at least 0.7, and 0.98 in
+- the answer under the filter of a brand that nobody touches has a recall of 0.7, and of 0.98 in
   the mean, against the exact one.
 
-Ends with a status that is not 0 if an answer is wrong or a statement fails. Prints p50, p95 and p99.
+Ends with a failure status if an answer is wrong or a statement fails. Prints p50, p95 and p99.
 """
 
 from __future__ import annotations

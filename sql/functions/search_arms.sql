@@ -11,7 +11,8 @@ DECLARE
     sketches text := quote_ident(format('%s_sketch_%s', kind, space_id));
     listed text;
     -- So many are listed that enough of them pass the whole filter.
-    list_limit integer := least(row_limit / greatest((route).pass, 0.001), 1000000);
+    list_limit integer := least(row_limit * CASE (route).plan WHEN 'hnsw' THEN 0.6 ELSE 1 END
+        / greatest((route).pass, 0.001), 1000000);
 BEGIN
     listed := concat('SELECT s.product_id, s.', item_id, ' FROM ', sketches, ' s WHERE ',
         concat_ws(' AND ', 'true', CASE WHEN (route).cells IS NOT NULL THEN 's.cell_id = ANY ($3)' END,

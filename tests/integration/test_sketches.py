@@ -31,7 +31,7 @@ TABLES = {
     "waiting": "SELECT space_id, product_id FROM waiting_product",
 }
 UNIQ_SORTED = (
-    "CREATE FUNCTION pg_temp.uniq_sorted(terms integer[]) RETURNS integer[] LANGUAGE sql AS "
+    "CREATE FUNCTION uniq_sorted(terms integer[]) RETURNS integer[] LANGUAGE sql AS "
     "'SELECT array_agg(DISTINCT t ORDER BY t) FROM unnest(terms) t'"
 )
 
@@ -64,11 +64,15 @@ WITH RECURSIVE above (product_id, category_id) AS (
     WHERE c.parent_id IS NOT NULL)
 SELECT product_id, term('category', category_id::text) FROM above
 """
+EACH = (
+    "jsonb_array_elements_text(CASE jsonb_typeof(a.value) WHEN 'array' THEN a.value "
+    "ELSE jsonb_build_array(a.value) END) e (value)"
+)
 OWN_TERMS = f"""
 SELECT product_id, term('external_id', external_id) FROM product
 UNION SELECT product_id, term('brand', brand) FROM product WHERE brand IS NOT NULL
-UNION SELECT product_id, term('attributes.' || lower(a.key), a.value)
-    FROM product CROSS JOIN jsonb_each_text(attributes) a
+UNION SELECT product_id, term('attributes.' || lower(a.key), e.value)
+    FROM product CROSS JOIN jsonb_each(attributes) a CROSS JOIN {EACH}
 UNION ({ANCESTORS})
 """
 # Variants that a picture shows: those it is linked to, or all where it is linked to none.
@@ -81,8 +85,8 @@ WHERE v.status = 'active' AND (
 """
 VARYING_TERMS = f"""
 SELECT product_id, image_id, term('sku', sku) FROM ({PICTURED}) i
-UNION SELECT product_id, image_id, term('options.' || lower(o.key), o.value)
-    FROM ({PICTURED}) i CROSS JOIN jsonb_each_text(i.options) o
+UNION SELECT product_id, image_id, term('options.' || lower(a.key), e.value)
+    FROM ({PICTURED}) i CROSS JOIN jsonb_each(i.options) a CROSS JOIN {EACH}
 """
 
 
@@ -116,10 +120,6 @@ def check(connection: Connection, after: object = "") -> None:
         wanted = {term for product, term in own if product == product_id}
         wanted |= {term for *item, term in varying if item == [product_id, image_id]}
         assert wanted <= set(terms), after
-
-
-def add_helper(connection: Connection) -> None:
-    connection.execute(UNIQ_SORTED.replace("pg_temp.", "").encode())
 
 
 CHANGES = [
@@ -223,7 +223,7 @@ class Walk:
 @pytest.fixture
 def walk(connection: Connection, request: pytest.FixtureRequest) -> Walk:
     make_space(connection)
-    add_helper(connection)
+    connection.execute(UNIQ_SORTED.encode())
     for number in range(6):
         connection.execute("INSERT INTO category (name) VALUES (%s)", (f"c{number}",))
     made = Walk(connection, request.param)
@@ -257,7 +257,7 @@ def test_changes_in_one_transaction(walk: Walk) -> None:
 def product(connection: Connection) -> Product:
     """One product with two variants, each with its picture, in a category below another."""
     make_space(connection)
-    add_helper(connection)
+    connection.execute(UNIQ_SORTED.encode())
     connection.execute("INSERT INTO category (name) VALUES ('elsewhere')")
     return add_product(
         connection,
@@ -284,7 +284,7 @@ def test_prices_and_stock_change_no_sketch(connection: Connection, product: Prod
 
 def test_a_product_that_becomes_active_waits(connection: Connection) -> None:
     make_space(connection)
-    add_helper(connection)
+    connection.execute(UNIQ_SORTED.encode())
     add_product(connection, Product("hidden", status="retired"))
     check(connection)
     connection.execute("UPDATE product SET status = 'active'")

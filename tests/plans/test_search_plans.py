@@ -1,4 +1,4 @@
-"""Which plans a search takes on enough rows: the index where it wins, keys where it would lose.
+"""Which plans a search takes on enough rows, and which indexes serve them; nothing is read whole.
 
 The shop is loaded and never analysed, as on the day that it opens.
 """
@@ -20,8 +20,14 @@ from vitrine.database import Connection, set_search_path
 
 PRODUCTS, DIMENSION, CLUSTERS, QUERIES = 16_000, 128, 40, 20
 IMAGE_INDEX, CAPTION_INDEX = "image_vector_1_hnsw_idx", "caption_vector_1_hnsw_idx"
+CELL_INDEX, TERMS_INDEX = "image_sketch_1_cell_idx", "image_sketch_1_terms_idx"
+LARGE = (
+    "image_vector_1", "caption_vector_1", "image_sketch_1", "caption_sketch_1",
+    "product", "variant", "image", "caption", "image_variant", "product_category",
+)  # fmt: skip
 BROAD = {"brand": "half"}
 NARROW = {"category": "narrow"}
+CHEAP = {"price": {"lt": 5}}
 KEY = "{:064x}"
 
 
@@ -40,12 +46,13 @@ def fill(connection: Connection) -> Any:
     # Triggers would queue every picture, which is beside the point here.
     connection.execute("SET session_replication_role = replica")
     for statement in (
-        "INSERT INTO category (name, path) VALUES ('narrow', 'narrow')",
-        "INSERT INTO product (external_id, brand) SELECT 'p' || i, "
-        f"CASE i % 2 WHEN 0 THEN 'Half' END FROM generate_series(1, {PRODUCTS}) i",
+        "INSERT INTO category (name, path, lineage) VALUES ('narrow', 'narrow', '{1}')",
+        "INSERT INTO product (external_id, brand, popularity) SELECT 'p' || i, "
+        f"CASE i % 2 WHEN 0 THEN 'Half' END, i FROM generate_series(1, {PRODUCTS}) i",
         "INSERT INTO product_category SELECT product_id, category_id FROM product, category "
         "WHERE product_id % 100 = 0",
-        "INSERT INTO variant (product_id, sku) SELECT product_id, external_id FROM product",
+        "INSERT INTO variant (product_id, sku, price) "
+        "SELECT product_id, external_id, product_id % 1000 FROM product",
         "INSERT INTO image (product_id, uri) SELECT product_id, 'a.jpg' FROM product ORDER BY 1",
         "INSERT INTO caption (product_id, locale, source, text) "
         "SELECT product_id, 'en', 'catalogue', 'x' FROM product ORDER BY 1",
@@ -56,6 +63,8 @@ def fill(connection: Connection) -> Any:
         made[kind] = clustered(rng, PRODUCTS, centres)
         load_vectors(connection, kind, made[kind])
     connection.execute("RESET session_replication_role")
+    connection.execute("SELECT sketch_products(array_agg(product_id)) FROM product")
+    connection.execute("SELECT tune_search()")
     for number, query in enumerate(clustered(rng, QUERIES, centres)):
         know_picture(connection, KEY.format(number), query.tolist())
         know(connection, query.tolist(), words=f"words {number}")
@@ -102,6 +111,19 @@ def scans(connection: Connection, relation: str) -> int:
     return int(row[0])
 
 
+def entries(connection: Connection, index: str) -> int:
+    """How many entries of an index were read in this transaction."""
+    row = connection.execute(
+        "SELECT pg_stat_get_xact_tuples_returned(%s::text::regclass)", (index,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def check_nothing_is_read_whole(connection: Connection) -> None:
+    assert {table: scans(connection, table) for table in LARGE} == dict.fromkeys(LARGE, 0)
+
+
 @pytest.mark.parametrize("filters", [{}, BROAD, {"not": {"sku": "p1"}}, {"price": 9} | {"not": {}}])
 def test_no_plan_is_missing(connection: Connection, filters: dict[str, Any]) -> None:
     hits = ask(connection, query="words 0", filters=filters)
@@ -109,30 +131,74 @@ def test_no_plan_is_missing(connection: Connection, filters: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("filters", [{}, BROAD])
-def test_the_index_serves_what_is_broad(connection: Connection, filters: dict[str, Any]) -> None:
+def test_the_graph_and_the_nearest_cells_serve_what_is_broad(
+    connection: Connection, filters: dict[str, Any]
+) -> None:
     hits = ask(connection, query="words 0", filters=filters)
     assert hits[0]["why"]["plan"] == {"image": "hnsw", "caption": "hnsw"}
-    assert scans(connection, IMAGE_INDEX) > 0
-    assert scans(connection, CAPTION_INDEX) > 0
-    assert scans(connection, "image_vector_1") == 0
-    assert scans(connection, "caption_vector_1") == 0
+    assert scans(connection, IMAGE_INDEX) == 1
+    assert scans(connection, CAPTION_INDEX) == 1
+    assert scans(connection, CELL_INDEX) > 0
+    assert entries(connection, CELL_INDEX) < PRODUCTS
+    check_nothing_is_read_whole(connection)
 
 
-def test_keys_serve_what_is_narrow(connection: Connection) -> None:
+def test_the_index_of_terms_serves_what_is_narrow(connection: Connection) -> None:
     hits = ask(connection, query="words 0", filters=NARROW)
-    assert hits[0]["why"]["plan"] == {"image": "exact", "caption": "exact"}
+    assert hits[0]["why"]["plan"] == {"image": "list", "caption": "list"}
     assert len(hits) == 24
     assert scans(connection, IMAGE_INDEX) == 0
-    assert scans(connection, "image_vector_1_pkey") > 0
-    assert scans(connection, "image_vector_1") == 0
-    assert scans(connection, "caption_vector_1") == 0
+    assert scans(connection, TERMS_INDEX) > 0
+    assert scans(connection, "image_vector_1_pkey") <= PRODUCTS // 100
+    check_nothing_is_read_whole(connection)
 
 
-def test_similar_reads_no_table_whole(connection: Connection) -> None:
-    assert len(ask(connection, terms=[{"product": "p77"}])) == 24
-    assert scans(connection, IMAGE_INDEX) > 0
-    for table in ("image_vector_1", "caption_vector_1", "variant", "image", "image_variant"):
-        assert scans(connection, table) == 0
+def test_the_index_of_prices_serves_what_is_cheap(connection: Connection) -> None:
+    hits = ask(connection, query="words 0", filters=CHEAP)
+    assert hits[0]["why"]["plan"] == {"image": "list", "caption": "list"}
+    assert len(hits) == 24
+    assert scans(connection, "variant_price_idx") > 0
+    assert entries(connection, "variant_price_idx") < PRODUCTS // 10
+    assert scans(connection, IMAGE_INDEX) == 0
+    check_nothing_is_read_whole(connection)
+
+
+def test_the_cells_serve_what_is_broad_without_a_graph(connection: Connection) -> None:
+    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=BROAD, k=10)
+    assert hits[0]["why"]["plan"] == {"image": "cells", "caption": None}
+    assert scans(connection, CELL_INDEX) > 0
+    check_nothing_is_read_whole(connection)
+
+
+@pytest.mark.parametrize("filters", [{}, BROAD, {"price": {"gte": 10}}, {"in_stock": True}])
+def test_browsing_reads_products_in_their_order(
+    connection: Connection, filters: dict[str, Any]
+) -> None:
+    hits = ask(connection, filters=filters)
+    assert names(hits)[0] in (f"p{PRODUCTS - 1}", f"p{PRODUCTS}")
+    assert scans(connection, "product_popularity_idx") == 1
+    assert entries(connection, "product_popularity_idx") < 200
+    check_nothing_is_read_whole(connection)
+
+
+def test_browsing_the_narrow_lists_it_by_its_terms(connection: Connection) -> None:
+    hits = ask(connection, filters=NARROW)
+    assert names(hits) == [f"p{PRODUCTS - 100 * place}" for place in range(24)]
+    assert scans(connection, TERMS_INDEX) > 0
+    assert entries(connection, "product_popularity_idx") == 0
+    check_nothing_is_read_whole(connection)
+
+
+@pytest.mark.parametrize("filters", [{}, NARROW, CHEAP])
+def test_similar_reads_no_table_whole(connection: Connection, filters: dict[str, Any]) -> None:
+    assert len(ask(connection, terms=[{"product": "p77"}], filters=filters)) == 24
+    check_nothing_is_read_whole(connection)
+
+
+def test_estimates_read_little(connection: Connection) -> None:
+    ask(connection, terms=[{"image": KEY.format(0)}], filters=NARROW)
+    assert 0 < entries(connection, "image_sketch_1_sample_idx") < 3_000
 
 
 def true_order(vectors: Any, connection: Connection, number: int, keep: Any) -> list[str]:
@@ -167,12 +233,13 @@ def test_recall(
     assert found >= least * QUERIES * 10
 
 
-def test_an_index_scan_that_gives_up_is_followed_by_an_exact_one(connection: Connection) -> None:
+def test_an_index_scan_that_gives_up_is_followed_by_a_list(connection: Connection) -> None:
     connection.execute("ALTER FUNCTION search SET hnsw.max_scan_tuples = 1")
     connection.execute("ALTER FUNCTION search SET hnsw.ef_search = 10")
+    connection.execute("DELETE FROM cell_generation")
     hits = ask(connection, terms=[{"image": KEY.format(0)}], k=1000)
     assert len(hits) == 1000
-    assert hits[0]["why"]["plan"] == {"image": "exact"}
+    assert hits[0]["why"]["plan"] == {"image": "list", "caption": None}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +253,7 @@ def test_an_index_scan_that_gives_up_is_followed_by_an_exact_one(connection: Con
 def test_a_missing_or_invalid_index_is_not_trusted(connection: Connection, statement: str) -> None:
     connection.execute(statement.encode())
     hits = ask(connection, query="words 0")
-    assert hits[0]["why"]["plan"] == {"image": "exact", "caption": "hnsw"}
+    assert hits[0]["why"]["plan"] == {"image": "cells", "caption": "hnsw"}
     assert len(hits) == 24
 
 
