@@ -2,7 +2,8 @@
 
 -- A list of groups of terms, as JSON: a row that the filter keeps has at least one of each group. No group says
 -- nothing (such as of `not`), and an empty one that nothing matches. compile_filter has checked the filter.
-CREATE OR REPLACE FUNCTION filter_terms(filters jsonb) RETURNS jsonb
+-- Options are asked of the variants that a picture shows (options.), or of any of the product's (variants.).
+CREATE OR REPLACE FUNCTION filter_terms(filters jsonb, options_field text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     field record;
@@ -17,12 +18,12 @@ BEGIN
             WHEN field.key IN ('brand', 'external_id', 'sku') THEN jsonb_build_array((
                 SELECT coalesce(jsonb_agg(term(field.key, e.value)), '[]')
                 FROM jsonb_array_elements_text(filter_values(field.value, '{string,number}', '')) e (value)))
-            WHEN field.key = 'options' THEN filter_member_terms('options.', field.value)
+            WHEN field.key = 'options' THEN filter_member_terms(options_field, field.value)
             WHEN field.key = 'attributes' THEN filter_member_terms('attributes.', field.value)
             WHEN field.key = 'all' THEN (SELECT coalesce(jsonb_agg(g.value), '[]')
                 FROM jsonb_array_elements(field.value) e (value)
-                CROSS JOIN LATERAL jsonb_array_elements(filter_terms(e.value)) g (value))
-            WHEN field.key = 'any' THEN filter_any_terms(field.value)
+                CROSS JOIN LATERAL jsonb_array_elements(filter_terms(e.value, options_field)) g (value))
+            WHEN field.key = 'any' THEN filter_any_terms(field.value, options_field)
             ELSE '[]' END;
     END LOOP;
     RETURN groups;
@@ -42,15 +43,15 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 $$;
 
 -- One group of each filter together; nothing where one of them says nothing.
-CREATE OR REPLACE FUNCTION filter_any_terms(filters jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION filter_any_terms(filters jsonb, options_field text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT CASE WHEN bool_or(b.shortest IS NULL) THEN '[]'
         ELSE jsonb_build_array(coalesce((SELECT jsonb_agg(DISTINCT t.value) FROM jsonb_array_elements(filters) e2 (value)
-            CROSS JOIN LATERAL (SELECT g.value FROM jsonb_array_elements(filter_terms(e2.value)) g (value)
+            CROSS JOIN LATERAL (SELECT g.value FROM jsonb_array_elements(filter_terms(e2.value, options_field)) g (value)
                 ORDER BY jsonb_array_length(g.value) LIMIT 1) s (terms)
             CROSS JOIN LATERAL jsonb_array_elements(s.terms) t (value)), '[]')) END
     FROM jsonb_array_elements(filters) e (value)
-    CROSS JOIN LATERAL (SELECT (SELECT g.value FROM jsonb_array_elements(filter_terms(e.value)) g (value)
+    CROSS JOIN LATERAL (SELECT (SELECT g.value FROM jsonb_array_elements(filter_terms(e.value, options_field)) g (value)
         ORDER BY jsonb_array_length(g.value) LIMIT 1) AS shortest) b
 $$;
 

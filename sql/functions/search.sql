@@ -33,8 +33,9 @@ BEGIN
     ELSIF jsonb_typeof(options -> 'space') NOT IN ('string', 'null') THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'the option space must be text',
             HINT = 'Give the name of an embedding space.';
-    ELSIF jsonb_typeof(options -> 'deadline_ms') NOT IN ('number', 'null')
-        OR (options ->> 'deadline_ms')::numeric NOT BETWEEN 1 AND 3600000 THEN
+    ELSIF (CASE jsonb_typeof(options -> 'deadline_ms') WHEN 'number'
+        THEN (options -> 'deadline_ms')::numeric NOT BETWEEN 1 AND 3600000
+        ELSE jsonb_typeof(options -> 'deadline_ms') <> 'null' END) THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('the option deadline_ms is %s', options -> 'deadline_ms'),
             HINT = 'Give milliseconds, 1 to 3,600,000.';
     ELSIF jsonb_typeof(options -> 'explain') NOT IN ('boolean', 'null') THEN
@@ -149,7 +150,8 @@ SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 100 SET hnsw.max_sc
 AS $$
 #variable_conflict use_column
 DECLARE
-    deadline timestamptz := clock_timestamp() + (options ->> 'deadline_ms')::real * interval '1 ms';
+    began CONSTANT timestamptz := clock_timestamp();
+    deadline timestamptz;
     asked record;
     space_id integer;
     image_query halfvec;
@@ -162,6 +164,7 @@ DECLARE
     others bigint[];
 BEGIN
     PERFORM check_search(k, cursor, client, session, options);
+    deadline := began + (options ->> 'deadline_ms')::double precision * interval '1 ms';
     asked := search_part(search.query, terms);
     IF asked.part = 'product' THEN
         space_id := (SELECT s.space_id FROM search_space(options ->> 'space') s);
@@ -182,7 +185,7 @@ BEGIN
     caption_arm := search_arm('caption', space_id, caption_query, filter, k, deadline);
     complete := image_arm.complete AND caption_arm.complete;
     IF complete THEN
-        others := search_others(space_id, filter, image_arm.product_ids || caption_arm.product_ids, k,
+        others := search_others(coalesce(space_id, (SELECT s.space_id FROM space s WHERE s.status = 'active')), filter, image_arm.product_ids || caption_arm.product_ids, k,
             least(image_arm.share, caption_arm.share));
     ELSE
         RAISE NOTICE USING ERRCODE = 'VT010', MESSAGE = 'the deadline ended this search before it had looked everywhere',

@@ -1,7 +1,8 @@
 -- A search's filter as SQL text: what must hold, and what lists the rows for which it may.
 
 -- Never a format() pattern: it holds users' text. shown is on p (product), fits on v (variant) and p, counts on i
--- (a picture, or a caption made from one), terms on s (a sketch), prices on v.
+-- (a picture, or a caption made from one), terms on s (a sketch), prices on v; listing is
+-- terms for products: those of all their variants, whichever a picture shows.
 CREATE OR REPLACE FUNCTION search_conditions(filters jsonb, excluded bigint) RETURNS search_filter
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -15,9 +16,9 @@ BEGIN
     -- A product without any variant is shown too, one whose variants are all retired is not.
     result.shown := concat_ws(' AND ', 'p.status = ''active''', compiled.on_product, 'p.product_id <> ' || excluded,
         CASE WHEN compiled.on_variant IS NULL
-             THEN format('(EXISTS (SELECT FROM variant v WHERE %s) OR NOT EXISTS '
-                         '(SELECT FROM variant v WHERE v.product_id = p.product_id))', result.fits)
-             ELSE format('EXISTS (SELECT FROM variant v WHERE %s)', result.fits) END);
+             THEN format('(EXISTS (SELECT FROM variant v WHERE %s OFFSET 0) OR NOT EXISTS '
+                         '(SELECT FROM variant v WHERE v.product_id = p.product_id OFFSET 0))', result.fits)
+             ELSE format('EXISTS (SELECT FROM variant v WHERE %s OFFSET 0)', result.fits) END);
     -- A picture of none in particular always counts, one of retired variants alone never. OFFSET 0 keeps
     -- this a look-up for the few rows that need it: the planner would hash both tables whole.
     result.counts := format(
@@ -31,7 +32,8 @@ BEGIN
         WHEN compiled.on_variant IS NOT NULL THEN format('EXISTS (SELECT FROM variant v WHERE %s OFFSET 0)', result.fits) END,
         CASE WHEN compiled.on_options THEN result.counts END);
     IF NOT result.is_empty THEN
-        result.terms := search_terms_sql(filter_terms(filters));
+        result.terms := search_terms_sql(filter_terms(filters, 'options.'));
+        result.listing := search_terms_sql(filter_terms(filters, 'variants.'));
         result.prices := filter_prices(filters);
     END IF;
     RETURN result;

@@ -72,7 +72,8 @@ DECLARE
 BEGIN
     IF missing <= 0 THEN RETURN NULL; END IF;
     EXECUTE concat('SELECT array_agg(o.product_id) FROM (SELECT p.product_id FROM ',
-        CASE WHEN coalesce(share < 0.05, search_is_narrow(space_id, filter))
+        CASE WHEN space_id IS NOT NULL AND ((filter).listing IS NOT NULL OR (filter).prices IS NOT NULL)
+                  AND coalesce(share < 0.05, search_is_narrow(space_id, filter))
              THEN concat('(', search_listing_sql(space_id, filter), ') l JOIN product p USING (product_id)')
              ELSE 'product p' END,
         ' WHERE ', (filter).shown, ' AND p.product_id NOT IN (SELECT unnest($1)) ',
@@ -89,7 +90,6 @@ DECLARE
     total bigint := 0;
     sample record;
 BEGIN
-    IF space_id IS NULL OR (filter).is_empty OR ((filter).terms IS NULL AND (filter).prices IS NULL) THEN RETURN false; END IF;
     SELECT n.kind, n.total INTO kind, total
     FROM (SELECT k.kind, rows_of(format('%s_sketch_%s', k.kind, space_id), 200) AS total
           FROM (VALUES ('image'), ('caption')) k (kind)) n ORDER BY n.total DESC LIMIT 1;
@@ -102,8 +102,8 @@ END $$;
 CREATE OR REPLACE FUNCTION search_listing_sql(space_id integer, filter search_filter) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT CASE
-        WHEN (filter).terms IS NULL THEN concat('SELECT DISTINCT v.product_id FROM variant v WHERE ', (filter).prices)
-        ELSE concat('SELECT s.product_id FROM image_sketch_', space_id, ' s WHERE ', (filter).terms,
-            ' UNION SELECT s.product_id FROM caption_sketch_', space_id, ' s WHERE ', (filter).terms,
+        WHEN (filter).listing IS NULL THEN concat('SELECT DISTINCT v.product_id FROM variant v WHERE ', (filter).prices)
+        ELSE concat('SELECT s.product_id FROM image_sketch_', space_id, ' s WHERE ', (filter).listing,
+            ' UNION SELECT s.product_id FROM caption_sketch_', space_id, ' s WHERE ', (filter).listing,
             ' UNION SELECT w.product_id FROM waiting_product w WHERE w.space_id = ', space_id) END
 $$;

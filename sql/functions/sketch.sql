@@ -111,8 +111,9 @@ WITH wanted AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT x.product_id, x.%2$I AS item_id, x.embedding, %4$s AS sketch %6$s
         FROM %3$I x WHERE x.product_id = g.product_id OFFSET 0) e
-    -- A picture of some variants has their options' terms, one of none in particular those of all; one of
-    -- retired variants alone has no row.
+    -- A picture of some variants has the terms of their options, one of none in particular those of all; all have
+    -- the terms of variants, by which a product is listed that no picture stands for. One of retired variants
+    -- alone has no row.
     CROSS JOIN LATERAL (
         SELECT bool_or(l.linked) AS linked, bool_or(l.shows) AS shows FROM (
             SELECT true AS linked, EXISTS (SELECT FROM variant v
@@ -120,11 +121,14 @@ WITH wanted AS MATERIALIZED (
             FROM image_variant s WHERE s.product_id = e.product_id AND s.image_id = e.of_image OFFSET 0) l) link
     CROSS JOIN LATERAL (
         SELECT array_agg(DISTINCT m.term) AS terms
-        FROM variant v CROSS JOIN LATERAL (
-            SELECT term('sku', v.sku) UNION ALL SELECT m.term FROM member_terms('options.', v.options) m (term)) m (term)
-        WHERE v.product_id = e.product_id AND v.status = 'active'
-          AND (link.linked IS NULL OR EXISTS (SELECT FROM image_variant s WHERE s.product_id = e.product_id
-               AND s.image_id = e.of_image AND s.variant_id = v.variant_id OFFSET 0))) varying
+        FROM variant v
+        CROSS JOIN LATERAL (SELECT link.linked IS NULL OR EXISTS (SELECT FROM image_variant s
+            WHERE s.product_id = e.product_id AND s.image_id = e.of_image AND s.variant_id = v.variant_id OFFSET 0)) shown (here)
+        CROSS JOIN LATERAL (
+            SELECT term('sku', v.sku)
+            UNION ALL SELECT m.term FROM member_terms('variants.', v.options) m (term)
+            UNION ALL SELECT m.term FROM member_terms('options.', v.options) m (term) WHERE shown.here) m (term)
+        WHERE v.product_id = e.product_id AND v.status = 'active') varying
     WHERE link.linked IS NULL OR link.shows OR %1$L = 'caption'
 ), gone AS (
     DELETE FROM %5$I s USING unnest($1::bigint[]) g (product_id)
@@ -168,9 +172,9 @@ $refresh$, space_id, 'image_sketch_' || space_id, 'caption_sketch_' || space_id)
 $$;
 
 -- Whoever changes what the terms of a product come from locks the product first, and so does whoever writes
--- its vectors: each then sees what the other did. A product that this transaction made nobody else knows:
--- without a vector there is nothing to do for it.
-CREATE OR REPLACE FUNCTION sketch_products(products bigint[]) RETURNS void
+-- its vectors: each then sees what the other did. A product that this transaction made nobody else knows: for
+-- rows that are added to it (skip_new) there is nothing to do while it has no vector.
+CREATE OR REPLACE FUNCTION sketch_products(products bigint[], skip_new boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     target record;
@@ -180,11 +184,11 @@ BEGIN
     EXECUTE format(
         'SELECT array_agg(DISTINCT g.product_id ORDER BY g.product_id) FROM unnest($1) g (product_id) '
         'CROSS JOIN LATERAL (SELECT p.xmin = $2 AS own FROM product p WHERE p.product_id = g.product_id OFFSET 0) p '
-        'WHERE NOT p.own OR %s',
+        'WHERE NOT ($3 AND p.own) OR %s',
         (SELECT string_agg(format('EXISTS (SELECT FROM %I x WHERE x.product_id = g.product_id OFFSET 0)',
             format('%s_vector_%s', k.kind, s.space_id)), ' OR ')
          FROM space s CROSS JOIN (VALUES ('image'), ('caption')) k (kind)))
-    INTO concerned USING products, pg_current_xact_id()::xid;
+    INTO concerned USING products, pg_current_xact_id()::xid, skip_new;
     IF concerned IS NULL THEN RETURN; END IF;
     PERFORM FROM product p WHERE p.product_id = ANY (concerned) ORDER BY p.product_id FOR NO KEY UPDATE;
     FOR target IN SELECT s.space_id, s.dimension FROM space s ORDER BY s.space_id LOOP
@@ -211,7 +215,12 @@ DECLARE
 BEGIN
     SELECT array_agg(DISTINCT c.product_id ORDER BY c.product_id) INTO products FROM changed c;
     IF products IS NULL THEN RETURN NULL; END IF;
-    PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR SHARE;
+    -- Several may add vectors of one product at once; who takes some away may leave it without any.
+    IF TG_OP = 'DELETE' THEN
+        PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR NO KEY UPDATE;
+    ELSE
+        PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR SHARE;
+    END IF;
     EXECUTE sketch_refresh_sql(kind, the_space, (SELECT s.dimension FROM space s WHERE s.space_id = the_space))
         USING products;
     EXECUTE waiting_refresh_sql(the_space) USING products;

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION sketch_follow() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM sketch_products(array_agg(DISTINCT c.product_id)) FROM changed c;
+    PERFORM sketch_products(array_agg(DISTINCT c.product_id), skip_new => TG_OP = 'INSERT') FROM changed c;
     RETURN NULL;
 END $$;
 

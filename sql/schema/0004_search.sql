@@ -50,7 +50,7 @@ COMMENT ON TABLE waiting_product IS 'Active products that no vector of a space s
 -- What search functions hand to each other.
 CREATE TYPE search_filter AS (
     shown text, fits text, counts text, on_options boolean,
-    is_empty boolean, excluded bigint, listed_check text, terms text, prices text
+    is_empty boolean, excluded bigint, listed_check text, terms text, listing text, prices text
 );
 COMMENT ON TYPE search_filter IS 'A filter as SQL conditions, and what lists the rows that may satisfy it: functions/search_filter.sql.';
 CREATE TYPE search_route AS (

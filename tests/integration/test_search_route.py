@@ -563,3 +563,21 @@ def test_stale_statistics(stale: Shop) -> None:
     for wanted in RANGE_OF_FILTERS:
         recalls = [check(stale, wanted, number, 24) for number in range(4)]
         assert np.mean([recall for recall in recalls if recall is not None]) >= 0.98
+
+
+@pytest.mark.parametrize("k", [10, 200])
+def test_a_filter_against_the_query(undone: Shop, k: int) -> None:
+    """Most products match, and none of them lies anywhere near what is asked for."""
+    truth = similarities(undone, {}, undone.queries[0])
+    nearest = sorted((p for p, s in truth.items() if s is not None), key=lambda p: truth[p] or 0)
+    far = nearest[: len(nearest) * 6 // 10]
+    undone.connection.execute(
+        "UPDATE product SET brand = 'far' WHERE product_id = ANY (%s)", (far,)
+    )
+    terms = [{"image": KEY.format(0)}]
+    hits = ask(undone.connection, terms=terms, filters={"brand": "far"}, k=k)
+    assert len(hits) == k
+    assert not any("waiting" in hit["why"] for hit in hits)
+    found = {hit["product_id"] for hit in hits}
+    assert found <= set(far)
+    assert len(found & set(far[-k:])) >= 0.9 * k
