@@ -83,11 +83,17 @@ BEGIN
         EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, check_limit)
         INTO product_ids, distances, candidates, checked, deepest USING vector, sketch, (route).cells;
         complete := true;
-        -- Where the best come from far down the list, better ones may lie below its end.
-        EXIT WHEN cardinality(product_ids) >= wanted
-            AND (route.plan = 'hnsw' OR candidates < row_limit OR deepest <= 0.7 * row_limit OR row_limit > 20000);
-        IF cardinality(product_ids) >= wanted THEN
+        IF route.plan = 'hnsw' AND cardinality(route.cells) > 0 AND checked < check_limit AND attempts < 3 THEN
+            -- Few of the nearest pass the filter: what does lies further away than the estimate has it.
             row_limit := row_limit * 4;
+            route.cells := search_nearest_cells(kind, space_id, vector, route.total,
+                (4 ^ attempts) * 10 * search_row_limit(wanted) / route.share, NULL);
+        ELSIF cardinality(product_ids) >= wanted AND (route.plan = 'hnsw' OR candidates < row_limit
+            OR deepest <= 0.5 * row_limit OR route.pass < 0.5 OR attempts = 3) THEN
+            EXIT;
+        ELSIF cardinality(product_ids) >= wanted THEN
+            -- The best come from far down the list: better ones may lie below its end.
+            row_limit := row_limit * 3;
         ELSIF checked = check_limit THEN
             -- Products with very many pictures crowd the others out.
             check_limit := check_limit * 8;
