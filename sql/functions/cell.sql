@@ -41,7 +41,7 @@ END $$;
 
 -- Trains a new generation of cells, of some 32 vectors each, on a sample of a space's vectors.
 CREATE OR REPLACE FUNCTION train_cells(kind text, space_id integer) RETURNS integer
-LANGUAGE plpgsql SET search_path FROM CURRENT SET client_min_messages = warning SET jit = off AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET client_min_messages = error SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     vectors text := format('%s_vector_%s', kind, space_id);
     total bigint;
@@ -85,6 +85,7 @@ BEGIN
         'SELECT %s, %L, %s + row_number() OVER (ORDER BY d.parent_id, d.cell_id), d.parent_id, %s, d.centroid FROM cell_draft d',
         space_id, kind, next_cell_id(kind, space_id), made);
     EXECUTE 'DROP TABLE cell_sample, cell_draft, cell_whole';
+    EXECUTE 'ANALYZE cell';  -- passed over where it is another role's
     RETURN made;
 END $$;
 
@@ -94,16 +95,16 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 $$;
 
 -- Moves the sketches of the next products after one into the newest cells; returns the last product, NULL at the end.
-CREATE OR REPLACE FUNCTION assign_cells(kind text, space_id integer, after bigint, products integer DEFAULT 2000) RETURNS bigint
+CREATE OR REPLACE FUNCTION assign_cells(kind text, space_id integer, after bigint, rows_at_once integer DEFAULT 2000) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     sketches text := format('%s_sketch_%s', kind, space_id);
     batch bigint[];
 BEGIN
-    EXECUTE format('SELECT array_agg(b.product_id) FROM (SELECT DISTINCT s.product_id FROM %I s WHERE s.product_id > $1 '
-        'ORDER BY s.product_id LIMIT $2) b', sketches) INTO batch USING after, products;
+    EXECUTE format('SELECT array_agg(b.product_id) FROM (SELECT s.product_id FROM %I s WHERE s.product_id > $1 '
+        'ORDER BY s.product_id LIMIT $2) b', sketches) INTO batch USING after, rows_at_once;
     EXECUTE format(
-        'UPDATE %1$I s SET cell_id = n.cell_id FROM unnest($1) b (product_id) '
+        'UPDATE %1$I s SET cell_id = n.cell_id FROM (SELECT DISTINCT unnest($1)) b (product_id) '
         'CROSS JOIN LATERAL (SELECT x.product_id, x.%2$I, x.embedding FROM %3$I x WHERE x.product_id = b.product_id OFFSET 0) e '
         'CROSS JOIN LATERAL (%4$s) n '
         'WHERE s.product_id = e.product_id AND s.%2$I = e.%2$I AND s.cell_id < $2',
