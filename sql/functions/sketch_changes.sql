@@ -8,20 +8,30 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- A row that moves concerns the product it left as well.
+CREATE OR REPLACE FUNCTION sketch_follow_moved() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM sketch_products(array_agg(m.product_id))
+    FROM (SELECT o.product_id FROM previous o UNION SELECT n.product_id FROM changed n) m;
+    RETURN NULL;
+END $$;
+
 DO $$
 DECLARE
     one record;
 BEGIN
     FOR one IN
-        SELECT t.name, e.event, CASE e.event WHEN 'DELETE' THEN 'OLD' ELSE 'NEW' END AS side
+        SELECT t.name, e.event, CASE e.event WHEN 'DELETE' THEN 'OLD TABLE AS changed' WHEN 'INSERT' THEN 'NEW TABLE AS changed'
+            ELSE 'OLD TABLE AS previous NEW TABLE AS changed' END AS rows,
+            CASE e.event WHEN 'UPDATE' THEN 'sketch_follow_moved' ELSE 'sketch_follow' END AS action
         FROM unnest('{product_category,variant,image_variant}'::text[]) t (name)
         CROSS JOIN unnest('{INSERT,UPDATE,DELETE}'::text[]) e (event)
         -- An update of variants must not pay for what only options and status need: see below.
         WHERE NOT (t.name = 'variant' AND e.event = 'UPDATE')
     LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %I REFERENCING %s TABLE AS changed '
-            'FOR EACH STATEMENT EXECUTE FUNCTION sketch_follow()',
-            format('%s_sketch_%s', one.name, lower(one.event)), one.event, one.name, one.side);
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
+            format('%s_sketch_%s', one.name, lower(one.event)), one.event, one.name, one.rows, one.action);
     END LOOP;
 END $$;
 

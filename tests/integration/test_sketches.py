@@ -282,6 +282,19 @@ def test_prices_and_stock_change_no_sketch(connection: Connection, product: Prod
     check(connection)
 
 
+def test_a_place_that_moves_leaves_one_product_and_enters_another(
+    connection: Connection, product: Product
+) -> None:
+    other = add_product(connection, Product("other", pictures=[Picture([1, 0, 0, 0])]))
+    before = contents(connection)
+    connection.execute(
+        "UPDATE product_category SET product_id = %s WHERE product_id = %s",
+        (other.product_id, product.product_id),
+    )
+    assert contents(connection) != before
+    check(connection)
+
+
 def test_a_product_that_becomes_active_waits(connection: Connection) -> None:
     make_space(connection)
     connection.execute(UNIQ_SORTED.encode())
