@@ -83,13 +83,12 @@ BEGIN
         EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, check_limit)
         INTO product_ids, distances, candidates, checked, deepest USING vector, sketch, (route).cells;
         complete := true;
-        IF route.plan = 'hnsw' AND cardinality(route.cells) > 0 AND checked < check_limit AND attempts < 3 THEN
-            -- Few of the nearest pass the filter: what does lies further away than the estimate has it.
-            row_limit := row_limit * 4;
-            route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-                (4 ^ attempts) * 10 * search_row_limit(wanted) / route.share, NULL);
+        IF route.plan = 'hnsw' AND checked < check_limit AND NOT (filter).is_empty THEN
+            -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
+            route := search_route_further(kind, space_id, vector, filter, wanted, route, attempts);
+            row_limit := row_limit * 2;
         ELSIF cardinality(product_ids) >= wanted AND (route.plan = 'hnsw' OR candidates < row_limit
-            OR deepest <= 0.5 * row_limit OR route.pass < 0.5 OR attempts = 3) THEN
+            OR deepest <= 0.5 * row_limit OR route.pass < 0.5 OR attempts >= 5) THEN
             EXIT;
         ELSIF cardinality(product_ids) >= wanted THEN
             -- The best come from far down the list: better ones may lie below its end.

@@ -77,6 +77,37 @@ BEGIN
     RETURN route;
 END $$;
 
+-- Where the graph and the nearest cells had too little that passes: the cells within which enough has the
+-- filter's terms, or, where there are none, more and more of the nearest; all of it in the end.
+CREATE OR REPLACE FUNCTION search_route_further(
+    kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, before search_route, attempts integer
+) RETURNS search_route
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    route search_route := before;
+    sample record;
+BEGIN
+    route.source := 'sketches';
+    route.plan := 'list';
+    route.cells := NULL;
+    route.pass := 1;
+    IF (filter).terms IS NOT NULL THEN
+        sample := search_sample(kind, space_id, vector, filter, route.total, 6000 + 100 * wanted);
+        IF sample.radius IS NOT NULL THEN
+            route.plan := 'cells';
+            route.pass := sample.pass;
+            route.cells := search_nearest_cells(kind, space_id, vector, route.total, route.total, sample.radius);
+        END IF;
+    ELSIF attempts < 3 AND cardinality(before.cells) > 0 THEN
+        route.plan := 'hnsw';
+        route.source := 'cells';
+        route.pass := before.pass / 2;
+        route.cells := search_nearest_cells(kind, space_id, vector, route.total,
+            (5 ^ attempts) * (2000 + 50 * wanted) / route.share, NULL);
+    END IF;
+    RETURN route;
+END $$;
+
 -- How many rows are compared by their vectors before the best of them are trusted.
 CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

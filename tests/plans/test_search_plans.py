@@ -139,8 +139,11 @@ def test_the_graph_and_the_nearest_cells_serve_what_is_broad(
     assert scans(connection, IMAGE_INDEX) == 1
     assert scans(connection, CAPTION_INDEX) == 1
     assert scans(connection, CELL_INDEX) > 0
-    assert entries(connection, CELL_INDEX) < PRODUCTS
     check_nothing_is_read_whole(connection)
+    # The first search passed over what the sorting into cells left behind: there was no vacuum.
+    before = entries(connection, CELL_INDEX)
+    ask(connection, query="words 0", filters=filters)
+    assert entries(connection, CELL_INDEX) - before < PRODUCTS
 
 
 def test_the_index_of_terms_serves_what_is_narrow(connection: Connection) -> None:
