@@ -19,20 +19,17 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psycopg
 from psycopg import sql
+from temporary_shop import temporary_shop
 
 from vitrine.database import Connection, connect
-from vitrine.embedded import start_embedded, stop_embedded
-from vitrine.migrate import upgrade
 
 DIMENSION, QUERIES, CATEGORIES, K = 128, 400, 20, 10
 STEADY = 10  # of a hundred products have the brand that nobody touches
@@ -236,25 +233,20 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=20_000)
     parser.add_argument("--postgres", type=int, default=18)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="vitrine-bench-") as home:
-        url = start_embedded(Path(home), args.postgres)
-        try:
-            upgrade(url)
-            with psycopg.connect(url, autocommit=True) as connection:
-                name = sql.Identifier(connection.info.dbname)
-                setting = sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name)
-                connection.execute(setting)
-            shop = fill(url, args.products)
-            threads = [threading.Thread(target=client, args=(shop, n)) for n in range(args.clients)]
-            threads.append(threading.Thread(target=writer, args=(shop,)))
-            for thread in threads:
-                thread.start()
-            time.sleep(args.seconds)
-            shop.ended.set()
-            for thread in threads:
-                thread.join()
-        finally:
-            stop_embedded(Path(home), args.postgres)
+    with temporary_shop(args.postgres) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            name = sql.Identifier(connection.info.dbname)
+            setting = sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name)
+            connection.execute(setting)
+        shop = fill(url, args.products)
+        threads = [threading.Thread(target=client, args=(shop, n)) for n in range(args.clients)]
+        threads.append(threading.Thread(target=writer, args=(shop,)))
+        for thread in threads:
+            thread.start()
+        time.sleep(args.seconds)
+        shop.ended.set()
+        for thread in threads:
+            thread.join()
     report(shop, args.clients, args.seconds)
     if shop.faults or np.mean(shop.recalls) < 0.98 or min(shop.recalls) < 0.7:
         raise SystemExit(1)

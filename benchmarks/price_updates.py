@@ -15,16 +15,13 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from psycopg import sql
+from temporary_shop import temporary_shop
 
 from vitrine.database import Connection, connect
-from vitrine.embedded import start_embedded, stop_embedded
-from vitrine.migrate import upgrade
 
 STATEMENT_ROWS = 20_000
 BLOCK_ROWS = 100  # single rows between two turns
@@ -136,17 +133,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--postgres", type=int, default=18)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="vitrine-bench-") as home:
-        url = start_embedded(Path(home), args.postgres)
-        try:
-            upgrade(url)
-            with connect(url, "vitrine") as connection:
-                fill(connection, args.variants)
-                waiting = connection.execute("SELECT count(*) FROM work_queue").fetchone()
-                figures = measure(connection, args.variants, args.rounds)
-                after = connection.execute("SELECT count(*) FROM work_queue").fetchone()
-        finally:
-            stop_embedded(Path(home), args.postgres)
+    with temporary_shop(args.postgres) as url, connect(url, "vitrine") as connection:
+        fill(connection, args.variants)
+        waiting = connection.execute("SELECT count(*) FROM work_queue").fetchone()
+        figures = measure(connection, args.variants, args.rounds)
+        after = connection.execute("SELECT count(*) FROM work_queue").fetchone()
     if waiting != after:
         raise SystemExit(f"updates changed the queue from {waiting} to {after} entries")
     print(f"{args.variants:,} variants, PostgreSQL {args.postgres}, {args.rounds} rounds, medians")

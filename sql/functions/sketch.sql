@@ -3,6 +3,14 @@
 -- The bits say on which side of one or more thresholds each dimension lies: the Hamming distance of two sketches
 -- orders much as the angle of their vectors does (Charikar, 2002). Short vectors get more thresholds, so that
 -- there are some 400 bits to tell them apart. docs/discussions.md has the recall.
+CREATE OR REPLACE FUNCTION sketch_thresholds(dimension integer) RETURNS real[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN dimension >= 384 THEN '{0}'
+            WHEN dimension >= 192 THEN '{-0.5,0.5}'
+            WHEN dimension >= 96 THEN '{-1,-0.3,0.3,1}'
+            ELSE '{-1.4,-0.9,-0.5,-0.15,0.15,0.5,0.9,1.4}' END::real[];
+
+-- The sketch of a vector (an expression), whose parts have a standard deviation of 1 / sqrt(dimension).
 CREATE OR REPLACE FUNCTION sketch_sql(vector text, dimension integer) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT format('(%s)::bit(%s)', string_agg(format(
@@ -10,15 +18,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
              ELSE '%2$I.binary_quantize(%1$s OPERATOR(%2$I.-) array_fill(%3$s::real, ARRAY[%4$s])::%2$I.halfvec(%4$s))' END,
         vector, vector_schema(), (t.threshold / sqrt(dimension))::real, dimension), ' || ' ORDER BY t.threshold),
         count(*) * dimension)
-    FROM unnest(CASE WHEN dimension >= 384 THEN '{0}'
-                     WHEN dimension >= 192 THEN '{-0.5,0.5}'
-                     WHEN dimension >= 96 THEN '{-1,-0.3,0.3,1}'
-                     ELSE '{-1.4,-0.9,-0.5,-0.15,0.15,0.5,0.9,1.4}' END::real[]) t (threshold)
+    FROM unnest(sketch_thresholds(dimension)) t (threshold)
 $$;
-
-CREATE OR REPLACE FUNCTION sketch_bits(dimension integer) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN dimension * CASE WHEN dimension >= 384 THEN 1 WHEN dimension >= 192 THEN 2 WHEN dimension >= 96 THEN 4 ELSE 8 END;
 
 CREATE OR REPLACE FUNCTION create_sketch_table(kind text, space_id integer, dimension integer) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -26,7 +27,6 @@ DECLARE
     name text := format('%s_sketch_%s', kind, space_id);
     vectors text := format('%s_vector_%s', kind, space_id);
     item text := kind || '_id';
-    role_name text;
     event text;
 BEGIN
     EXECUTE format(
@@ -37,7 +37,7 @@ BEGIN
             sketch bit(%3$s) NOT NULL,
             terms integer[] NOT NULL,
             PRIMARY KEY (product_id, %2$I)
-        )', name, item, sketch_bits(dimension));
+        )', name, item, dimension * cardinality(sketch_thresholds(dimension)));
     -- What a scan of cells reads lies together in the index, whatever happens to the table's order.
     EXECUTE format('CREATE INDEX %I ON %I (cell_id) INCLUDE (product_id, %I, sketch)', name || '_cell_idx', name, item);
     -- A long list of pending entries would be read by every search.
@@ -55,11 +55,7 @@ BEGIN
     END LOOP;
     EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION sketch_truncated()',
         vectors || '_sketch_truncate', vectors);
-    FOR role_name IN SELECT r.rolname FROM pg_roles r
-        WHERE r.rolname = ANY (ARRAY[current_schema() || '_app', current_schema() || '_worker', current_schema() || '_analyst']) LOOP
-        EXECUTE format('GRANT %s ON %I TO %I', CASE WHEN role_name = current_schema() || '_worker'
-            THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END, name, role_name);
-    END LOOP;
+    PERFORM grant_space_table(name);
 END $$;
 
 -- Spaces from before there were sketches get theirs; upgrade calls it.

@@ -6,6 +6,21 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector'
 $$;
 
+-- The rights on a table that is made with its space, as grants/roles.sql has them; a role may be missing.
+CREATE OR REPLACE FUNCTION grant_space_table(name text) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    right_on record;
+BEGIN
+    FOR right_on IN
+        SELECT g.role_name, g.rights
+        FROM (VALUES ('_app', 'SELECT'), ('_analyst', 'SELECT'), ('_worker', 'SELECT, INSERT, UPDATE, DELETE')) s (suffix, rights)
+        CROSS JOIN LATERAL (SELECT current_schema() || s.suffix AS role_name, s.rights) g
+        JOIN pg_roles known ON known.rolname = g.role_name LOOP
+        EXECUTE format('GRANT %s ON %I TO %I', right_on.rights, name, right_on.role_name);
+    END LOOP;
+END $$;
+
 CREATE OR REPLACE FUNCTION create_vector_table(kind text, space_id integer, dimension integer)
 RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -14,7 +29,6 @@ DECLARE
     item text := kind || '_id';
     -- Named in full: what runs as its owner does not look into the extension's schema.
     extension text := vector_schema();
-    role_name text;
 BEGIN
     EXECUTE format(
         'CREATE TABLE %1$I (
@@ -33,13 +47,7 @@ BEGIN
         name || '_hnsw_idx', name, extension);
     EXECUTE format('COMMENT ON TABLE %I IS %L', name,
         format('Vectors of every %s in space %s; content is the SHA-256 of what was encoded.', kind, space_id));
-    FOR role_name IN SELECT r.rolname FROM pg_roles r
-        WHERE r.rolname IN (current_schema() || '_app', current_schema() || '_analyst') LOOP
-        EXECUTE format('GRANT SELECT ON %I TO %I', name, role_name);
-    END LOOP;
-    FOR role_name IN SELECT r.rolname FROM pg_roles r WHERE r.rolname = current_schema() || '_worker' LOOP
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO %I', name, role_name);
-    END LOOP;
+    PERFORM grant_space_table(name);
     PERFORM create_sketch_table(kind, space_id, dimension);
 END $$;
 

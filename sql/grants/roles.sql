@@ -7,7 +7,7 @@ DECLARE
     worker text := shop || '_worker';
     analyst text := shop || '_analyst';
     -- What functions that run as their owner call in turn.
-    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,
+    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,
         enqueue_missing,check_query,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors}';
     routine regprocedure;
     own oid[];
