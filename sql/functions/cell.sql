@@ -1,16 +1,27 @@
--- Cells: regions of a space in two levels, so that a search reads the vectors near it and leaves the rest.
+-- Cells: small parts of a space, so that a search reads the vectors near it and leaves the rest. Regions have
+-- districts and districts have cells; a vector lies in a cell.
 
--- The cell of a vector (an expression): the nearest centre below the two nearest parents of the last training.
+-- The district of a cell can be told from its number.
+CREATE OR REPLACE FUNCTION district_of(cell_id integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN cell_id >> 8;
+
+-- The cell of a vector (an expression): the nearest in the two nearest districts of the two nearest regions of the
+-- last training.
 CREATE OR REPLACE FUNCTION nearest_cell_sql(kind text, space_id integer, vector text) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT format(
-        'SELECT c.cell_id FROM (SELECT p.cell_id FROM cell p WHERE p.space_id = %1$s AND p.kind = %2$L '
-        'AND p.parent_id IS NULL AND p.generation = %5$s ORDER BY p.centroid OPERATOR(%3$I.<#>) %4$s LIMIT 2) p '
-        'CROSS JOIN LATERAL (SELECT * FROM cell x WHERE x.space_id = %1$s AND x.kind = %2$L '
-        'AND x.parent_id = p.cell_id AND x.generation = %5$s OFFSET 0) c ORDER BY c.centroid OPERATOR(%3$I.<#>) %4$s LIMIT 1',
-        space_id, kind, vector_schema(), vector,
-        (SELECT coalesce(max(g.generation), 0) FROM cell_generation g
-         WHERE g.space_id = nearest_cell_sql.space_id AND g.kind = nearest_cell_sql.kind))
+    SELECT replace(replace(replace(
+        'SELECT c.cell_id FROM ('
+        'SELECT d.cell_id FROM ('
+        'SELECT r.cell_id FROM cell r WHERE <of> AND r.parent_id = 0 AND r.generation = <newest> ORDER BY r.centroid <nearest> LIMIT 2) r '
+        'CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <nearest> AS distance FROM cell x WHERE <of> AND x.parent_id = r.cell_id OFFSET 0) d '
+        'ORDER BY d.distance LIMIT 2) d '
+        'CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <nearest> AS distance FROM cell x WHERE <of> AND x.parent_id = d.cell_id OFFSET 0) c '
+        'ORDER BY c.distance LIMIT 1',
+        '<of>', format('space_id = %s AND kind = %L', space_id, kind)),
+        '<nearest>', format('OPERATOR(%I.<#>) %s', vector_schema(), vector)),
+        '<newest>', (SELECT coalesce(max(g.generation), 0)::text FROM cell_generation g
+            WHERE g.space_id = nearest_cell_sql.space_id AND g.kind = nearest_cell_sql.kind))
 $$;
 
 -- How many rows a table has, nearly, whether or not it was ever analysed.
@@ -22,16 +33,16 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     FROM pg_class c WHERE c.oid = to_regclass(quote_ident(name))
 $$;
 
--- Lloyd's algorithm on the unit sphere, below each parent on its own: centroids become the mean of the samples
--- nearest to them. The samples are in the temporary table cell_sample.
-CREATE OR REPLACE FUNCTION train_level(rounds integer) RETURNS void
+-- Lloyd's algorithm on the unit sphere, below each parent on its own: the centroids of cell_draft become the mean
+-- of the samples nearest to them, of the first so many of each parent.
+CREATE OR REPLACE FUNCTION train_level(rounds integer, samples_of_each integer) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     FOR round IN 1 .. rounds LOOP
         EXECUTE 'CREATE TEMP TABLE cell_next ON COMMIT DROP AS '
-            'SELECT n.parent_id, n.cell_id, l2_normalize(avg(s.embedding)) AS centroid FROM cell_sample s '
-            'CROSS JOIN LATERAL (SELECT c.parent_id, c.cell_id FROM cell_draft c WHERE c.parent_id = s.parent_id '
-            'ORDER BY c.centroid <#> s.embedding LIMIT 1) n GROUP BY 1, 2';
+            'SELECT n.parent_id, n.place, l2_normalize(avg(s.embedding)) AS centroid FROM cell_sample s '
+            'CROSS JOIN LATERAL (SELECT c.parent_id, c.place FROM cell_draft c WHERE c.parent_id = s.parent_id '
+            'ORDER BY c.centroid <#> s.embedding LIMIT 1) n WHERE s.place <= $1 GROUP BY 1, 2' USING samples_of_each;
         EXECUTE 'TRUNCATE cell_draft';
         EXECUTE 'INSERT INTO cell_draft SELECT * FROM cell_next WHERE l2_norm(centroid) > 0.5';
         EXECUTE 'DROP TABLE cell_next';
@@ -39,59 +50,62 @@ BEGIN
     END LOOP;
 END $$;
 
--- Trains a new generation of cells, of some 32 vectors each, on a sample of a space's vectors.
+-- Trains a new generation: cells of some 32 vectors each, some 8 to a district, on a sample of four to a cell.
 CREATE OR REPLACE FUNCTION train_cells(kind text, space_id integer) RETURNS integer
 LANGUAGE plpgsql SET search_path FROM CURRENT SET client_min_messages = error SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     vectors text := format('%s_vector_%s', kind, space_id);
     total bigint;
-    cells integer;
-    parents integer;
-    children integer;
+    wanted integer[];
+    samples integer;
     made integer;
+    number integer;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(current_schema() || '.train_cells.' || vectors, 0));
     EXECUTE format('SELECT count(*) FROM %I', vectors) INTO total;
-    cells := greatest(total / 32, 16);
-    parents := ceil(sqrt(cells / 2.0));
-    children := ceil(cells::real / parents);
+    wanted[3] := greatest(total / 32, 16);
+    wanted[2] := ceil(wanted[3] / 8.0);
+    wanted[1] := ceil(sqrt(wanted[2]));
     made := coalesce((SELECT max(g.generation) FROM cell_generation g
         WHERE g.space_id = train_cells.space_id AND g.kind = train_cells.kind), 0) + 1;
-    EXECUTE format('CREATE TEMP TABLE cell_sample ON COMMIT DROP AS SELECT 0 AS parent_id, v.embedding FROM %I v '
-        'TABLESAMPLE BERNOULLI (%s) REPEATABLE (%s) ORDER BY hashint8(v.product_id)',
-        vectors, least(100, 100.0 * 4 * cells / greatest(total, 1)), made);
-    EXECUTE 'CREATE TEMP TABLE cell_draft (parent_id integer, cell_id integer, centroid halfvec) ON COMMIT DROP';
-    EXECUTE 'CREATE INDEX ON cell_draft (parent_id)';
-    EXECUTE format('INSERT INTO cell_draft SELECT 0, row_number() OVER (), s.embedding FROM cell_sample s LIMIT %s', parents);
-    EXECUTE 'CREATE TEMP TABLE cell_whole ON COMMIT DROP AS TABLE cell_sample';
-    EXECUTE format('DELETE FROM cell_sample WHERE ctid NOT IN (SELECT ctid FROM cell_sample LIMIT %s)', 200 * parents);
-    PERFORM train_level(6);
     INSERT INTO cell_generation (space_id, kind, generation, trained_on) VALUES (train_cells.space_id, train_cells.kind, made, total);
-    EXECUTE format('INSERT INTO cell (space_id, kind, cell_id, generation, centroid) '
-        'SELECT %s, %L, %s + row_number() OVER (ORDER BY d.cell_id), %s, d.centroid FROM cell_draft d',
-        space_id, kind, next_cell_id(kind, space_id), made);
-    EXECUTE format('TRUNCATE cell_sample');
-    EXECUTE format('INSERT INTO cell_sample SELECT n.cell_id, w.embedding FROM cell_whole w CROSS JOIN LATERAL ('
-        'SELECT c.cell_id FROM cell c WHERE c.space_id = %s AND c.kind = %L AND c.generation = %s AND c.parent_id IS NULL '
-        'ORDER BY c.centroid <#> w.embedding LIMIT 1) n', space_id, kind, made);
-    EXECUTE 'TRUNCATE cell_draft';
-    -- As many children as a parent's share of the vectors asks for.
-    EXECUTE format('INSERT INTO cell_draft SELECT s.parent_id, s.place, s.embedding FROM ('
-        'SELECT x.*, row_number() OVER (PARTITION BY x.parent_id) AS place, count(*) OVER (PARTITION BY x.parent_id) AS all_of_it '
-        'FROM cell_sample x) s WHERE s.place <= greatest(1, s.all_of_it / 4)');
-    EXECUTE 'ANALYZE cell_draft';
-    PERFORM train_level(4);
-    EXECUTE format('INSERT INTO cell (space_id, kind, cell_id, parent_id, generation, centroid) '
-        'SELECT %s, %L, %s + row_number() OVER (ORDER BY d.parent_id, d.cell_id), d.parent_id, %s, d.centroid FROM cell_draft d',
-        space_id, kind, next_cell_id(kind, space_id), made);
-    EXECUTE 'DROP TABLE cell_sample, cell_draft, cell_whole';
-    EXECUTE 'ANALYZE cell';  -- passed over where it is another role's
+    EXECUTE format('CREATE TEMP TABLE cell_sample ON COMMIT DROP AS SELECT 0 AS parent_id, row_number() OVER (ORDER BY hashint8(v.product_id)) AS place, '
+        'v.embedding FROM %I v TABLESAMPLE BERNOULLI (%s) REPEATABLE (%s)',
+        vectors, least(100, 100.0 * 4 * wanted[3] / greatest(total, 1)), made);
+    EXECUTE 'SELECT count(*) FROM cell_sample' INTO samples;
+    EXECUTE 'CREATE TEMP TABLE cell_draft (parent_id integer, place bigint, centroid halfvec) ON COMMIT DROP';
+    EXECUTE 'CREATE INDEX ON cell_draft (parent_id)';
+    FOR level IN 1 .. 3 LOOP
+        EXECUTE 'TRUNCATE cell_draft';
+        -- As many below a parent as its share of the samples asks for, and as a district has numbers for.
+        EXECUTE 'INSERT INTO cell_draft SELECT s.parent_id, s.place, s.embedding '
+            'FROM (SELECT x.*, count(*) OVER (PARTITION BY x.parent_id) AS all_of_it FROM cell_sample x) s '
+            'WHERE s.place <= greatest(1, least(255, round(s.all_of_it * $1 / $2::real)))' USING wanted[level], samples;
+        EXECUTE 'ANALYZE cell_draft';
+        PERFORM train_level(CASE level WHEN 3 THEN 3 ELSE 5 END, (ARRAY[100 * wanted[1], 80 * wanted[2] / wanted[1], samples])[level]);
+        number := district_of(next_cell_id(kind, space_id) - 1) + 1;
+        EXECUTE format('INSERT INTO cell (space_id, kind, cell_id, parent_id, generation, centroid) '
+            'SELECT $1, $2, %s, d.parent_id, $3, d.centroid FROM cell_draft d ORDER BY d.parent_id, d.place',
+            CASE level WHEN 3 THEN 'd.parent_id + row_number() OVER (PARTITION BY d.parent_id ORDER BY d.place)'
+                 ELSE format('(%s + row_number() OVER (ORDER BY d.parent_id, d.place)) * 256', number) END)
+        USING space_id, kind, made;
+        EXECUTE 'ANALYZE cell';  -- passed over where it is another role's
+        EXIT WHEN level = 3;
+        EXECUTE 'CREATE TEMP TABLE cell_below ON COMMIT DROP AS '
+            'SELECT n.cell_id AS parent_id, row_number() OVER (PARTITION BY n.cell_id ORDER BY s.place) AS place, s.embedding '
+            'FROM cell_sample s CROSS JOIN LATERAL (SELECT c.cell_id FROM cell c '
+            'WHERE c.space_id = $1 AND c.kind = $2 AND c.parent_id = s.parent_id AND c.generation = $3 '
+            'ORDER BY c.centroid <#> s.embedding LIMIT 1) n' USING space_id, kind, made;
+        EXECUTE 'DROP TABLE cell_sample';
+        EXECUTE 'ALTER TABLE cell_below RENAME TO cell_sample';
+    END LOOP;
+    EXECUTE 'DROP TABLE cell_sample, cell_draft';
     RETURN made;
 END $$;
 
 CREATE OR REPLACE FUNCTION next_cell_id(kind text, space_id integer) RETURNS integer
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT coalesce(max(c.cell_id), 0) FROM cell c WHERE c.space_id = next_cell_id.space_id AND c.kind = next_cell_id.kind
+    SELECT coalesce(max(c.cell_id), 0) + 1 FROM cell c WHERE c.space_id = next_cell_id.space_id AND c.kind = next_cell_id.kind
 $$;
 
 -- Moves the sketches of the next products after one into the newest cells; returns the last product, NULL at the end.

@@ -1,37 +1,59 @@
 -- The arms of a search: the nearest products by picture and by caption.
 
--- The rows that a route looks at, the nearest by their sketches: $1 is the vector, $2 its sketch, $3 the cells.
+-- Whether the candidates are the first of the sketches' order, and not some of these that pass.
+CREATE OR REPLACE FUNCTION search_is_listed(route search_route) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).plan <> 'hnsw' AND (route).pass >= 0.9;
+
+-- How many rows of the sketches' order are looked at so that enough of them pass.
+CREATE OR REPLACE FUNCTION search_list_limit(route search_route, row_limit integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN search_is_listed(route) THEN 3 * row_limit
+    ELSE least(row_limit * CASE (route).plan WHEN 'hnsw' THEN 0.6 ELSE 1 END * CASE WHEN (route).pass < 0.9 THEN 1.5 ELSE 1 END
+        / greatest((route).pass, 0.001), 1000000) END::integer;
+
+-- How many the graph is asked for: more where few of them pass.
+CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, row_limit integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, row_limit)
+    ELSE least(greatest(row_limit / 2, 100) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
+
+-- The rows that a route looks at, the nearest by their sketches: $1 is the vector, $2 its sketch, $3 the cells or
+-- districts. Those of which few pass are checked before their vectors are read.
 CREATE OR REPLACE FUNCTION search_candidates_sql(
     kind text, space_id integer, route search_route, filter search_filter, row_limit integer
 ) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
-    item_id text := kind || '_id';
+    columns text := format('%1$s.product_id, %1$s.%2$s_id', item, kind);
     sketches text := quote_ident(format('%s_sketch_%s', kind, space_id));
+    has_terms text := format('EXISTS (SELECT FROM %s s WHERE s.product_id = %s.product_id AND s.%3$s_id = %2$s.%3$s_id AND ',
+        sketches, item, kind);
     listed text;
-    -- So many are listed that enough of them pass the whole filter.
-    list_limit integer := least(row_limit * CASE (route).plan WHEN 'hnsw' THEN 0.6 ELSE 1 END
-        / greatest((route).pass, 0.001), 1000000);
+    check_sql text := CASE WHEN (filter).terms_alone AND (route).source = 'cells'
+        THEN concat(has_terms, (filter).terms, ' OFFSET 0)') ELSE search_check_sql(kind, filter, true, space_id) END;
 BEGIN
-    listed := concat('SELECT s.product_id, s.', item_id, ' FROM ', sketches, ' s WHERE ',
-        concat_ws(' AND ', 'true', CASE WHEN (route).cells IS NOT NULL THEN 's.cell_id = ANY ($3)' END,
-            CASE WHEN (route).source = 'prices' THEN concat('s.product_id = ANY (ARRAY(SELECT v.product_id FROM variant v WHERE ',
-                (filter).prices, '))') END,
-            CASE WHEN (route).source <> 'cells' THEN (filter).terms END),
-        ' ORDER BY s.sketch <~> $2');
-    IF (route).plan = 'hnsw' THEN
-        RETURN concat('SELECT v.product_id, v.', item_id, ' FROM (SELECT v.product_id, v.', item_id, ' FROM ',
-            quote_ident(format('%s_vector_%s', kind, space_id)), ' v ORDER BY v.embedding <#> $1 LIMIT ',
-            CASE WHEN (route).cells IS NULL THEN list_limit ELSE greatest(row_limit / 2, 100) END, ') v',
-            CASE WHEN (route).cells IS NOT NULL THEN concat(' UNION (', listed, ' LIMIT ', list_limit, ')') END);
-    ELSIF (route).pass < 0.5 THEN
-        -- Few of those listed pass the whole filter: they are checked before their vectors are read.
-        RETURN concat('SELECT ', item, '.product_id, ', item, '.', item_id, ' FROM (', listed,
-            ' LIMIT ', 2 * list_limit, ') ', item,
-            ' WHERE ', search_check_sql(kind, filter, true, space_id), ' LIMIT ', row_limit);
+    listed := concat('SELECT s.product_id, s.', kind, '_id FROM ', CASE WHEN (route).plan = 'districts' THEN
+        -- A few districts at a time: GIN compares every key's next row with all the others.
+        concat('(SELECT b.*, ', (filter).placed_keys, ' FROM (SELECT array_agg(d.district) AS near '
+            'FROM unnest($3) WITH ORDINALITY d (district, place) GROUP BY d.place / 16) b OFFSET 0) b CROSS JOIN LATERAL (SELECT s.* FROM ',
+            sketches, ' s WHERE ', (filter).placed, ' OFFSET 0) s WHERE true')
+        ELSE sketches || ' s WHERE ' END,
+        CASE WHEN (route).plan = 'districts' THEN ''
+             WHEN (route).source = 'cells' THEN CASE WHEN (route).cells IS NOT NULL THEN 's.cell_id = ANY ($3)' ELSE 'true' END
+             ELSE concat_ws(' AND ', 'true', (filter).terms, CASE WHEN (route).source = 'prices'
+                 THEN concat('s.product_id = ANY (ARRAY(SELECT v.product_id FROM variant v WHERE ', (filter).prices, '))') END) END,
+        ' ORDER BY s.sketch <~> $2 LIMIT ', search_list_limit(route, row_limit));
+    IF (route).pass < 0.9 THEN
+        listed := concat('SELECT ', columns, ' FROM (', listed, ') ', item, ' WHERE ', check_sql, ' LIMIT ',
+            row_limit * CASE (route).plan WHEN 'hnsw' THEN 0.6 ELSE 1 END);
     END IF;
-    RETURN concat(listed, ' LIMIT ', row_limit);
+    IF (route).plan <> 'hnsw' THEN RETURN listed; END IF;
+    RETURN concat('SELECT ', columns, ' FROM (SELECT v.product_id, v.', kind, '_id FROM ',
+        quote_ident(format('%s_vector_%s', kind, space_id)), ' v ORDER BY v.embedding <#> $1 LIMIT ',
+        search_graph_limit(route, row_limit), ') ', item, CASE WHEN (route).pass < 0.9 THEN ' WHERE ' || check_sql END,
+        CASE WHEN (route).cells IS NOT NULL THEN concat(' UNION (', listed, ')') END);
 END $$;
 
 -- Candidates compared by their vectors and checked in the order of their distance, as far as needed; then the
@@ -40,12 +62,14 @@ CREATE OR REPLACE FUNCTION search_arm_sql(
     kind text, space_id integer, route search_route, filter search_filter, wanted integer, row_limit integer, check_limit integer
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH candidates AS MATERIALIZED (',
+    SELECT concat('WITH candidates AS MATERIALIZED (SELECT c.*, row_number() OVER () AS place FROM (',
         search_candidates_sql(kind, space_id, route, filter, row_limit),
-        '), scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, e.distance, c.place ',
-        'FROM (SELECT c.*, row_number() OVER () AS place FROM candidates c) c ',
-        'CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
-        ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e), ',
+        ') c), first AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, e.distance, c.place ', a.compared,
+        CASE WHEN search_is_listed(route) THEN concat(' WHERE c.place <= ', row_limit) END, '), scored AS MATERIALIZED (SELECT * FROM first',
+        -- Where the best come from far down the list, better ones may lie below its first part.
+        CASE WHEN search_is_listed(route) THEN concat(' UNION ALL SELECT c.product_id, c.', kind, '_id, e.distance, c.place ', a.compared,
+            ' WHERE c.place > ', row_limit, ' AND (SELECT max(d.place) FROM (SELECT f.place FROM first f ORDER BY f.distance LIMIT ',
+            wanted, ') d) > ', row_limit / 2) END, '), ',
         'nearest AS MATERIALIZED (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.product_id OFFSET 0) ', a.item,
         ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, '), ',
         'best AS (SELECT DISTINCT ON (n.product_id) n.* FROM nearest n ORDER BY n.product_id, n.distance, n.', kind, '_id) ',
@@ -53,7 +77,8 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         'array_agg(b.distance ORDER BY b.distance, b.product_id), ',
         '(SELECT count(*) FROM candidates), (SELECT count(*) FROM nearest), ',
         '(SELECT max(d.place) FROM (SELECT b.place FROM best b ORDER BY b.distance LIMIT ', wanted, ') d) FROM best b')
-    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) a (item)
+    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, concat('FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance FROM ',
+        quote_ident(format('%s_vector_%s', kind, space_id)), ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e')) a (item, compared)
 $$;
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
@@ -83,21 +108,20 @@ BEGIN
         EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, check_limit)
         INTO product_ids, distances, candidates, checked, deepest USING vector, sketch, (route).cells;
         complete := true;
-        IF route.plan = 'hnsw' AND checked < check_limit AND NOT (filter).is_empty THEN
+        IF route.source = 'cells' AND checked < check_limit AND NOT (filter).is_empty THEN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
-            route := search_route_further(kind, space_id, vector, filter, wanted, route, attempts);
-            row_limit := row_limit * 2;
-        ELSIF cardinality(product_ids) >= wanted AND (route.plan = 'hnsw' OR candidates < row_limit
-            OR deepest <= 0.5 * row_limit OR route.pass < 0.5 OR attempts >= 5) THEN
+            route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
+                search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
+        ELSIF cardinality(product_ids) >= wanted AND (NOT search_is_listed(route) OR candidates < 3 * row_limit
+            OR deepest <= 1.5 * row_limit OR attempts >= 5) THEN
             EXIT;
         ELSIF cardinality(product_ids) >= wanted THEN
-            -- The best come from far down the list: better ones may lie below its end.
-            row_limit := row_limit * 3;
+            row_limit := row_limit * 4;
         ELSIF checked = check_limit THEN
             -- Products with very many pictures crowd the others out.
             check_limit := check_limit * 8;
             row_limit := greatest(row_limit, check_limit);
-        ELSIF candidates < row_limit AND route.plan <> 'hnsw' AND route.cells IS NULL AND route.pass >= 0.5 THEN
+        ELSIF candidates < 3 * row_limit AND search_is_listed(route) AND route.cells IS NULL THEN
             EXIT;  -- all were looked at
         ELSIF route.plan = 'hnsw' OR route.cells IS NOT NULL THEN
             -- The estimate was wrong: look everywhere.

@@ -8,6 +8,7 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     compiled record := compile_filter(filters);
     result search_filter;
+    groups jsonb;
 BEGIN
     result.on_options := compiled.on_options;
     result.excluded := excluded;
@@ -31,13 +32,31 @@ BEGIN
     result.listed_check := concat_ws(' AND ', nullif(compiled.on_product, 'true'), CASE
         WHEN compiled.on_variant IS NOT NULL THEN format('EXISTS (SELECT FROM variant v WHERE %s OFFSET 0)', result.fits) END,
         CASE WHEN compiled.on_options THEN result.counts END);
+    -- What asks nothing of the product itself need not read it.
+    IF NOT result.on_options AND NOT filters ?| '{category,brand,external_id,attributes,any,all,not}' THEN
+        result.on_variants_alone := concat_ws(' AND ', 'v.status = ''active''', compiled.on_variant);
+    END IF;
     IF NOT result.is_empty THEN
-        result.terms := search_terms_sql(filter_terms(filters, 'options.'));
-        result.listing := search_terms_sql(filter_terms(filters, 'variants.'));
+        result.terms_alone := filter_is_of_terms(filters);
+        groups := filter_terms(filters, 'options.');
+        SELECT p.conditions, p.keys INTO result.placed, result.placed_keys FROM search_placed_sql(groups) p;
+        result.terms := search_terms_sql(groups);
+        result.listing := CASE WHEN result.on_options THEN search_terms_sql(filter_terms(filters, 'variants.')) ELSE result.terms END;
         result.prices := filter_prices(filters);
     END IF;
     RETURN result;
 END $$;
+
+-- Whether a row that has the filter's terms passes it, but for the few whose terms share a number.
+CREATE OR REPLACE FUNCTION filter_is_of_terms(filters jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN NOT EXISTS (SELECT FROM jsonb_each(filters) f (field, value) WHERE NOT CASE
+    WHEN f.field IN ('category', 'brand', 'external_id') THEN true
+    WHEN f.field = 'attributes' THEN NOT jsonb_path_exists(f.value, '$.* ? (@.type() == "object")')
+    -- Two options, or an option and a SKU, may be had by two variants.
+    WHEN f.field = 'options' THEN NOT filters ? 'sku' AND (SELECT count(*) FROM jsonb_object_keys(f.value)) = 1
+        AND NOT jsonb_path_exists(f.value, '$.* ? (@.type() == "object")')
+    ELSE f.field = 'sku' END);
 
 -- Groups of terms as conditions on the array of a sketch; single ones together.
 CREATE OR REPLACE FUNCTION search_terms_sql(groups jsonb) RETURNS text
@@ -51,6 +70,20 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     WHERE jsonb_array_length(groups) > 0
 $$;
 
+-- The same of the sketches in some districts alone (b.near), by an index that lists each term by district; NULL
+-- where no group has one. What names one product is not in it: those groups are asked of the array.
+CREATE OR REPLACE FUNCTION search_placed_sql(groups jsonb, OUT conditions text, OUT keys text)
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT string_agg(CASE WHEN g.placed THEN format('placed_terms(district_of(s.cell_id), s.terms) && b.keys%s', g.number)
+            ELSE format('s.terms && %L::integer[]', g.terms) END, ' AND '),
+        string_agg(format('ARRAY(SELECT placed_term(t.term, d.district) FROM unnest(%L::integer[]) t (term) '
+            'CROSS JOIN unnest(b.near) d (district)) AS keys%s', g.terms, g.number), ', ') FILTER (WHERE g.placed)
+    FROM (SELECT g.number, array_agg(DISTINCT t.value::integer) AS terms, bool_and(t.value::integer & 1 = 0) AS placed
+          FROM jsonb_array_elements(groups) WITH ORDINALITY g (value, number)
+          CROSS JOIN LATERAL jsonb_array_elements_text(g.value) t (value) GROUP BY g.number) g
+    HAVING bool_or(g.placed)
+$$;
+
 -- The whole condition on a row found: i (product_id, image_id) or t (product_id, caption_id). One that came from
 -- the sketches is known to be of a product that is shown, and its picture to count for some variant.
 CREATE OR REPLACE FUNCTION search_check_sql(kind text, filter search_filter, from_sketches boolean, space_id integer) RETURNS text
@@ -59,8 +92,10 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         CASE WHEN NOT from_sketches THEN format(
             'EXISTS (SELECT FROM %1$I s WHERE s.product_id = %2$s.product_id AND s.%3$s_id = %2$s.%3$s_id OFFSET 0)',
             format('%s_sketch_%s', kind, space_id), a.item, kind) END,
-        CASE WHEN NOT (filter).is_empty AND (filter).listed_check <> '' THEN
-            concat('EXISTS (SELECT FROM product p ',
+        CASE WHEN (filter).is_empty OR (filter).listed_check = '' THEN NULL
+            WHEN (filter).on_variants_alone IS NOT NULL THEN concat('EXISTS (SELECT FROM variant v WHERE v.product_id = ', a.item,
+                '.product_id AND ', (filter).on_variants_alone, ' OFFSET 0)')
+            ELSE concat('EXISTS (SELECT FROM product p ',
                 -- A caption made from a picture counts with its picture.
                 CASE WHEN kind = 'caption' AND (filter).on_options
                      THEN 'JOIN caption i ON i.product_id = t.product_id AND i.caption_id = t.caption_id ' END,

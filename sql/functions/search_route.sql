@@ -1,11 +1,12 @@
 -- The router: how an arm finds its rows, from a sample of the sketches.
 
 -- The plans:
---   scan   every sketch, of a small table
---   list   the sketches that an index lists for the filter: by terms or by prices
---   cells  those of them in the cells nearest to the query, of which there are enough
---   hnsw   the nearest by the HNSW index, and a second opinion from the nearest cells: the graph alone leaves
---          some queries with nothing right
+--   scan       every sketch, of a small table
+--   list       the sketches that an index lists for the filter: by terms or by prices
+--   districts  those that have the filter's terms in the districts nearest to the query, of which there are enough
+--   cells      every sketch of the cells nearest to the query, checked one after the other
+--   hnsw       the nearest by the HNSW index, and a second opinion from the nearest cells: the graph alone leaves
+--              some queries with nothing right
 -- Costs are microseconds, measured per row (docs/discussions.md).
 CREATE OR REPLACE FUNCTION search_route(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer
@@ -13,18 +14,22 @@ CREATE OR REPLACE FUNCTION search_route(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     small CONSTANT bigint := 4000;
-    enough CONSTANT bigint := 6000 + 100 * wanted;  -- matching rows in the cells that are read
-    second_opinion CONSTANT bigint := 2000 + 50 * wanted;
-    checks CONSTANT double precision := 8 * search_row_limit(wanted);
+    second_opinion CONSTANT bigint := 2000 + 50 * wanted;  -- matching rows
     has_hnsw boolean := search_has_index(kind, space_id);
     has_cells boolean := EXISTS (SELECT FROM cell_generation g
         WHERE g.space_id = search_route.space_id AND g.kind = search_route.kind);
-    route search_route;
-    sample record;
+    check_cost double precision := CASE WHEN (filter).terms_alone THEN 2 ELSE 4 END;
+    price_cost double precision := CASE WHEN (filter).terms IS NULL THEN 1.1 ELSE 2 END;
+    checks double precision;  -- what it costs to check so many that enough pass
+    enough double precision;
     by_terms double precision;
     by_prices double precision := 'Infinity';
     by_cells double precision := 'Infinity';
-    unlisted boolean;
+    by_districts double precision := 'Infinity';
+    listed double precision;  -- rows that have the filter's terms
+    radius double precision;
+    route search_route;
+    sample record;
 BEGIN
     route.total := rows_of(format('%s_sketch_%s', kind, space_id), 200);
     route.source := 'sketches';
@@ -35,52 +40,53 @@ BEGIN
         route.pass := CASE WHEN (filter).is_empty OR (filter).prices IS NULL THEN 1 ELSE 0.1 END;
         RETURN route;
     ELSIF NOT (filter).is_empty THEN
-        sample := search_sample(kind, space_id, vector, filter, route.total, enough);
+        sample := search_sample(kind, space_id, vector, filter, route.total, wanted);
         route.pass := sample.pass;
         route.share := sample.by_terms::double precision / greatest(sample.seen, 1) * sample.pass;
+        listed := route.total * (sample.by_terms + 1.0) / greatest(sample.seen, 1);
+        radius := sample.radius;
     END IF;
     route.matching := route.share * route.total;
-    IF route.share >= (CASE WHEN (filter).terms IS NULL THEN 0.15 ELSE 0.5 END) AND (has_hnsw OR has_cells) THEN
-        route.plan := CASE WHEN has_hnsw THEN 'hnsw' ELSE 'cells' END;
-        route.source := 'cells';
-        route.pass := route.share;
-        IF has_cells THEN
-            route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-                (CASE WHEN has_hnsw THEN second_opinion ELSE enough END) / route.share, NULL);
-        END IF;
-        RETURN route;
+    enough := search_enough(route.matching, wanted);
+    checks := check_cost * search_row_limit(wanted);
+    by_terms := CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + CASE WHEN (filter).terms IS NULL
+        THEN 0.25 * route.total ELSE 0.6 * listed END;
+    IF has_cells AND radius IS NOT NULL AND (filter).placed IS NOT NULL THEN
+        by_districts := 500 + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + 0.7 * enough / route.pass;
     END IF;
-    by_terms := checks / route.pass + CASE WHEN (filter).terms IS NULL THEN 0.25 * route.total
-        ELSE 0.4 * route.total * (sample.by_terms + 1) / greatest(sample.seen, 1) END;
-    IF has_cells AND sample.radius IS NOT NULL THEN
-        -- Where many rows have the terms, every row of the cells is read and checked later; else the indexes of terms
-        -- and of cells are joined.
-        unlisted := (filter).terms IS NULL OR route.share > 0.15;
-        by_cells := 1500 + CASE WHEN unlisted THEN checks / route.share + 0.2 * enough / route.share
-            ELSE (checks + 0.02 * route.matching + 0.6 * enough) / route.pass + 0.08 * enough / route.share END;
+    IF route.share > 0 AND (has_hnsw OR has_cells) THEN
+        by_cells := 2000 + checks / route.share + 0.2 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
     END IF;
-    IF (filter).prices IS NOT NULL THEN
-        by_prices := 1.5 * search_price_count(filter, (least(by_terms, by_cells) / 1.5)::bigint);
+    IF (filter).prices IS NOT NULL AND route.share < 0.3 THEN
+        by_prices := price_cost * search_price_count(filter, (least(by_terms, by_cells, by_districts) / price_cost)::bigint);
     END IF;
-    route.plan := 'list';
-    IF by_cells < least(by_terms, by_prices) THEN
-        route.plan := 'cells';
-        route.cells := search_nearest_cells(kind, space_id, vector, route.total, enough / route.share, sample.radius);
-        IF unlisted THEN
+    CASE least(by_districts, by_cells, by_prices, by_terms)
+        WHEN by_districts THEN
+            route.plan := 'districts';
+            route.cells := search_nearest_districts(kind, space_id, vector, radius);
+        WHEN by_cells THEN
+            route.plan := CASE WHEN has_hnsw THEN 'hnsw' ELSE 'cells' END;
             route.source := 'cells';
             route.pass := route.share;
-        END IF;
-    ELSIF by_prices < by_terms THEN
-        route.source := 'prices';
-        route.pass := 0.5;
-    END IF;
+            IF has_cells THEN
+                route.cells := search_nearest_cells(kind, space_id, vector, route.total,
+                    (CASE WHEN has_hnsw THEN second_opinion ELSE enough END) / route.share);
+            END IF;
+        WHEN by_prices THEN
+            route.plan := 'list';
+            route.source := 'prices';
+            route.pass := 0.8;  -- of what has such a price little fails the rest
+        ELSE
+            route.plan := 'list';
+    END CASE;
     RETURN route;
 END $$;
 
--- Where the graph and the nearest cells had too little that passes: the cells within which enough has the
--- filter's terms, or, where there are none, more and more of the nearest; all of it in the end.
+-- Where the graph and the nearest cells had too little that passes: the districts within which enough has the
+-- filter's terms, or, where there are none, as many cells as this neighbourhood asks for; all of it in the end.
 CREATE OR REPLACE FUNCTION search_route_further(
-    kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, before search_route, attempts integer
+    kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, before search_route,
+    passing bigint, looked_at bigint, attempts integer
 ) RETURNS search_route
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -91,22 +97,28 @@ BEGIN
     route.plan := 'list';
     route.cells := NULL;
     route.pass := 1;
-    IF (filter).terms IS NOT NULL THEN
-        sample := search_sample(kind, space_id, vector, filter, route.total, 6000 + 100 * wanted);
+    IF cardinality(before.cells) > 0 AND (filter).placed IS NOT NULL THEN
+        sample := search_sample(kind, space_id, vector, filter, route.total, wanted);
         IF sample.radius IS NOT NULL THEN
-            route.plan := 'cells';
+            route.plan := 'districts';
             route.pass := sample.pass;
-            route.cells := search_nearest_cells(kind, space_id, vector, route.total, route.total, sample.radius);
+            route.cells := search_nearest_districts(kind, space_id, vector, sample.radius);
         END IF;
-    ELSIF attempts < 3 AND cardinality(before.cells) > 0 THEN
-        route.plan := 'hnsw';
+    ELSIF cardinality(before.cells) > 0 AND attempts < 3 THEN
+        route.plan := 'cells';
         route.source := 'cells';
-        route.pass := before.pass / 2;
+        route.pass := (passing + 0.5) / (looked_at + 1);
         route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-            (5 ^ attempts) * (2000 + 50 * wanted) / route.share, NULL);
+            attempts * (3000 + 60 * wanted) / route.pass);
     END IF;
     RETURN route;
 END $$;
+
+-- How many of the matching rows nearest to a query should be looked at: districts are ranked by their centres
+-- alone, and the more rows match, the further the nearest may be spread. From trials (docs/discussions.md).
+CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (3600 + 60 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.15;
 
 -- How many rows are compared by their vectors before the best of them are trusted.
 CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
@@ -114,31 +126,36 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 120 + 6 * wanted;
 
 -- About 1,500 sketches, always the same ones: how many have the filter's terms, which part of some of these
--- passes the whole filter, and how far around the query as many lie as should be read.
+-- passes the whole filter, and how far around the query as many lie as should be looked at.
 CREATE OR REPLACE FUNCTION search_sample(
-    kind text, space_id integer, vector halfvec, filter search_filter, total bigint, enough bigint,
+    kind text, space_id integer, vector halfvec, filter search_filter, total bigint, wanted integer,
     OUT seen integer, OUT by_terms integer, OUT pass double precision, OUT radius double precision
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
     parts integer := least(64, ceil(1500.0 * 64 * 64 / total));
+    matching double precision;
     deep integer;
     cells_hit integer[];
+    near_terms integer[];
 BEGIN
     EXECUTE format(
         'WITH s AS MATERIALIZED (SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS hit FROM %2$I s '
         'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 63) < %4$s) '
-        'SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), '
-        '(SELECT (count(*) FILTER (WHERE %5$s) + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) %6$s) FROM s',
-        kind || '_id', format('%s_sketch_%s', kind, space_id), coalesce((filter).terms, 'true'),
-        parts, search_check_sql(kind, filter, true, space_id), item)
+        'SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), %5$s FROM s',
+        kind || '_id', format('%s_sketch_%s', kind, space_id), coalesce((filter).terms, 'true'), parts,
+        CASE WHEN (filter).terms_alone THEN '1' ELSE concat('(SELECT (count(*) FILTER (WHERE ',
+            search_check_sql(kind, filter, true, space_id), ') + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) ', item, ')') END)
     INTO seen, by_terms, cells_hit, pass;
     -- The sample stands for the rest: the distance within which its share of enough rows lies.
-    deep := greatest(ceil(enough / pass * seen / total), 4);
-    IF by_terms > deep THEN
-        SELECT c.centroid <#> vector INTO radius FROM unnest(cells_hit) h (cell_id)
-        JOIN cell c ON c.space_id = search_sample.space_id AND c.kind = search_sample.kind AND c.cell_id = h.cell_id
+    matching := greatest(by_terms * pass, 0.5) * total / greatest(seen, 1);
+    near_terms := cells_hit[:100];
+    deep := greatest(ceil(search_enough(matching, wanted) / matching * cardinality(near_terms)), 4);
+    IF deep < cardinality(near_terms) AND vector IS NOT NULL AND (filter).placed IS NOT NULL THEN
+        SELECT c.centroid <#> vector INTO radius FROM unnest(near_terms) h (cell_id)
+        CROSS JOIN LATERAL (SELECT c.centroid FROM cell c WHERE c.space_id = search_sample.space_id AND c.kind = search_sample.kind
+            AND c.cell_id = district_of(h.cell_id) << 8 OFFSET 0) c
         ORDER BY c.centroid <#> vector OFFSET deep LIMIT 1;
     END IF;
 END $$;
@@ -154,31 +171,43 @@ BEGIN
     RETURN CASE WHEN counted < most THEN counted ELSE 'Infinity'::double precision END;
 END $$;
 
--- The cells nearest to a vector: within a radius if one is given, else those that hold some number of rows.
+-- The cells nearest to a vector that hold some number of rows.
 CREATE OR REPLACE FUNCTION search_nearest_cells(
-    kind text, space_id integer, vector halfvec, total bigint, row_count double precision, radius double precision
+    kind text, space_id integer, vector halfvec, total bigint, row_count double precision
 ) RETURNS integer[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     share double precision := least(row_count / greatest(total, 1), 1);
-    parents integer := (SELECT count(*) FROM cell c WHERE c.space_id = search_nearest_cells.space_id
-        AND c.kind = search_nearest_cells.kind AND c.parent_id IS NULL);
     trained_on bigint := (SELECT max(g.trained_on) FROM cell_generation g WHERE g.space_id = search_nearest_cells.space_id
         AND g.kind = search_nearest_cells.kind);
 BEGIN
-    -- Cell 0 is of vectors that have none yet.
+    -- Cell 0 is of vectors that have none yet. There are some 32 vectors to a cell and 8 cells to a district.
     RETURN (SELECT 0 || array_agg(n.cell_id) FROM (
         SELECT c.cell_id FROM (
-            SELECT p.cell_id FROM cell p WHERE p.space_id = search_nearest_cells.space_id
-              AND p.kind = search_nearest_cells.kind AND p.parent_id IS NULL
-            ORDER BY p.centroid <#> vector LIMIT least(parents, 16 + ceil(3 * share * parents))) p
+            SELECT d.cell_id FROM (
+                SELECT r.cell_id FROM cell r WHERE r.space_id = search_nearest_cells.space_id
+                  AND r.kind = search_nearest_cells.kind AND r.parent_id = 0
+                ORDER BY r.centroid <#> vector LIMIT 20 + ceil(2 * share * sqrt(trained_on / 256.0))) r
+            CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
+                WHERE x.space_id = search_nearest_cells.space_id AND x.kind = search_nearest_cells.kind
+                  AND x.parent_id = r.cell_id OFFSET 0) d
+            ORDER BY d.distance LIMIT 40 + ceil(2.5 * share * trained_on / 256)) d
         CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
             WHERE x.space_id = search_nearest_cells.space_id AND x.kind = search_nearest_cells.kind
-              AND x.parent_id = p.cell_id OFFSET 0) c
-        WHERE radius IS NULL OR c.distance <= radius
-        ORDER BY c.distance
-        LIMIT CASE WHEN radius IS NULL THEN ceil(share * trained_on / 32) END) n);
+              AND x.parent_id = d.cell_id OFFSET 0) c
+        ORDER BY c.distance LIMIT ceil(share * trained_on / 32)) n);
 END $$;
+
+-- The districts whose centres lie within a radius, and that of vectors that have none yet.
+CREATE OR REPLACE FUNCTION search_nearest_districts(
+    kind text, space_id integer, vector halfvec, radius double precision
+) RETURNS integer[]
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT 0 || array_agg(district_of(d.cell_id)) FROM cell r CROSS JOIN LATERAL (
+        SELECT x.cell_id FROM cell x WHERE x.space_id = r.space_id AND x.kind = r.kind AND x.parent_id = r.cell_id
+          AND x.centroid <#> vector <= radius OFFSET 0) d
+    WHERE r.space_id = search_nearest_districts.space_id AND r.kind = search_nearest_districts.kind AND r.parent_id = 0
+$$;
 
 -- HNSW serves a table that is too large to read whole and whose index is usable.
 CREATE OR REPLACE FUNCTION search_has_index(kind text, space_id integer) RETURNS boolean

@@ -36,13 +36,15 @@ BEGIN
             cell_id integer NOT NULL,
             sketch bit(%3$s) NOT NULL,
             terms integer[] NOT NULL,
-            PRIMARY KEY (product_id, %2$I)
+            PRIMARY KEY (product_id, %2$I) INCLUDE (sketch)
         )', name, item, dimension * cardinality(sketch_thresholds(dimension)));
     -- What a scan of cells reads lies together in the index, whatever happens to the table's order.
     EXECUTE format('CREATE INDEX %I ON %I (cell_id) INCLUDE (product_id, %I, sketch)', name || '_cell_idx', name, item);
     -- A long list of pending entries would be read by every search.
     EXECUTE format('CREATE INDEX %I ON %I USING gin (terms) WITH (gin_pending_list_limit = 256)',
         name || '_terms_idx', name);
+    EXECUTE format('CREATE INDEX %I ON %I USING gin (placed_terms(district_of(cell_id), terms)) WITH (gin_pending_list_limit = 256)',
+        name || '_placed_idx', name);
     -- Every 64th row, in 64 parts, for estimates; rows of very many terms would not fit into an index.
     EXECUTE format('CREATE INDEX %1$I ON %2$I (((hashint8(%3$I) >> 6) & 63)) INCLUDE (product_id, %3$I, cell_id, terms) '
         'WHERE (hashint8(%3$I) & 63) = 0 AND cardinality(terms) < 300', name || '_sample_idx', name, item);

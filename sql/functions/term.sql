@@ -4,8 +4,18 @@
 -- its variants. So a row without a filter's terms cannot match, and one with them is checked in full.
 CREATE OR REPLACE FUNCTION term(field text, value text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hashtext(field || '=' || lower(value));
-COMMENT ON FUNCTION term IS 'The number that stands for a value of a field, such as brand=acme.';
+RETURN (hashtext(field || '=' || lower(value)) & ~1) | (field IN ('sku', 'external_id'))::integer;
+COMMENT ON FUNCTION term IS 'The number that stands for a value of a field, such as brand=acme; odd for what names one product.';
+
+-- A term in a district of cells, so that an index lists the rows of a term near a vector and no others.
+CREATE OR REPLACE FUNCTION placed_term(term integer, district integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN hashint4(term # district);
+
+-- What names one product needs no place.
+CREATE OR REPLACE FUNCTION placed_terms(district integer, terms integer[]) RETURNS integer[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY(SELECT hashint4(t.term # district) FROM unnest(terms) t (term) WHERE t.term & 1 = 0);
 
 -- The terms of an object column: every value as text, and numbers also by what they are worth.
 CREATE OR REPLACE FUNCTION member_terms(field text, object jsonb) RETURNS SETOF integer

@@ -31,13 +31,13 @@ CREATE TABLE cell (
     space_id integer NOT NULL,
     kind text NOT NULL,
     cell_id integer NOT NULL,
-    parent_id integer,
+    parent_id integer NOT NULL,
     generation integer NOT NULL,
     centroid halfvec NOT NULL,
     PRIMARY KEY (space_id, kind, cell_id),
     FOREIGN KEY (space_id, kind, generation) REFERENCES cell_generation ON DELETE CASCADE
 );
-COMMENT ON TABLE cell IS 'Regions of a space in two levels, each with its centre; a vector belongs to the cell whose centre is nearest.';
+COMMENT ON TABLE cell IS 'Regions of a space, the districts of a region, the cells of a district, each with its centre; a vector lies in a cell near it.';
 CREATE INDEX cell_parent_idx ON cell (space_id, kind, parent_id, generation);
 
 CREATE TABLE waiting_product (
@@ -50,7 +50,8 @@ COMMENT ON TABLE waiting_product IS 'Active products that no vector of a space s
 -- What search functions hand to each other.
 CREATE TYPE search_filter AS (
     shown text, fits text, counts text, on_options boolean,
-    is_empty boolean, excluded bigint, listed_check text, terms text, listing text, prices text
+    is_empty boolean, excluded bigint, listed_check text, on_variants_alone text, terms_alone boolean,
+    terms text, placed text, placed_keys text, listing text, prices text
 );
 COMMENT ON TYPE search_filter IS 'A filter as SQL conditions, and what lists the rows that may satisfy it: functions/search_filter.sql.';
 CREATE TYPE search_route AS (

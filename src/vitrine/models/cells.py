@@ -36,7 +36,7 @@ class CellGeneration(Base):
 
 
 class Cell(Base):
-    """A region of a space by its centre; one with a parent is where vectors belong."""
+    """A region of a space (parent 0), a district of one, or a cell of a district: a centre."""
 
     __tablename__ = "cell"
     __table_args__ = (
@@ -47,15 +47,15 @@ class Cell(Base):
         ),
         sa.Index("cell_parent_idx", "space_id", "kind", "parent_id", "generation"),
         {
-            "comment": "Regions of a space in two levels, each with its centre; a vector belongs to"
-            " the cell whose centre is nearest."
+            "comment": "Regions of a space, the districts of a region, the cells of a district, each"
+            " with its centre; a vector lies in a cell near it."
         },
     )
 
     space_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(primary_key=True)
     cell_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    parent_id: Mapped[int | None]
+    parent_id: Mapped[int]
     generation: Mapped[int]
     centroid: Mapped[list[float]] = mapped_column(HALFVEC)
 
