@@ -14,7 +14,7 @@ CREATE OR REPLACE FUNCTION search_route(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     small CONSTANT bigint := 4000;
-    second_opinion CONSTANT bigint := 2000 + 50 * wanted;  -- matching rows
+    second_opinion double precision;  -- so many matching rows
     has_hnsw boolean := search_has_index(kind, space_id);
     has_cells boolean := EXISTS (SELECT FROM cell_generation g
         WHERE g.space_id = search_route.space_id AND g.kind = search_route.kind);
@@ -48,16 +48,20 @@ BEGIN
     END IF;
     route.matching := route.share * route.total;
     enough := search_enough(route.matching, wanted);
+    second_opinion := (2000 + 50 * wanted) * greatest(route.share, 0.02) ^ 0.15;
     checks := check_cost * search_row_limit(wanted);
     by_terms := CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + CASE WHEN (filter).terms IS NULL
         THEN 0.25 * route.total ELSE 0.6 * listed END;
-    IF has_cells AND radius IS NOT NULL AND (filter).placed IS NOT NULL THEN
-        by_districts := 500 + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + 0.7 * enough / route.pass;
+    IF has_cells AND radius IS NOT NULL THEN
+        -- Each district is looked up as well.
+        by_districts := 500 + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
+            + sample.near * (0.7 * listed + route.total / 256.0);
     END IF;
     IF route.share > 0 AND (has_hnsw OR has_cells) THEN
         by_cells := 2000 + checks / route.share + 0.2 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
     END IF;
-    IF (filter).prices IS NOT NULL AND route.share < 0.3 THEN
+    -- The sample is rough: prices are counted unless they are far too many.
+    IF (filter).prices IS NOT NULL AND price_cost * route.matching < 4 * least(by_terms, by_cells, by_districts) THEN
         by_prices := price_cost * search_price_count(filter, (least(by_terms, by_cells, by_districts) / price_cost)::bigint);
     END IF;
     CASE least(by_districts, by_cells, by_prices, by_terms)
@@ -125,16 +129,16 @@ CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 120 + 6 * wanted;
 
--- About 1,500 sketches, always the same ones: how many have the filter's terms, which part of some of these
+-- About 1,500 sketches, more where there are very many, always the same ones: how many have the filter's terms, which part of some of these
 -- passes the whole filter, and how far around the query as many lie as should be looked at.
 CREATE OR REPLACE FUNCTION search_sample(
     kind text, space_id integer, vector halfvec, filter search_filter, total bigint, wanted integer,
-    OUT seen integer, OUT by_terms integer, OUT pass double precision, OUT radius double precision
+    OUT seen integer, OUT by_terms integer, OUT pass double precision, OUT radius double precision, OUT near double precision
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
-    parts integer := least(64, ceil(1500.0 * 64 * 64 / total));
+    parts integer := least(64, ceil(1500 * 64 * 64 / total * greatest(total / 100000.0, 1) ^ 0.4));
     matching double precision;
     deep integer;
     cells_hit integer[];
@@ -142,16 +146,19 @@ DECLARE
 BEGIN
     EXECUTE format(
         'WITH s AS MATERIALIZED (SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS hit FROM %2$I s '
-        'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 63) < %4$s) '
+        'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 63) < %4$s%6$s) '
         'SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), %5$s FROM s',
         kind || '_id', format('%s_sketch_%s', kind, space_id), coalesce((filter).terms, 'true'), parts,
         CASE WHEN (filter).terms_alone THEN '1' ELSE concat('(SELECT (count(*) FILTER (WHERE ',
-            search_check_sql(kind, filter, true, space_id), ') + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) ', item, ')') END)
+            search_check_sql(kind, filter, true, space_id), ') + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) ', item, ')') END,
+        -- All have the terms where there are none.
+        CASE WHEN (filter).terms IS NULL THEN ' LIMIT 64' END)
     INTO seen, by_terms, cells_hit, pass;
     -- The sample stands for the rest: the distance within which its share of enough rows lies.
     matching := greatest(by_terms * pass, 0.5) * total / greatest(seen, 1);
     near_terms := cells_hit[:100];
     deep := greatest(ceil(search_enough(matching, wanted) / matching * cardinality(near_terms)), 4);
+    near := deep / cardinality(near_terms)::double precision;  -- so much of what has the terms lies within the radius
     IF deep < cardinality(near_terms) AND vector IS NOT NULL AND (filter).placed IS NOT NULL THEN
         SELECT c.centroid <#> vector INTO radius FROM unnest(near_terms) h (cell_id)
         CROSS JOIN LATERAL (SELECT c.centroid FROM cell c WHERE c.space_id = search_sample.space_id AND c.kind = search_sample.kind

@@ -35,22 +35,45 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE OR REPLACE FUNCTION sketch_follow_row() RETURNS trigger
+-- Rows note their product, and the end of the statement makes the sketches of all of them: a product's many
+-- variants cost no more than one. A trigger of columns may have no table of changed rows.
+CREATE OR REPLACE FUNCTION sketch_note() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM sketch_products(ARRAY[OLD.product_id, NEW.product_id]);
+    INSERT INTO stale_product (made_by, product_id)
+    VALUES (pg_current_xact_id()::text::bigint, OLD.product_id), (pg_current_xact_id()::text::bigint, NEW.product_id)
+    ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
 
-CREATE OR REPLACE TRIGGER variant_sketch_update
+CREATE OR REPLACE FUNCTION sketch_noted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+DECLARE
+    products bigint[];
+BEGIN
+    WITH noted AS (
+        DELETE FROM stale_product s WHERE s.made_by = pg_current_xact_id()::text::bigint RETURNING s.product_id
+    )
+    SELECT array_agg(n.product_id) INTO products FROM noted n;
+    PERFORM sketch_products(products);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER variant_sketch_note
     AFTER UPDATE OF sku, options, status, product_id, variant_id ON variant
     FOR EACH ROW WHEN ((OLD.sku, OLD.options, OLD.status::text, OLD.product_id, OLD.variant_id)
         IS DISTINCT FROM (NEW.sku, NEW.options, NEW.status::text, NEW.product_id, NEW.variant_id))
-    EXECUTE FUNCTION sketch_follow_row();
-CREATE OR REPLACE TRIGGER caption_sketch_update
+    EXECUTE FUNCTION sketch_note();
+CREATE OR REPLACE TRIGGER variant_sketch_update
+    AFTER UPDATE OF sku, options, status, product_id, variant_id ON variant
+    FOR EACH STATEMENT EXECUTE FUNCTION sketch_noted();
+CREATE OR REPLACE TRIGGER caption_sketch_note
     AFTER UPDATE OF image_id ON caption
     FOR EACH ROW WHEN (OLD.image_id IS DISTINCT FROM NEW.image_id)
-    EXECUTE FUNCTION sketch_follow_row();
+    EXECUTE FUNCTION sketch_note();
+CREATE OR REPLACE TRIGGER caption_sketch_update
+    AFTER UPDATE OF image_id ON caption
+    FOR EACH STATEMENT EXECUTE FUNCTION sketch_noted();
 
 CREATE OR REPLACE FUNCTION sketch_product_added() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$

@@ -47,6 +47,13 @@ CREATE TABLE waiting_product (
 );
 COMMENT ON TABLE waiting_product IS 'Active products that no vector of a space stands for yet; a search lists them last.';
 
+CREATE TABLE stale_product (
+    made_by bigint NOT NULL,
+    product_id bigint NOT NULL,
+    PRIMARY KEY (made_by, product_id)
+);
+COMMENT ON TABLE stale_product IS 'Products whose sketches a running statement will have to make anew at its end, by transaction; empty in between.';
+
 -- What search functions hand to each other.
 CREATE TYPE search_filter AS (
     shown text, fits text, counts text, on_options boolean,

@@ -21,6 +21,7 @@ from vitrine.database import Connection, set_search_path
 PRODUCTS, DIMENSION, CLUSTERS, QUERIES = 16_000, 128, 40, 20
 IMAGE_INDEX, CAPTION_INDEX = "image_vector_1_hnsw_idx", "caption_vector_1_hnsw_idx"
 CELL_INDEX, TERMS_INDEX = "image_sketch_1_cell_idx", "image_sketch_1_terms_idx"
+PLACED_INDEX = "image_sketch_1_placed_idx"
 LARGE = (
     "image_vector_1", "caption_vector_1", "image_sketch_1", "caption_sketch_1",
     "product", "variant", "image", "caption", "image_variant", "product_category",
@@ -167,11 +168,16 @@ def test_the_index_of_prices_serves_what_is_cheap(connection: Connection) -> Non
     check_nothing_is_read_whole(connection)
 
 
-def test_the_cells_serve_what_is_broad_without_a_graph(connection: Connection) -> None:
+@pytest.mark.parametrize(
+    ("filters", "plan", "index"), [({}, "cells", CELL_INDEX), (BROAD, "districts", PLACED_INDEX)]
+)
+def test_what_is_near_serves_what_is_broad_without_a_graph(
+    connection: Connection, filters: dict[str, Any], plan: str, index: str
+) -> None:
     connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
-    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=BROAD, k=10)
-    assert hits[0]["why"]["plan"] == {"image": "cells", "caption": None}
-    assert scans(connection, CELL_INDEX) > 0
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=filters, k=10)
+    assert hits[0]["why"]["plan"] == {"image": plan, "caption": None}
+    assert scans(connection, index) > 0
     check_nothing_is_read_whole(connection)
 
 

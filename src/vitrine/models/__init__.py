@@ -16,7 +16,7 @@ from vitrine.models.catalogue import (
     Setting,
     Variant,
 )
-from vitrine.models.cells import Cell, CellGeneration, WaitingProduct
+from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct
 from vitrine.models.history import Event, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
@@ -47,6 +47,7 @@ __all__ = [
     "QueryVector",
     "Setting",
     "Space",
+    "StaleProduct",
     "Variant",
     "WaitingProduct",
     "WorkQueue",

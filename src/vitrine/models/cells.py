@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from vitrine.models.base import Base, BigInt, known
 from vitrine.models.spaces import Space
 
-__all__ = ["Cell", "CellGeneration", "WaitingProduct"]
+__all__ = ["Cell", "CellGeneration", "StaleProduct", "WaitingProduct"]
 
 
 class CellGeneration(Base):
@@ -47,8 +47,8 @@ class Cell(Base):
         ),
         sa.Index("cell_parent_idx", "space_id", "kind", "parent_id", "generation"),
         {
-            "comment": "Regions of a space, the districts of a region, the cells of a district, each"
-            " with its centre; a vector lies in a cell near it."
+            "comment": "Regions of a space, the districts of a region, the cells of a district,"
+            " each with its centre; a vector lies in a cell near it."
         },
     )
 
@@ -72,4 +72,17 @@ class WaitingProduct(Base):
     space_id: Mapped[int] = mapped_column(
         sa.ForeignKey(Space.space_id, ondelete="CASCADE"), primary_key=True
     )
+    product_id: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class StaleProduct(Base):
+    """A product whose sketches the running statement makes anew at its end."""
+
+    __tablename__ = "stale_product"
+    __table_args__ = {  # noqa: RUF012 - SQLAlchemy reads a plain dictionary here
+        "comment": "Products whose sketches a running statement will have to make anew at its end,"
+        " by transaction; empty in between."
+    }
+
+    made_by: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)
     product_id: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)
