@@ -21,8 +21,10 @@ from typing import Any
 
 from benchmarks.filtered_search.catalogue import Dataset, make_dataset
 from benchmarks.filtered_search.engines import ENGINES, Engine, make_engines
+from benchmarks.filtered_search.engines.vitrine_engine import VitrineEngine
 from benchmarks.filtered_search.filters import named_filters
 from benchmarks.filtered_search.measure import measure
+from benchmarks.filtered_search.plans import plan_figures, plan_table
 from benchmarks.filtered_search.report import figure_table, markdown, save_plot
 from benchmarks.filtered_search.router import router_figures, router_table
 from benchmarks.filtered_search.targets import failures, slowness
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     missed = failures(report["figures"])
     for line in missed:
         print(f"missed: {line}")
-    for line in slowness(report["figures"], len(data.vectors)):
+    for line in slowness(report["figures"], len(data.vectors), report["plans"]):
         print(f"slow: {line}")
     if args.quick and missed:
         raise SystemExit(1)
@@ -82,6 +84,12 @@ def _run(args: argparse.Namespace, data: Dataset, place: Workplace) -> dict[str,
         "build_seconds": builds,
         "figures": [cell.figures() for cell in cells if cell.scores],
         "router": [row for rows in router for row in rows],
+        "plans": [
+            row
+            for engine in engines
+            if args.plans and isinstance(engine, VitrineEngine)
+            for row in plan_figures(engine, data, filters, truths, args.k[0])
+        ],
     }
 
 
@@ -102,6 +110,8 @@ def _show(args: argparse.Namespace, report: dict[str, Any]) -> None:
     print("a cell: p50 (p95) milliseconds; mean recall, worst query's; rows where too few")
     if report["router"]:
         console.print(router_table(report["router"]))
+    if report["plans"]:
+        console.print(plan_table(report["plans"]))
     if args.markdown:
         parts = [f"{title}; {report['machine']}, {report['date']}\n"]
         parts += [f"k = {k}:\n\n{markdown(figures, k)}" for k in args.k]
@@ -126,6 +136,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--filters", type=lambda text: text.split(";"), help="some of them, split by ;")
     add("--pictures", action="store_true", help="some products own two or three pictures")
     add("--dimension", type=int, default=384, help="of clusters")
+    add("--plans", action="store_true", help="also each of Vitrine's plans alone")
     add("--patience", type=float, default=60.0, help="seconds for an engine, a filter and a k")
     add("--postgres", type=int, default=18)
     add("--cache", type=Path, default=user_cache_path("vitrine") / "benchmarks")

@@ -13,7 +13,7 @@ from benchmarks.filtered_search.engines import Engine
 from benchmarks.filtered_search.filters import Filter
 from benchmarks.filtered_search.truth import Score, Truth, score
 
-__all__ = ["Cell", "measure"]
+__all__ = ["Cell", "ask", "measure"]
 
 BLOCK = 20  # queries between two turns
 FIRST_WARM_UP, WARM_UP = 100, 10  # queries that are not counted, before the first and each filter
@@ -68,14 +68,14 @@ def measure(
         }
         for engine in engines:
             warm_up = WARM_UP if cells else FIRST_WARM_UP
-            _ask(data, engine, wanted, range(min(warm_up, len(wanted))), ks[-1], patience / 4)
+            ask(data, engine, wanted, range(min(warm_up, len(wanted))), ks[-1], patience / 4)
         for turn, start in enumerate(range(0, len(wanted), BLOCK)):
             numbers = range(start, min(start + BLOCK, len(wanted)))
             for engine in _rotated(engines, turn):
                 for k in ks:
                     cell = row[engine.name, k]
                     left = patience - sum(cell.milliseconds) / 1000
-                    asked = _ask(data, engine, wanted, numbers, k, left)
+                    asked = ask(data, engine, wanted, numbers, k, left)
                     for number, (milliseconds, found) in zip(numbers, asked, strict=False):
                         cell.milliseconds.append(milliseconds)
                         cell.scores.append(
@@ -86,7 +86,7 @@ def measure(
     return cells
 
 
-def _ask(
+def ask(
     data: Dataset,
     engine: Engine,
     wanted: Sequence[Filter],

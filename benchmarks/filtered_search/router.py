@@ -23,6 +23,7 @@ COLUMNS = {
     "error_p50": "{:.2f}",
     "error_p95": "{:.2f}",
     "plans": "{}",
+    "scanned": "{:,.0f}",
     "compared": "{:,.0f}",
     "again": "{:.0%}",
 }
@@ -35,10 +36,11 @@ def router_figures(
     products: int,
     k: int,
 ) -> list[dict[str, Any]]:
-    """Per filter: plans taken, rows compared (p50), and how wrong the estimate was.
+    """Per filter: plans taken, what they read (p50), and how wrong the estimate was.
 
-    An error of 2 is an estimate twice or half of what is true, one product more than each counted;
-    `again` is the share of the queries whose first plan did not find enough.
+    Scanned are sketches, compared are vectors of the last attempt. An error of 2 is an estimate
+    twice or half of what is true, one product more than each counted; `again` is the share of the
+    queries whose first plan did not find enough.
     """
     return [
         _figures(name, wanted, truths[name], explain, products, k)
@@ -82,6 +84,7 @@ def _figures(
         "error_p50": _middle(errors),
         "error_p95": _middle(errors, 95),
         "plans": ", ".join(f"{plan} {count}" for plan, count in plans.most_common()),
+        "scanned": _middle([one["scanned"] for one in said if "scanned" in one]),
         "compared": _middle([one["compared"] for one in said if "compared" in one]),
         "again": _middle([one.get("attempts", 1) > 1 for one in said if "plan" in one], None),
     }

@@ -30,7 +30,7 @@ def failures(figures: Sequence[Row]) -> list[str]:
     ]
 
 
-def slowness(figures: Sequence[Row], pictures: int) -> list[str]:
+def slowness(figures: Sequence[Row], pictures: int, plans: Sequence[Row] = ()) -> list[str]:
     """Where it is slower than promised, by itself or beside an engine of the same run.
 
     Engines count where their recall is no higher than Vitrine's, which is what they are slower or
@@ -38,7 +38,12 @@ def slowness(figures: Sequence[Row], pictures: int) -> list[str]:
     """
     by_place = {(row["engine"], row["filter"], row["k"]): row for row in figures}
     ours = [row for row in figures if row["engine"] == "vitrine"]
-    return [line for row in ours for line in _slow(row, by_place, pictures)]
+    slow = [line for row in ours for line in _slow(row, by_place, pictures)]
+    return slow + [
+        f"{_name(row)}: {row['chosen_ms']:.1f} ms by the router, {row['bound_ms']:.1f} would do"
+        for row in plans
+        if row["bound_ms"] is not None and row["chosen_ms"] > row["bound_ms"]
+    ]
 
 
 def _slow(ours: Row, by_place: Mapping[tuple[str, str, int], Row], pictures: int) -> Iterator[str]:

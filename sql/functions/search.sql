@@ -152,6 +152,7 @@ AS $$
 DECLARE
     began CONSTANT timestamptz := clock_timestamp();
     deadline timestamptz;
+    explained boolean;
     asked record;
     space_id integer;
     image_query halfvec;
@@ -165,6 +166,7 @@ DECLARE
 BEGIN
     PERFORM check_search(k, cursor, client, session, options);
     deadline := began + (options ->> 'deadline_ms')::double precision * interval '1 ms';
+    explained := coalesce((options ->> 'explain')::boolean, false);
     asked := search_part(search.query, terms);
     IF asked.part = 'product' THEN
         space_id := (SELECT s.space_id FROM search_space(options ->> 'space') s);
@@ -181,8 +183,8 @@ BEGIN
         -- A picture is compared with pictures: beside them a caption says little about how a thing looks.
         caption_query := CASE asked.part WHEN 'words' THEN image_query END;
     END IF;
-    image_arm := search_arm('image', space_id, image_query, filter, k, deadline);
-    caption_arm := search_arm('caption', space_id, caption_query, filter, k, deadline);
+    image_arm := search_arm('image', space_id, image_query, filter, k, deadline, explained);
+    caption_arm := search_arm('caption', space_id, caption_query, filter, k, deadline, explained);
     complete := image_arm.complete AND caption_arm.complete;
     IF complete THEN
         others := search_others(coalesce(space_id, (SELECT s.space_id FROM space s WHERE s.status = 'active')), filter, image_arm.product_ids || caption_arm.product_ids, k,
@@ -198,7 +200,7 @@ BEGIN
              ELSE jsonb_build_object('plan', jsonb_build_object(
                  'image', image_arm.report -> 'plan', 'caption', caption_arm.report -> 'plan')) END
         || CASE WHEN complete THEN '{}' ELSE '{"complete": false}'::jsonb END
-        || CASE WHEN (options ->> 'explain')::boolean
+        || CASE WHEN explained
                 THEN jsonb_build_object('search', jsonb_build_object('complete', complete,
                     'image', image_arm.report, 'caption', caption_arm.report)) ELSE '{}' END;
 END $$;

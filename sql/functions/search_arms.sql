@@ -18,8 +18,23 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, row_limit)
     ELSE least(greatest(row_limit / 2, 100) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
 
--- The rows that a route looks at, the nearest by their sketches: $1 is the vector, $2 its sketch, $3 the cells or
--- districts. Those of which few pass are checked before their vectors are read.
+-- The sketches that a route reads: s, of the cells or districts $3.
+CREATE OR REPLACE FUNCTION search_listed_sql(kind text, space_id integer, route search_route, filter search_filter) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE
+        WHEN (route).plan = 'districts' THEN concat(
+            -- A few districts at a time: GIN compares every key's next row with all the others.
+            '(SELECT b.*, ', (filter).placed_keys, ' FROM (SELECT array_agg(d.district) AS near '
+            'FROM unnest($3) WITH ORDINALITY d (district, place) GROUP BY d.place / 16) b OFFSET 0) b '
+            'CROSS JOIN LATERAL (SELECT s.* FROM ', t.name, ' s WHERE ', (filter).placed, ' OFFSET 0) s')
+        WHEN (route).source = 'cells' THEN concat(t.name, ' s', CASE WHEN (route).cells IS NOT NULL THEN ' WHERE s.cell_id = ANY ($3)' END)
+        ELSE concat(t.name, ' s WHERE ', concat_ws(' AND ', 'true', (filter).terms, CASE WHEN (route).source = 'prices'
+            THEN concat('s.product_id = ANY (ARRAY(SELECT v.product_id FROM variant v WHERE ', (filter).prices, '))') END)) END
+    FROM (SELECT quote_ident(format('%s_sketch_%s', kind, space_id))) t (name)
+$$;
+
+-- The candidates of a route, nearest by their sketches ($2), and by the graph those nearest to the vector ($1). Where
+-- few of them pass they are checked before their vectors are read.
 CREATE OR REPLACE FUNCTION search_candidates_sql(
     kind text, space_id integer, route search_route, filter search_filter, row_limit integer
 ) RETURNS text
@@ -27,24 +42,13 @@ LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
     columns text := format('%1$s.product_id, %1$s.%2$s_id', item, kind);
-    sketches text := quote_ident(format('%s_sketch_%s', kind, space_id));
-    has_terms text := format('EXISTS (SELECT FROM %s s WHERE s.product_id = %s.product_id AND s.%3$s_id = %2$s.%3$s_id AND ',
-        sketches, item, kind);
-    listed text;
     check_sql text := CASE WHEN (filter).terms_alone AND (route).source = 'cells'
-        THEN concat(has_terms, (filter).terms, ' OFFSET 0)') ELSE search_check_sql(kind, filter, true, space_id) END;
-BEGIN
-    listed := concat('SELECT s.product_id, s.', kind, '_id FROM ', CASE WHEN (route).plan = 'districts' THEN
-        -- A few districts at a time: GIN compares every key's next row with all the others.
-        concat('(SELECT b.*, ', (filter).placed_keys, ' FROM (SELECT array_agg(d.district) AS near '
-            'FROM unnest($3) WITH ORDINALITY d (district, place) GROUP BY d.place / 16) b OFFSET 0) b CROSS JOIN LATERAL (SELECT s.* FROM ',
-            sketches, ' s WHERE ', (filter).placed, ' OFFSET 0) s WHERE true')
-        ELSE sketches || ' s WHERE ' END,
-        CASE WHEN (route).plan = 'districts' THEN ''
-             WHEN (route).source = 'cells' THEN CASE WHEN (route).cells IS NOT NULL THEN 's.cell_id = ANY ($3)' ELSE 'true' END
-             ELSE concat_ws(' AND ', 'true', (filter).terms, CASE WHEN (route).source = 'prices'
-                 THEN concat('s.product_id = ANY (ARRAY(SELECT v.product_id FROM variant v WHERE ', (filter).prices, '))') END) END,
+        THEN concat('EXISTS (SELECT FROM ', quote_ident(format('%s_sketch_%s', kind, space_id)), ' s WHERE s.product_id = ', item,
+            '.product_id AND s.', kind, '_id = ', item, '.', kind, '_id AND ', (filter).terms, ' OFFSET 0)')
+        ELSE search_check_sql(kind, filter, true, space_id) END;
+    listed text := concat('SELECT s.product_id, s.', kind, '_id FROM ', search_listed_sql(kind, space_id, route, filter),
         ' ORDER BY s.sketch <~> $2 LIMIT ', search_list_limit(route, row_limit));
+BEGIN
     IF (route).pass < 0.9 THEN
         listed := concat('SELECT ', columns, ' FROM (', listed, ') ', item, ' WHERE ', check_sql, ' LIMIT ',
             row_limit * CASE (route).plan WHEN 'hnsw' THEN 0.6 ELSE 1 END);
@@ -84,7 +88,7 @@ $$;
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
 -- deadline forbids it. The report says how they were found.
 CREATE OR REPLACE FUNCTION search_arm(
-    kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz,
+    kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz, explain boolean,
     OUT product_ids bigint[], OUT distances double precision[], OUT report jsonb, OUT complete boolean, OUT share double precision
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
@@ -97,6 +101,8 @@ DECLARE
     checked bigint;
     deepest bigint;
     attempts integer := 0;
+    scanned bigint;
+    scanned_in_all bigint;  -- counted where somebody asks for it: the count is another scan
 BEGIN
     complete := true;
     IF vector IS NULL THEN RETURN; END IF;
@@ -108,6 +114,11 @@ BEGIN
         EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, check_limit)
         INTO product_ids, distances, candidates, checked, deepest USING vector, sketch, (route).cells;
         complete := true;
+        IF explain AND (route.plan <> 'hnsw' OR route.cells IS NOT NULL) THEN
+            EXECUTE concat('SELECT count(*) FROM ', search_listed_sql(kind, space_id, route, filter)) INTO scanned
+            USING vector, sketch, (route).cells;
+            scanned_in_all := coalesce(scanned_in_all, 0) + scanned;
+        END IF;
         IF route.source = 'cells' AND checked < check_limit AND NOT (filter).is_empty THEN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
@@ -138,6 +149,6 @@ BEGIN
         EXIT WHEN NOT complete;
     END LOOP;
     report := jsonb_strip_nulls(jsonb_build_object('plan', route.plan, 'source', nullif(route.source, 'sketches'),
-        'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'compared', candidates,
+        'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'scanned', scanned_in_all, 'compared', candidates,
         'attempts', nullif(attempts, 1)));
 END $$;

@@ -51,11 +51,12 @@ BEGIN
     second_opinion := (2000 + 50 * wanted) * greatest(route.share, 0.02) ^ 0.15;
     checks := check_cost * search_row_limit(wanted);
     by_terms := CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + CASE WHEN (filter).terms IS NULL
-        THEN 0.25 * route.total ELSE 0.6 * listed END;
-    IF has_cells AND radius IS NOT NULL THEN
+        THEN 0.25 * route.total ELSE 0.4 * listed END;
+    -- The graph serves what is broad better: its neighbours come from many districts.
+    IF has_cells AND radius IS NOT NULL AND NOT (has_hnsw AND route.share > 0.15) THEN
         -- Each district is looked up as well.
-        by_districts := 500 + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
-            + sample.near * (0.7 * listed + route.total / 256.0);
+        by_districts := 1200 + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
+            + sample.near * (0.6 * listed + 4 * route.total / 256);
     END IF;
     IF route.share > 0 AND (has_hnsw OR has_cells) THEN
         by_cells := 2000 + checks / route.share + 0.2 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
@@ -64,11 +65,11 @@ BEGIN
     IF (filter).prices IS NOT NULL AND price_cost * route.matching < 4 * least(by_terms, by_cells, by_districts) THEN
         by_prices := price_cost * search_price_count(filter, (least(by_terms, by_cells, by_districts) / price_cost)::bigint);
     END IF;
-    CASE least(by_districts, by_cells, by_prices, by_terms)
-        WHEN by_districts THEN
+    CASE search_cheapest(by_districts, by_cells, by_prices, by_terms)
+        WHEN 'districts' THEN
             route.plan := 'districts';
             route.cells := search_nearest_districts(kind, space_id, vector, radius);
-        WHEN by_cells THEN
+        WHEN 'cells' THEN
             route.plan := CASE WHEN has_hnsw THEN 'hnsw' ELSE 'cells' END;
             route.source := 'cells';
             route.pass := route.share;
@@ -76,7 +77,7 @@ BEGIN
                 route.cells := search_nearest_cells(kind, space_id, vector, route.total,
                     (CASE WHEN has_hnsw THEN second_opinion ELSE enough END) / route.share);
             END IF;
-        WHEN by_prices THEN
+        WHEN 'prices' THEN
             route.plan := 'list';
             route.source := 'prices';
             route.pass := 0.8;  -- of what has such a price little fails the rest
@@ -85,6 +86,14 @@ BEGIN
     END CASE;
     RETURN route;
 END $$;
+
+-- The choice alone, so that a benchmark can put another in its place.
+CREATE OR REPLACE FUNCTION search_cheapest(
+    by_districts double precision, by_cells double precision, by_prices double precision, by_terms double precision
+) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE least(by_districts, by_cells, by_prices, by_terms)
+    WHEN by_districts THEN 'districts' WHEN by_cells THEN 'cells' WHEN by_prices THEN 'prices' ELSE 'terms' END;
 
 -- Where the graph and the nearest cells had too little that passes: the districts within which enough has the
 -- filter's terms, or, where there are none, as many cells as this neighbourhood asks for; all of it in the end.
@@ -122,7 +131,7 @@ END $$;
 -- alone, and the more rows match, the further the nearest may be spread. From trials (docs/discussions.md).
 CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (3600 + 60 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.15;
+RETURN (5000 + 60 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.1;
 
 -- How many rows are compared by their vectors before the best of them are trusted.
 CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer

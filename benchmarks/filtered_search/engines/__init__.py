@@ -38,6 +38,7 @@ ENGINES: dict[str, tuple[str, str, dict[str, object]]] = {
     "faiss-hnsw": ("faiss_engine", "FaissEngine", {"kind": "hnsw"}),
     "faiss-ivf": ("faiss_engine", "FaissEngine", {"kind": "ivf"}),
     "hnswlib": ("hnswlib_engine", "HnswlibEngine", {}),
+    "milvus-lite": ("milvus_engine", "MilvusEngine", {}),
 }
 
 

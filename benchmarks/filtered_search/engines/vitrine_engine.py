@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,24 @@ EXPLAIN = (
     f"SELECT why FROM search({ARGUMENTS}, options => '{{\"explain\": true}}') ORDER BY rank LIMIT 1"
 )
 
+# The router's choice, unless a setting of the session names a plan that can serve.
+BY_HAND = """
+CREATE OR REPLACE FUNCTION search_cheapest(
+    by_districts double precision, by_cells double precision, by_prices double precision,
+    by_terms double precision
+) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN CASE
+        WHEN current_setting('bench.plan', true) = 'districts' AND by_districts < 'Infinity'
+            OR current_setting('bench.plan', true) = 'cells' AND by_cells < 'Infinity'
+            OR current_setting('bench.plan', true) IN ('prices', 'terms')
+            THEN current_setting('bench.plan', true)
+        WHEN by_districts <= least(by_cells, by_prices, by_terms) THEN 'districts'
+        WHEN by_cells <= least(by_prices, by_terms) THEN 'cells'
+        WHEN by_prices <= by_terms THEN 'prices' ELSE 'terms' END;
+END $$
+"""
+
 UNEXPLAINED = ("VT001", "VT004")  # a version that does not know the option, or has yet to build it
 
 
@@ -56,6 +75,28 @@ class VitrineEngine:
         asked = _arguments(number, wanted, k)
         rows = self._connection.execute(SEARCH, asked, prepare=True).fetchall()
         return [row[0] - 1 for row in rows]
+
+    @contextmanager
+    def plans_by_hand(self) -> Iterator[None]:
+        """In this block `force` names the plan of every search, in place of the router."""
+        self._connection.execute(BY_HAND)
+        try:
+            yield
+        finally:
+            upgrade(self._place.url, SCHEMA)
+
+    def force(self, plan: str) -> None:
+        """Take this plan; "" for what the router would."""
+        self._connection.execute("SELECT set_config('bench.plan', %s, false)", (plan,))
+
+    def serves(self, plan: str, wanted: Filter, k: int) -> bool:
+        """Whether a search can take this plan under such a filter."""
+        if plan == "prices" and wanted.cents is None:
+            return False
+        self.force(plan)
+        said = self.explain(0, wanted, k)
+        taken = {"hnsw": "cells", "list": said.get("source", "terms")}
+        return taken.get(said.get("plan", ""), said.get("plan")) == plan
 
     def explain(self, number: int, wanted: Filter, k: int) -> dict[str, Any]:
         """What the search says about its route to the pictures; {} where it says nothing."""
