@@ -1,5 +1,4 @@
--- Cells: small parts of a space, so that a search reads the vectors near it and leaves the rest. Regions have
--- districts and districts have cells; a vector lies in a cell.
+-- Cells: small parts of a space, in districts, in regions, so that a search reads the vectors near it and no others.
 
 -- The district of a cell can be told from its number.
 CREATE OR REPLACE FUNCTION district_of(cell_id integer) RETURNS integer

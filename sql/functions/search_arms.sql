@@ -18,10 +18,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, row_limit)
     ELSE least(greatest(row_limit / 2, 100) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
 
--- The sketches that a route reads: s, of the cells or districts $3.
+-- The sketches that a route reads: s, of the cells or districts $3; NULL where it asks the graph alone.
 CREATE OR REPLACE FUNCTION search_listed_sql(kind text, space_id integer, route search_route, filter search_filter) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT CASE
+        WHEN (route).plan = 'hnsw' AND (route).cells IS NULL THEN NULL
         WHEN (route).plan = 'districts' THEN concat(
             -- A few districts at a time: GIN compares every key's next row with all the others.
             '(SELECT b.*, ', (filter).placed_keys, ' FROM (SELECT array_agg(d.district) AS near '
@@ -33,8 +34,8 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     FROM (SELECT quote_ident(format('%s_sketch_%s', kind, space_id))) t (name)
 $$;
 
--- The candidates of a route, nearest by their sketches ($2), and by the graph those nearest to the vector ($1). Where
--- few of them pass they are checked before their vectors are read.
+-- The candidates of a route: of what is listed, and by the graph those nearest to the vector ($1). Where few of
+-- them pass they are checked before their vectors are read.
 CREATE OR REPLACE FUNCTION search_candidates_sql(
     kind text, space_id integer, route search_route, filter search_filter, row_limit integer
 ) RETURNS text
@@ -42,47 +43,52 @@ LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
     columns text := format('%1$s.product_id, %1$s.%2$s_id', item, kind);
-    check_sql text := CASE WHEN (filter).terms_alone AND (route).source = 'cells'
-        THEN concat('EXISTS (SELECT FROM ', quote_ident(format('%s_sketch_%s', kind, space_id)), ' s WHERE s.product_id = ', item,
+    passing text := CASE WHEN (route).pass >= 0.9 THEN ''
+        WHEN (filter).terms_alone AND (route).source = 'cells'
+        THEN concat(' WHERE EXISTS (SELECT FROM ', quote_ident(format('%s_sketch_%s', kind, space_id)), ' s WHERE s.product_id = ', item,
             '.product_id AND s.', kind, '_id = ', item, '.', kind, '_id AND ', (filter).terms, ' OFFSET 0)')
-        ELSE search_check_sql(kind, filter, true, space_id) END;
-    listed text := concat('SELECT s.product_id, s.', kind, '_id FROM ', search_listed_sql(kind, space_id, route, filter),
-        ' ORDER BY s.sketch <~> $2 LIMIT ', search_list_limit(route, row_limit));
+        ELSE ' WHERE ' || search_check_sql(kind, filter, true, space_id) END;
+    listed text := concat('SELECT ', columns, ' FROM listed ', item, passing,
+        CASE WHEN passing <> '' THEN concat(' LIMIT ', row_limit * CASE (route).plan WHEN 'hnsw' THEN 0.6 ELSE 1 END) END);
 BEGIN
-    IF (route).pass < 0.9 THEN
-        listed := concat('SELECT ', columns, ' FROM (', listed, ') ', item, ' WHERE ', check_sql, ' LIMIT ',
-            row_limit * CASE (route).plan WHEN 'hnsw' THEN 0.6 ELSE 1 END);
-    END IF;
     IF (route).plan <> 'hnsw' THEN RETURN listed; END IF;
     RETURN concat('SELECT ', columns, ' FROM (SELECT v.product_id, v.', kind, '_id FROM ',
         quote_ident(format('%s_vector_%s', kind, space_id)), ' v ORDER BY v.embedding <#> $1 LIMIT ',
-        search_graph_limit(route, row_limit), ') ', item, CASE WHEN (route).pass < 0.9 THEN ' WHERE ' || check_sql END,
+        search_graph_limit(route, row_limit), ') ', item, passing,
         CASE WHEN (route).cells IS NOT NULL THEN concat(' UNION (', listed, ')') END);
 END $$;
 
--- Candidates compared by their vectors and checked in the order of their distance, as far as needed; then the
--- best row of each product. Arrays, so that both arms can be joined in one statement.
+-- The nearest by their sketches ($2) are listed, and the candidates compared by their vectors and checked in the order of
+-- their distance, as far as needed; then the best row of each product. Arrays, so that both arms can be
+-- joined in one statement.
 CREATE OR REPLACE FUNCTION search_arm_sql(
     kind text, space_id integer, route search_route, filter search_filter, wanted integer, row_limit integer, check_limit integer
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH candidates AS MATERIALIZED (SELECT c.*, row_number() OVER () AS place FROM (',
+    SELECT concat('WITH ', concat('listed AS MATERIALIZED (SELECT s.product_id, s.' || a.id || ' FROM ' || a.listed
+            || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, row_limit) || '), '),
+        'candidates AS MATERIALIZED (SELECT c.*, row_number() OVER () AS place FROM (',
         search_candidates_sql(kind, space_id, route, filter, row_limit),
-        ') c), first AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, e.distance, c.place ', a.compared,
+        ') c), first AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', e.distance, c.place ', a.compared,
         CASE WHEN search_is_listed(route) THEN concat(' WHERE c.place <= ', row_limit) END, '), scored AS MATERIALIZED (SELECT * FROM first',
         -- Where the best come from far down the list, better ones may lie below its first part.
-        CASE WHEN search_is_listed(route) THEN concat(' UNION ALL SELECT c.product_id, c.', kind, '_id, e.distance, c.place ', a.compared,
+        CASE WHEN search_is_listed(route) THEN concat(' UNION ALL SELECT c.product_id, c.', a.id, ', e.distance, c.place ', a.compared,
             ' WHERE c.place > ', row_limit, ' AND (SELECT max(d.place) FROM (SELECT f.place FROM first f ORDER BY f.distance LIMIT ',
             wanted, ') d) > ', row_limit / 2) END, '), ',
         'nearest AS MATERIALIZED (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.product_id OFFSET 0) ', a.item,
         ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, '), ',
-        'best AS (SELECT DISTINCT ON (n.product_id) n.* FROM nearest n ORDER BY n.product_id, n.distance, n.', kind, '_id) ',
+        'best AS (SELECT DISTINCT ON (n.product_id) n.* FROM nearest n ORDER BY n.product_id, n.distance, n.', a.id, ') ',
         'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
-        'array_agg(b.distance ORDER BY b.distance, b.product_id), ',
-        '(SELECT count(*) FROM candidates), (SELECT count(*) FROM nearest), ',
-        '(SELECT max(d.place) FROM (SELECT b.place FROM best b ORDER BY b.distance LIMIT ', wanted, ') d) FROM best b')
-    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, concat('FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance FROM ',
-        quote_ident(format('%s_vector_%s', kind, space_id)), ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e')) a (item, compared)
+        'array_agg(b.distance ORDER BY b.distance, b.product_id), (SELECT count(*) FROM scored), (SELECT count(*) FROM nearest), ',
+        '(SELECT max(d.place) FROM (SELECT b.place FROM best b ORDER BY b.distance LIMIT ', wanted, ') d), ',
+        -- Whether nothing was left out that the route reads.
+        CASE WHEN a.listed IS NULL THEN 'false' ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, row_limit),
+            ' AND (SELECT count(*) FROM candidates) = (SELECT count(*) FROM scored)',
+            CASE WHEN NOT search_is_listed(route) THEN concat(' AND (SELECT count(*) FROM candidates) < ', row_limit) END) END,
+        ' FROM best b')
+    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', search_listed_sql(kind, space_id, route, filter),
+        concat('FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
+            ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e')) a (item, id, listed, compared)
 $$;
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
@@ -97,9 +103,10 @@ DECLARE
     check_limit integer := 2 * wanted + 16;
     route search_route;
     sketch bit varying;
-    candidates bigint;
+    compared bigint;
     checked bigint;
     deepest bigint;
+    exhausted boolean;
     attempts integer := 0;
     scanned bigint;
     scanned_in_all bigint;  -- counted where somebody asks for it: the count is another scan
@@ -112,10 +119,10 @@ BEGIN
     LOOP
         attempts := attempts + 1;
         EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, check_limit)
-        INTO product_ids, distances, candidates, checked, deepest USING vector, sketch, (route).cells;
+        INTO product_ids, distances, compared, checked, deepest, exhausted USING vector, sketch, (route).cells;
         complete := true;
-        IF explain AND (route.plan <> 'hnsw' OR route.cells IS NOT NULL) THEN
-            EXECUTE concat('SELECT count(*) FROM ', search_listed_sql(kind, space_id, route, filter)) INTO scanned
+        IF explain THEN
+            EXECUTE coalesce('SELECT count(*) FROM ' || search_listed_sql(kind, space_id, route, filter), 'SELECT 0') INTO scanned
             USING vector, sketch, (route).cells;
             scanned_in_all := coalesce(scanned_in_all, 0) + scanned;
         END IF;
@@ -123,8 +130,8 @@ BEGIN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
-        ELSIF cardinality(product_ids) >= wanted AND (NOT search_is_listed(route) OR candidates < 3 * row_limit
-            OR deepest <= 1.5 * row_limit OR attempts >= 5) THEN
+        ELSIF cardinality(product_ids) >= wanted AND (route.plan = 'hnsw' OR exhausted
+            OR deepest <= 0.5 * compared OR attempts >= 5) THEN
             EXIT;
         ELSIF cardinality(product_ids) >= wanted THEN
             row_limit := row_limit * 4;
@@ -132,7 +139,7 @@ BEGIN
             -- Products with very many pictures crowd the others out.
             check_limit := check_limit * 8;
             row_limit := greatest(row_limit, check_limit);
-        ELSIF candidates < 3 * row_limit AND search_is_listed(route) AND route.cells IS NULL THEN
+        ELSIF exhausted AND route.cells IS NULL THEN
             EXIT;  -- all were looked at
         ELSIF route.plan = 'hnsw' OR route.cells IS NOT NULL THEN
             -- The estimate was wrong: look everywhere.
@@ -149,6 +156,6 @@ BEGIN
         EXIT WHEN NOT complete;
     END LOOP;
     report := jsonb_strip_nulls(jsonb_build_object('plan', route.plan, 'source', nullif(route.source, 'sketches'),
-        'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'scanned', scanned_in_all, 'compared', candidates,
+        'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'scanned', scanned_in_all, 'compared', compared,
         'attempts', nullif(attempts, 1)));
 END $$;

@@ -36,8 +36,9 @@ BEGIN
     route.pass := 1;
     route.share := 1;
     IF route.total < small THEN
-        route.plan := 'scan';
-        route.pass := CASE WHEN (filter).is_empty OR (filter).prices IS NULL THEN 1 ELSE 0.1 END;
+        route.plan := CASE WHEN (filter).prices IS NULL THEN 'scan' ELSE 'list' END;
+        route.source := CASE WHEN (filter).prices IS NULL THEN 'sketches' ELSE 'prices' END;
+        route.pass := CASE WHEN (filter).is_empty OR (filter).terms_alone THEN 1 WHEN (filter).prices IS NULL THEN 0.3 ELSE 0.8 END;
         RETURN route;
     ELSIF NOT (filter).is_empty THEN
         sample := search_sample(kind, space_id, vector, filter, route.total, wanted);
@@ -131,7 +132,7 @@ END $$;
 -- alone, and the more rows match, the further the nearest may be spread. From trials (docs/discussions.md).
 CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (5000 + 60 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.1;
+RETURN (4400 + 60 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
 
 -- How many rows are compared by their vectors before the best of them are trusted.
 CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
@@ -214,16 +215,22 @@ BEGIN
         ORDER BY c.distance LIMIT ceil(share * trained_on / 32)) n);
 END $$;
 
--- The districts whose centres lie within a radius, and that of vectors that have none yet.
+-- The districts whose centres lie within a radius.
 CREATE OR REPLACE FUNCTION search_nearest_districts(
     kind text, space_id integer, vector halfvec, radius double precision
 ) RETURNS integer[]
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT 0 || array_agg(district_of(d.cell_id)) FROM cell r CROSS JOIN LATERAL (
-        SELECT x.cell_id FROM cell x WHERE x.space_id = r.space_id AND x.kind = r.kind AND x.parent_id = r.cell_id
-          AND x.centroid <#> vector <= radius OFFSET 0) d
-    WHERE r.space_id = search_nearest_districts.space_id AND r.kind = search_nearest_districts.kind AND r.parent_id = 0
-$$;
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    nowhere_yet boolean;
+BEGIN
+    -- District 0 is of vectors that have no cell yet. Where there are none, the index may still list what was moved.
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id = 0)', format('%s_sketch_%s', kind, space_id)) INTO nowhere_yet;
+    RETURN (SELECT CASE WHEN nowhere_yet THEN '{0}' ELSE '{}' END::integer[] || array_agg(district_of(d.cell_id))
+        FROM cell r CROSS JOIN LATERAL (
+            SELECT x.cell_id FROM cell x WHERE x.space_id = r.space_id AND x.kind = r.kind AND x.parent_id = r.cell_id
+              AND x.centroid <#> vector <= radius OFFSET 0) d
+        WHERE r.space_id = search_nearest_districts.space_id AND r.kind = search_nearest_districts.kind AND r.parent_id = 0);
+END $$;
 
 -- HNSW serves a table that is too large to read whole and whose index is usable.
 CREATE OR REPLACE FUNCTION search_has_index(kind text, space_id integer) RETURNS boolean

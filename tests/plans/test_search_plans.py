@@ -5,6 +5,7 @@ The shop is loaded and never analysed, as on the day that it opens.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -168,16 +169,39 @@ def test_the_index_of_prices_serves_what_is_cheap(connection: Connection) -> Non
     check_nothing_is_read_whole(connection)
 
 
-@pytest.mark.parametrize(
-    ("filters", "plan", "index"), [({}, "cells", CELL_INDEX), (BROAD, "districts", PLACED_INDEX)]
-)
-def test_what_is_near_serves_what_is_broad_without_a_graph(
-    connection: Connection, filters: dict[str, Any], plan: str, index: str
-) -> None:
+def test_the_nearest_cells_serve_what_is_broad_without_a_graph(connection: Connection) -> None:
     connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
-    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=filters, k=10)
-    assert hits[0]["why"]["plan"] == {"image": plan, "caption": None}
-    assert scans(connection, index) > 0
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], k=10)
+    assert hits[0]["why"]["plan"] == {"image": "cells", "caption": None}
+    assert scans(connection, CELL_INDEX) > 0
+    check_nothing_is_read_whole(connection)
+
+
+def test_terms_are_listed_by_district(
+    connection: Connection, filled: tuple[Connection, Any]
+) -> None:
+    """In a larger shop the router would choose this by itself."""
+    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
+        "by_cells double precision, by_prices double precision, by_terms double precision) "
+        "RETURNS text LANGUAGE sql RETURN 'districts'"
+    )
+    keeps = np.arange(1, PRODUCTS + 1) % 4 != 0
+    right = 0
+    for number in range(QUERIES):
+        hits = ask(connection, terms=[{"image": KEY.format(number)}], filters=BROAD, k=10)
+        assert hits[0]["why"]["plan"]["image"] == "districts"
+        query = connection.execute(
+            "SELECT embedding::text FROM query_vector WHERE key = %s", (KEY.format(number),)
+        ).fetchone()
+        assert query is not None
+        near = np.where(keeps, filled[1] @ np.array(json.loads(query[0])), -1)
+        right += len({f"p{place + 1}" for place in np.argsort(-near)[:10]} & set(names(hits)))
+    assert right >= 0.97 * 10 * QUERIES
+    assert scans(connection, PLACED_INDEX) > 0
+    # A part of what has the term was read, and no more.
+    assert entries(connection, PLACED_INDEX) < QUERIES * PRODUCTS // 2
     check_nothing_is_read_whole(connection)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from benchmarks.filtered_search.catalogue import Dataset, make_dataset
+from benchmarks.filtered_search.engines import make_engines
 from benchmarks.filtered_search.filters import Filter, named_filters
 from benchmarks.filtered_search.sentences import product_sentences
 from benchmarks.filtered_search.targets import failures, slowness
 from benchmarks.filtered_search.truth import Truth, find_truth, score
 from benchmarks.filtered_search.vectors import clusters
+from benchmarks.filtered_search.workplace import open_workplace
 
 ROWS, QUERIES = 3_000, 6
 
@@ -112,6 +115,23 @@ def test_a_filter_says_the_same_in_every_language() -> None:
     )
     assert Filter(not_department=3).as_json() == {"not": {"category": "department 3"}}
     assert Filter().as_sql() == ""
+
+
+def test_milvus_answers_exactly_from_a_folder_that_is_kept(
+    data: Dataset, truths: dict[str, Truth], tmp_path: Path
+) -> None:
+    pytest.importorskip("milvus_lite")
+    built = []
+    for _ in range(2):
+        with open_workplace(tmp_path, 18, rebuild=False) as place:
+            [engine] = make_engines(["milvus-lite"], place)
+            built.append(engine.build(data))
+            for name, wanted in named_filters(data.catalogue, data.queries).items():
+                for number, query in enumerate(data.queries):
+                    answer = engine.search(number, query, wanted[number], 10)
+                    found = score(data, number, wanted[number], truths[name], 10, answer)
+                    assert (found.recall, found.missing, found.wrong) == (1.0, 0, 0)
+    assert built[0] == built[1]  # the second found what the first had built
 
 
 def test_sentences_are_different_and_always_the_same() -> None:

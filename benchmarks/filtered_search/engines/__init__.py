@@ -37,7 +37,6 @@ ENGINES: dict[str, tuple[str, str, dict[str, object]]] = {
     "lancedb": ("lancedb_engine", "LanceEngine", {}),
     "faiss-hnsw": ("faiss_engine", "FaissEngine", {"kind": "hnsw"}),
     "faiss-ivf": ("faiss_engine", "FaissEngine", {"kind": "ivf"}),
-    "hnswlib": ("hnswlib_engine", "HnswlibEngine", {}),
     "milvus-lite": ("milvus_engine", "MilvusEngine", {}),
 }
 
