@@ -131,7 +131,7 @@ BEGIN
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
         ELSIF cardinality(product_ids) >= wanted AND (route.plan = 'hnsw' OR exhausted
-            OR deepest <= 0.5 * compared OR attempts >= 5) THEN
+            OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared OR attempts >= 5) THEN
             EXIT;
         ELSIF cardinality(product_ids) >= wanted THEN
             row_limit := row_limit * 4;

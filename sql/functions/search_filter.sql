@@ -32,10 +32,8 @@ BEGIN
     result.listed_check := concat_ws(' AND ', nullif(compiled.on_product, 'true'), CASE
         WHEN compiled.on_variant IS NOT NULL THEN format('EXISTS (SELECT FROM variant v WHERE %s OFFSET 0)', result.fits) END,
         CASE WHEN compiled.on_options THEN result.counts END);
-    -- What asks nothing of the product itself need not read it.
-    IF NOT result.on_options AND NOT filters ?| '{category,brand,external_id,attributes,any,all,not}' THEN
-        result.on_variants_alone := concat_ws(' AND ', 'v.status = ''active''', compiled.on_variant);
-    END IF;
+    -- What asks of categories and variants alone need not read the product.
+    result.needs_product := jsonb_path_exists(filters, '$.** ? (exists(@.brand) || exists(@.external_id) || exists(@.attributes))');
     IF NOT result.is_empty THEN
         result.terms_alone := filter_is_of_terms(filters);
         groups := filter_terms(filters, 'options.');
@@ -92,10 +90,8 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         CASE WHEN NOT from_sketches THEN format(
             'EXISTS (SELECT FROM %1$I s WHERE s.product_id = %2$s.product_id AND s.%3$s_id = %2$s.%3$s_id OFFSET 0)',
             format('%s_sketch_%s', kind, space_id), a.item, kind) END,
-        CASE WHEN (filter).is_empty OR (filter).listed_check = '' THEN NULL
-            WHEN (filter).on_variants_alone IS NOT NULL THEN concat('EXISTS (SELECT FROM variant v WHERE v.product_id = ', a.item,
-                '.product_id AND ', (filter).on_variants_alone, ' OFFSET 0)')
-            ELSE concat('EXISTS (SELECT FROM product p ',
+        CASE WHEN NOT (filter).is_empty AND (filter).listed_check <> '' THEN
+            concat('EXISTS (SELECT FROM ', CASE WHEN (filter).needs_product THEN 'product' ELSE format('(SELECT %s.product_id)', a.item) END, ' p ',
                 -- A caption made from a picture counts with its picture.
                 CASE WHEN kind = 'caption' AND (filter).on_options
                      THEN 'JOIN caption i ON i.product_id = t.product_id AND i.caption_id = t.caption_id ' END,

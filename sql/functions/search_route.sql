@@ -49,7 +49,7 @@ BEGIN
     END IF;
     route.matching := route.share * route.total;
     enough := search_enough(route.matching, wanted);
-    second_opinion := (2000 + 50 * wanted) * greatest(route.share, 0.02) ^ 0.15;
+    second_opinion := (1500 + 40 * wanted) * greatest(route.share, 0.02) ^ 0.15;
     checks := check_cost * search_row_limit(wanted);
     by_terms := CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + CASE WHEN (filter).terms IS NULL
         THEN 0.25 * route.total ELSE 0.4 * listed END;
@@ -81,7 +81,7 @@ BEGIN
         WHEN 'prices' THEN
             route.plan := 'list';
             route.source := 'prices';
-            route.pass := 0.8;  -- of what has such a price little fails the rest
+            route.pass := CASE WHEN (filter).needs_product THEN 0.8 ELSE 0.95 END;  -- little of it fails the rest
         ELSE
             route.plan := 'list';
     END CASE;
@@ -123,7 +123,7 @@ BEGIN
         route.source := 'cells';
         route.pass := (passing + 0.5) / (looked_at + 1);
         route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-            attempts * (3000 + 60 * wanted) / route.pass);
+            attempts * (2000 + 40 * wanted) / route.pass);
     END IF;
     RETURN route;
 END $$;
@@ -132,12 +132,12 @@ END $$;
 -- alone, and the more rows match, the further the nearest may be spread. From trials (docs/discussions.md).
 CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (4400 + 60 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
+RETURN (3600 + 50 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
 
 -- How many rows are compared by their vectors before the best of them are trusted.
 CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 120 + 6 * wanted;
+RETURN 100 + 5 * wanted;
 
 -- About 1,500 sketches, more where there are very many, always the same ones: how many have the filter's terms, which part of some of these
 -- passes the whole filter, and how far around the query as many lie as should be looked at.
@@ -204,11 +204,11 @@ BEGIN
             SELECT d.cell_id FROM (
                 SELECT r.cell_id FROM cell r WHERE r.space_id = search_nearest_cells.space_id
                   AND r.kind = search_nearest_cells.kind AND r.parent_id = 0
-                ORDER BY r.centroid <#> vector LIMIT 20 + ceil(2 * share * sqrt(trained_on / 256.0))) r
+                ORDER BY r.centroid <#> vector LIMIT 14 + ceil(2 * share * sqrt(trained_on / 256.0))) r
             CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
                 WHERE x.space_id = search_nearest_cells.space_id AND x.kind = search_nearest_cells.kind
                   AND x.parent_id = r.cell_id OFFSET 0) d
-            ORDER BY d.distance LIMIT 40 + ceil(2.5 * share * trained_on / 256)) d
+            ORDER BY d.distance LIMIT 28 + ceil(2.5 * share * trained_on / 256)) d
         CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
             WHERE x.space_id = search_nearest_cells.space_id AND x.kind = search_nearest_cells.kind
               AND x.parent_id = d.cell_id OFFSET 0) c

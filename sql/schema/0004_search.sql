@@ -57,7 +57,7 @@ COMMENT ON TABLE stale_product IS 'Products whose sketches a running statement w
 -- What search functions hand to each other.
 CREATE TYPE search_filter AS (
     shown text, fits text, counts text, on_options boolean,
-    is_empty boolean, excluded bigint, listed_check text, on_variants_alone text, terms_alone boolean,
+    is_empty boolean, excluded bigint, listed_check text, needs_product boolean, terms_alone boolean,
     terms text, placed text, placed_keys text, listing text, prices text
 );
 COMMENT ON TYPE search_filter IS 'A filter as SQL conditions, and what lists the rows that may satisfy it: functions/search_filter.sql.';
