@@ -120,7 +120,6 @@ def test_a_filter_says_the_same_in_every_language() -> None:
 def test_milvus_answers_exactly_from_a_folder_that_is_kept(
     data: Dataset, truths: dict[str, Truth], tmp_path: Path
 ) -> None:
-    pytest.importorskip("milvus_lite")
     built = []
     for _ in range(2):
         with open_workplace(tmp_path, 18, rebuild=False) as place:
