@@ -98,14 +98,26 @@ BEGIN
         EXECUTE 'DROP TABLE cell_sample';
         EXECUTE 'ALTER TABLE cell_below RENAME TO cell_sample';
     END LOOP;
+    -- A centre that moved away from all its samples has nothing below it, and nothing could lie there.
+    FOR level IN 1 .. 2 LOOP
+        DELETE FROM cell c WHERE c.space_id = train_cells.space_id AND c.kind = train_cells.kind AND c.generation = made
+          AND c.cell_id = district_of(c.cell_id) << 8 AND NOT EXISTS (
+            SELECT FROM cell b WHERE b.space_id = c.space_id AND b.kind = c.kind AND b.parent_id = c.cell_id);
+    END LOOP;
     EXECUTE 'DROP TABLE cell_sample, cell_draft';
     RETURN made;
 END $$;
 
+-- Numbers are never used twice: a sketch may still hold one whose cell is gone.
 CREATE OR REPLACE FUNCTION next_cell_id(kind text, space_id integer) RETURNS integer
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT coalesce(max(c.cell_id), 0) + 1 FROM cell c WHERE c.space_id = next_cell_id.space_id AND c.kind = next_cell_id.kind
-$$;
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    highest integer;
+BEGIN
+    EXECUTE format('SELECT max(s.cell_id) FROM %I s', format('%s_sketch_%s', kind, space_id)) INTO highest;
+    RETURN greatest(highest, (SELECT max(c.cell_id) FROM cell c
+        WHERE c.space_id = next_cell_id.space_id AND c.kind = next_cell_id.kind), 0) + 1;
+END $$;
 
 -- Moves the sketches of the next products after one into the newest cells; returns the last product, NULL at the end.
 CREATE OR REPLACE FUNCTION assign_cells(kind text, space_id integer, after bigint, rows_at_once integer DEFAULT 2000) RETURNS bigint
@@ -157,12 +169,18 @@ END $$;
 
 -- Whether the cells should be trained: there are enough vectors for cells, and none yet, or for four times as many.
 CREATE OR REPLACE FUNCTION cells_due(kind text, space_id integer) RETURNS boolean
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT n.total >= 5000 AND n.total > 4 * coalesce((
-        SELECT g.trained_on FROM cell_generation g WHERE g.space_id = cells_due.space_id AND g.kind = cells_due.kind
-        ORDER BY g.generation DESC LIMIT 1), 0)
-    FROM rows_of(format('%s_sketch_%s', kind, space_id), 200) n (total)
-$$;
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    least_due bigint := greatest(5000, 1 + 4 * (SELECT g.trained_on FROM cell_generation g
+        WHERE g.space_id = cells_due.space_id AND g.kind = cells_due.kind ORDER BY g.generation DESC LIMIT 1));
+    total bigint := rows_of(format('%s_sketch_%s', kind, space_id), 200);
+BEGIN
+    IF total >= least_due THEN
+        -- A table may have room for many more rows than are in it.
+        EXECUTE format('SELECT count(*) FROM %I', format('%s_vector_%s', kind, space_id)) INTO total;
+    END IF;
+    RETURN total >= least_due;
+END $$;
 
 -- One step of what keeps cells in order; call it with what it returned until it returns NULL. Whoever comes
 -- while another is at it has nothing to do.

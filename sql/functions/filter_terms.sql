@@ -42,17 +42,15 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     FROM jsonb_each(members) m
 $$;
 
--- One group of each filter together; nothing where one of them says nothing.
+-- One group of each filter together; nothing where one of them says nothing. OFFSET 0: what is nested is looked at once.
 CREATE OR REPLACE FUNCTION filter_any_terms(filters jsonb, options_field text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT CASE WHEN bool_or(b.shortest IS NULL) THEN '[]'
-        ELSE jsonb_build_array(coalesce((SELECT jsonb_agg(DISTINCT t.value) FROM jsonb_array_elements(filters) e2 (value)
-            CROSS JOIN LATERAL (SELECT g.value FROM jsonb_array_elements(filter_terms(e2.value, options_field)) g (value)
-                ORDER BY jsonb_array_length(g.value) LIMIT 1) s (terms)
-            CROSS JOIN LATERAL jsonb_array_elements(s.terms) t (value)), '[]')) END
+        ELSE jsonb_build_array(coalesce(jsonb_agg(DISTINCT t.value) FILTER (WHERE t.value IS NOT NULL), '[]')) END
     FROM jsonb_array_elements(filters) e (value)
     CROSS JOIN LATERAL (SELECT (SELECT g.value FROM jsonb_array_elements(filter_terms(e.value, options_field)) g (value)
-        ORDER BY jsonb_array_length(g.value) LIMIT 1) AS shortest) b
+        ORDER BY jsonb_array_length(g.value) LIMIT 1) AS shortest OFFSET 0) b
+    LEFT JOIN LATERAL jsonb_array_elements(b.shortest) t (value) ON true
 $$;
 
 -- What a filter asks of prices, as a condition on v that the index of prices serves; NULL where it asks nothing.
@@ -69,7 +67,7 @@ $$;
 -- Rounded as the index is, a price keeps its place among the others; so bounds count as part of the range.
 CREATE OR REPLACE FUNCTION filter_price_range(value jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT string_agg(format('v.price::double precision %s %L::numeric::double precision', CASE
+    SELECT string_agg(format('v.price::double precision %s round(greatest(least(%L::numeric, 1e300), -1e300), 100)::double precision', CASE
         WHEN b.key IN ('gt', 'gte') THEN '>=' WHEN b.key IN ('lt', 'lte') THEN '<=' ELSE '=' END, b.value), ' AND ')
     FROM jsonb_each(CASE jsonb_typeof(value) WHEN 'object' THEN value ELSE jsonb_build_object('eq', value) END) b
 $$;

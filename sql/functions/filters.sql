@@ -81,7 +81,8 @@ $$;
 CREATE OR REPLACE FUNCTION filter_as_number(value jsonb) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN jsonb_typeof(value) IN ('number', 'string')
-             AND value #>> '{}' ~ '^\s*[-+]?\d{1,30}(\.\d{1,30})?\s*$'
+             -- Not \s and \d: these know white space and digits of other scripts, which numeric refuses.
+             AND value #>> '{}' ~ '^[ \t\n\r\f\v]*[-+]?[0-9]{1,30}(\.[0-9]{1,30})?[ \t\n\r\f\v]*$'
             THEN (value #>> '{}')::numeric END;
 
 -- One named member of an object column, which may be a list of values; the name has no case either,

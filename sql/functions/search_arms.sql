@@ -25,8 +25,8 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         WHEN (route).plan = 'hnsw' AND (route).cells IS NULL THEN NULL
         WHEN (route).plan = 'districts' THEN concat(
             -- A few districts at a time: GIN compares every key's next row with all the others.
-            '(SELECT b.*, ', (filter).placed_keys, ' FROM (SELECT array_agg(d.district) AS near '
-            'FROM unnest($3) WITH ORDINALITY d (district, place) GROUP BY d.place / 16) b OFFSET 0) b '
+            '(SELECT b.*, ', (filter).placed_keys, ' FROM (SELECT array_agg(d.district) AS near FROM unnest($3) WITH ORDINALITY d (district, place) '
+            'GROUP BY d.place / ', greatest(16 / (filter).placed_width, 1), ') b OFFSET 0) b '
             'CROSS JOIN LATERAL (SELECT s.* FROM ', t.name, ' s WHERE ', (filter).placed, ' OFFSET 0) s')
         WHEN (route).source = 'cells' THEN concat(t.name, ' s', CASE WHEN (route).cells IS NOT NULL THEN ' WHERE s.cell_id = ANY ($3)' END)
         ELSE concat(t.name, ' s WHERE ', concat_ws(' AND ', 'true', (filter).terms, CASE WHEN (route).source = 'prices'
@@ -73,22 +73,24 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         CASE WHEN search_is_listed(route) THEN concat(' WHERE c.place <= ', row_limit) END, '), scored AS MATERIALIZED (SELECT * FROM first',
         -- Where the best come from far down the list, better ones may lie below its first part.
         CASE WHEN search_is_listed(route) THEN concat(' UNION ALL SELECT c.product_id, c.', a.id, ', e.distance, c.place ', a.compared,
-            ' WHERE c.place > ', row_limit, ' AND (SELECT max(d.place) FROM (SELECT f.place FROM first f ORDER BY f.distance LIMIT ',
-            wanted, ') d) > ', row_limit / 2) END, '), ',
-        'nearest AS MATERIALIZED (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.product_id OFFSET 0) ', a.item,
+            ' WHERE c.place > ', row_limit, ' AND ', a.deep) END, '), ',
+        'nearest AS MATERIALIZED (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', a.item,
         ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, '), ',
         'best AS (SELECT DISTINCT ON (n.product_id) n.* FROM nearest n ORDER BY n.product_id, n.distance, n.', a.id, ') ',
         'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
         'array_agg(b.distance ORDER BY b.distance, b.product_id), (SELECT count(*) FROM scored), (SELECT count(*) FROM nearest), ',
-        '(SELECT max(d.place) FROM (SELECT b.place FROM best b ORDER BY b.distance LIMIT ', wanted, ') d), ',
+        '(SELECT max(d.place) FROM (SELECT b.place FROM best b ORDER BY b.distance, b.place LIMIT ', wanted, ') d), ',
         -- Whether nothing was left out that the route reads.
         CASE WHEN a.listed IS NULL THEN 'false' ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, row_limit),
-            ' AND (SELECT count(*) FROM candidates) = (SELECT count(*) FROM scored)',
-            CASE WHEN NOT search_is_listed(route) THEN concat(' AND (SELECT count(*) FROM candidates) < ', row_limit) END) END,
+            -- A sketch may lie there without its vector, so that those compared cannot be counted on.
+            CASE WHEN search_is_listed(route) THEN concat(' AND ((SELECT count(*) FROM candidates) <= ', row_limit, ' OR ', a.deep, ')')
+                 ELSE concat(' AND (SELECT count(*) FROM candidates) < ', row_limit) END) END,
         ' FROM best b')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', search_listed_sql(kind, space_id, route, filter),
         concat('FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
-            ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e')) a (item, id, listed, compared)
+            ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e'),
+        concat('coalesce((SELECT max(d.place) FROM (SELECT f.place FROM first f ORDER BY f.distance, f.place LIMIT ', wanted, ') d) > ',
+            row_limit / 2, ', true)')) a (item, id, listed, compared, deep)
 $$;
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
@@ -150,8 +152,9 @@ BEGIN
             row_limit := row_limit * 4;
         ELSE
             route.pass := 1;
-            row_limit := row_limit * 16;
+            row_limit := least(row_limit::bigint * 16, 100000000);
         END IF;
+        EXIT WHEN attempts = 12;  -- nothing of a size that exists gets here
         complete := deadline IS NULL OR clock_timestamp() < deadline;
         EXIT WHEN NOT complete;
     END LOOP;

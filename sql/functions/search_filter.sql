@@ -35,10 +35,10 @@ BEGIN
     -- What asks of categories and variants alone need not read the product.
     result.needs_product := jsonb_path_exists(filters, '$.** ? (exists(@.brand) || exists(@.external_id) || exists(@.attributes))');
     IF NOT result.is_empty THEN
-        result.terms_alone := filter_is_of_terms(filters);
         groups := filter_terms(filters, 'options.');
-        SELECT p.conditions, p.keys INTO result.placed, result.placed_keys FROM search_placed_sql(groups) p;
+        SELECT p.conditions, p.keys, p.width INTO result.placed, result.placed_keys, result.placed_width FROM search_placed_sql(groups) p;
         result.terms := search_terms_sql(groups);
+        result.terms_alone := result.terms IS NOT NULL AND filter_is_of_terms(filters);
         result.listing := CASE WHEN result.on_options THEN search_terms_sql(filter_terms(filters, 'variants.')) ELSE result.terms END;
         result.prices := filter_prices(filters);
     END IF;
@@ -70,12 +70,13 @@ $$;
 
 -- The same of the sketches in some districts alone (b.near), by an index that lists each term by district; NULL
 -- where no group has one. What names one product is not in it: those groups are asked of the array.
-CREATE OR REPLACE FUNCTION search_placed_sql(groups jsonb, OUT conditions text, OUT keys text)
+CREATE OR REPLACE FUNCTION search_placed_sql(groups jsonb, OUT conditions text, OUT keys text, OUT width integer)
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT string_agg(CASE WHEN g.placed THEN format('placed_terms(district_of(s.cell_id), s.terms) && b.keys%s', g.number)
             ELSE format('s.terms && %L::integer[]', g.terms) END, ' AND '),
         string_agg(format('ARRAY(SELECT placed_term(t.term, d.district) FROM unnest(%L::integer[]) t (term) '
-            'CROSS JOIN unnest(b.near) d (district)) AS keys%s', g.terms, g.number), ', ') FILTER (WHERE g.placed)
+            'CROSS JOIN unnest(b.near) d (district)) AS keys%s', g.terms, g.number), ', ') FILTER (WHERE g.placed),
+        max(cardinality(g.terms)) FILTER (WHERE g.placed)
     FROM (SELECT g.number, array_agg(DISTINCT t.value::integer) AS terms, bool_and(t.value::integer & 1 = 0) AS placed
           FROM jsonb_array_elements(groups) WITH ORDINALITY g (value, number)
           CROSS JOIN LATERAL jsonb_array_elements_text(g.value) t (value) GROUP BY g.number) g

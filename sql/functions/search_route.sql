@@ -57,7 +57,7 @@ BEGIN
     IF has_cells AND radius IS NOT NULL AND NOT (has_hnsw AND route.share > 0.15) THEN
         -- Each district is looked up as well.
         by_districts := 1200 + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
-            + sample.near * (0.6 * listed + 4 * route.total / 256);
+            + sample.near * (0.6 * listed + (2 + 2 * (filter).placed_width) * route.total / 256);
     END IF;
     IF route.share > 0 AND (has_hnsw OR has_cells) THEN
         by_cells := 2000 + checks / route.share + 0.2 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
@@ -139,16 +139,17 @@ CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 100 + 5 * wanted;
 
--- About 1,500 sketches, more where there are very many, always the same ones: how many have the filter's terms, which part of some of these
+-- About 1,500 sketches, more where there are very many, all of every 64th where there are few, always the same ones, in
+-- the order of a hash (which a bitmap would lose): how many have the filter's terms, which part of some of these
 -- passes the whole filter, and how far around the query as many lie as should be looked at.
 CREATE OR REPLACE FUNCTION search_sample(
     kind text, space_id integer, vector halfvec, filter search_filter, total bigint, wanted integer,
     OUT seen integer, OUT by_terms integer, OUT pass double precision, OUT radius double precision, OUT near double precision
 )
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
-    parts integer := least(64, ceil(1500 * 64 * 64 / total * greatest(total / 100000.0, 1) ^ 0.4));
+    parts integer := least(4096, ceil(1500.0 * 64 * 4096 / total * greatest(total / 100000.0, 1) ^ 0.4));
     matching double precision;
     deep integer;
     cells_hit integer[];
@@ -156,7 +157,7 @@ DECLARE
 BEGIN
     EXECUTE format(
         'WITH s AS MATERIALIZED (SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS hit FROM %2$I s '
-        'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 63) < %4$s%6$s) '
+        'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 4095) < %4$s%6$s) '
         'SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), %5$s FROM s',
         kind || '_id', format('%s_sketch_%s', kind, space_id), coalesce((filter).terms, 'true'), parts,
         CASE WHEN (filter).terms_alone THEN '1' ELSE concat('(SELECT (count(*) FILTER (WHERE ',

@@ -45,8 +45,9 @@ BEGIN
         name || '_terms_idx', name);
     EXECUTE format('CREATE INDEX %I ON %I USING gin (placed_terms(district_of(cell_id), terms)) WITH (gin_pending_list_limit = 256)',
         name || '_placed_idx', name);
-    -- Every 64th row, in 64 parts, for estimates; rows of very many terms would not fit into an index.
-    EXECUTE format('CREATE INDEX %1$I ON %2$I (((hashint8(%3$I) >> 6) & 63)) INCLUDE (product_id, %3$I, cell_id, terms) '
+    -- Every 64th row, for estimates, in the order of a hash: any first part of it is a sample. Rows of very many
+    -- terms would not fit into an index.
+    EXECUTE format('CREATE INDEX %1$I ON %2$I (((hashint8(%3$I) >> 6) & 4095)) INCLUDE (product_id, %3$I, cell_id, terms) '
         'WHERE (hashint8(%3$I) & 63) = 0 AND cardinality(terms) < 300', name || '_sample_idx', name, item);
     EXECUTE format('COMMENT ON TABLE %I IS %L', name,
         format('What searches scan before they read %s: sketch, cell and terms of each vector whose product is shown.', vectors));
@@ -201,7 +202,7 @@ COMMENT ON FUNCTION sketch_products IS 'Make the sketches of some products what 
 -- never waits while it holds locks that others wait for.
 CREATE OR REPLACE FUNCTION lock_products(products bigint[]) RETURNS SETOF bigint
 LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT p.product_id FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR SHARE SKIP LOCKED
+    SELECT p.product_id FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR NO KEY UPDATE SKIP LOCKED
 $$;
 
 CREATE OR REPLACE FUNCTION sketch_vectors() RETURNS trigger
@@ -213,12 +214,8 @@ DECLARE
 BEGIN
     SELECT array_agg(DISTINCT c.product_id ORDER BY c.product_id) INTO products FROM changed c;
     IF products IS NULL THEN RETURN NULL; END IF;
-    -- Several may add vectors of one product at once; who takes some away may leave it without any.
-    IF TG_OP = 'DELETE' THEN
-        PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR NO KEY UPDATE;
-    ELSE
-        PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR SHARE;
-    END IF;
+    -- One at a time: each makes all sketches of the product anew, from what it can see of the others' vectors.
+    PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR NO KEY UPDATE;
     EXECUTE sketch_refresh_sql(kind, the_space, (SELECT s.dimension FROM space s WHERE s.space_id = the_space))
         USING products;
     EXECUTE waiting_refresh_sql(the_space) USING products;

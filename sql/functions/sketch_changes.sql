@@ -41,22 +41,47 @@ CREATE OR REPLACE FUNCTION sketch_note() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO stale_product (made_by, product_id)
-    VALUES (pg_current_xact_id()::text::bigint, OLD.product_id), (pg_current_xact_id()::text::bigint, NEW.product_id)
-    ON CONFLICT DO NOTHING;
+    SELECT pg_current_xact_id()::text::bigint, c.product_id FROM (VALUES (OLD.product_id), (NEW.product_id)) c (product_id)
+    GROUP BY c.product_id;
     RETURN NULL;
 END $$;
 
+-- Notes have numbers, and a statement begins after the last that was done: what this transaction deleted stays in the
+-- index until it ends, and a thousand statements would each read it.
 CREATE OR REPLACE FUNCTION sketch_noted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 DECLARE
+    done bigint := coalesce(nullif(current_setting('vitrine.sketches_made', true), ''), '0');
     products bigint[];
 BEGIN
     WITH noted AS (
-        DELETE FROM stale_product s WHERE s.made_by = pg_current_xact_id()::text::bigint RETURNING s.product_id
+        DELETE FROM stale_product s WHERE s.made_by = pg_current_xact_id()::text::bigint AND s.number > done
+        RETURNING s.number, s.product_id
     )
-    SELECT array_agg(n.product_id) INTO products FROM noted n;
-    PERFORM sketch_products(products);
+    SELECT array_agg(DISTINCT n.product_id), max(n.number) INTO products, done FROM noted n;
+    IF products IS NOT NULL THEN
+        PERFORM set_config('vitrine.sketches_made', done::text, true);
+        PERFORM sketch_products(products);
+    END IF;
     RETURN NULL;
+END $$;
+
+-- A statement that updates a table twice (in WITH) may lose the trigger at its end: what is left is done at the
+-- transaction's.
+CREATE OR REPLACE FUNCTION sketch_left_over() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+BEGIN
+    DELETE FROM stale_product s WHERE s.made_by = NEW.made_by AND s.number = NEW.number;
+    IF FOUND THEN PERFORM sketch_products(ARRAY[NEW.product_id]); END IF;
+    RETURN NULL;
+END $$;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = to_regclass('stale_product') AND t.tgname = 'stale_product_left_over') THEN
+        CREATE CONSTRAINT TRIGGER stale_product_left_over AFTER INSERT ON stale_product
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION sketch_left_over();
+    END IF;
 END $$;
 
 CREATE OR REPLACE TRIGGER variant_sketch_note

@@ -49,16 +49,17 @@ COMMENT ON TABLE waiting_product IS 'Active products that no vector of a space s
 
 CREATE TABLE stale_product (
     made_by bigint NOT NULL,
+    number bigint GENERATED ALWAYS AS IDENTITY,
     product_id bigint NOT NULL,
-    PRIMARY KEY (made_by, product_id)
+    PRIMARY KEY (made_by, number)
 );
-COMMENT ON TABLE stale_product IS 'Products whose sketches a running statement will have to make anew at its end, by transaction; empty in between.';
+COMMENT ON TABLE stale_product IS 'Products whose sketches a running transaction has to make anew, by statement; empty to everybody else.';
 
 -- What search functions hand to each other.
 CREATE TYPE search_filter AS (
     shown text, fits text, counts text, on_options boolean,
     is_empty boolean, excluded bigint, listed_check text, needs_product boolean, terms_alone boolean,
-    terms text, placed text, placed_keys text, listing text, prices text
+    terms text, placed text, placed_keys text, placed_width integer, listing text, prices text
 );
 COMMENT ON TYPE search_filter IS 'A filter as SQL conditions, and what lists the rows that may satisfy it: functions/search_filter.sql.';
 CREATE TYPE search_route AS (

@@ -313,3 +313,27 @@ def test_a_space_without_vectors(space: Connection) -> None:
     assign(space)
     assert homeless(space) == 0
     assert len(ask(space, terms=[{"image": KEY}])) == 3
+
+
+def test_a_table_with_room_for_more_is_trained_once(space: Connection) -> None:
+    load(space, clustered(14_000))
+    space.execute("DELETE FROM product WHERE product_id % 5 <> 0")
+    row = space.execute("SELECT rows_of('image_sketch_1', 200)").fetchone()
+    assert row is not None
+    assert row[0] > 5_000  # by the pages that it takes
+    assert one(space, "SELECT cells_due('image', 1)") is False
+    load(space, clustered(5_000, seed=2))
+    space.execute("SELECT tune_search()")
+    assert generations(space) == [1]
+    assert homeless(space) == 0
+
+
+def test_numbers_of_cells_are_not_used_again(shop: Connection) -> None:
+    train(shop)
+    assign(shop)
+    last = one(shop, "SELECT max(cell_id) FROM cell")
+    shop.execute("DELETE FROM cell_generation")
+    train(shop)
+    assert one(shop, "SELECT min(cell_id) FROM cell") > last
+    assign(shop)
+    assert homeless(shop) == 0

@@ -187,7 +187,7 @@ def test_explain_says_how_rows_were_found(shop: Shop, wanted: dict[str, Any]) ->
     for hit in hits:
         report = hit["why"]["search"]
         assert report["complete"] is True
-        assert report["image"]["plan"] in ("scan", "list", "cells", "hnsw")
+        assert report["image"]["plan"] in ("scan", "list", "districts", "cells", "hnsw")
         assert report["image"]["rows"] > 0
         assert report["image"]["compared"] >= min(24, matching)
         assert report["image"]["plan"] == "scan" or report["image"]["matching"] >= 0
@@ -310,3 +310,71 @@ def test_a_filter_against_the_query(undone: Shop, k: int) -> None:
     found = {hit["product_id"] for hit in hits}
     assert found <= set(far)
     assert len(found & set(far[-k:])) >= 0.9 * k
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"price": {"lt": 1e300 * 10}},
+        {"attributes": {}},
+        {"options": {}},
+        {"any": [{}]},
+    ],
+    ids=["large", "no attribute", "no option", "any of nothing"],
+)
+def test_filters_at_the_edge(shop: Shop, wanted: dict[str, Any]) -> None:
+    for k in (10, 1000):
+        check(shop, wanted, 0, k)
+
+
+def test_prices_beyond_floating_point(shop: Shop) -> None:
+    for wanted, count in (
+        ({"gt": -(10**400), "lt": 10**400}, 200),
+        ({"gt": 10**400}, 0),
+        ({"lt": -(10**400)}, 0),
+        (10**400, 0),
+    ):
+        terms = [{"image": KEY.format(0)}]
+        assert len(ask(shop.connection, terms=terms, filters={"price": wanted}, k=200)) == count
+
+
+def test_nested_alternatives_cost_no_more_than_they_hold(shop: Shop) -> None:
+    wanted: dict[str, Any] = {"any": [{"brand": "rare"}] * 50}
+    for _ in range(9):
+        wanted = {"any": [wanted, {"brand": "rare"}]}
+    shop.connection.execute("SET statement_timeout = '10s'")
+    try:
+        hits = ask(shop.connection, terms=[{"image": KEY.format(0)}], filters=wanted, k=24)
+    finally:
+        shop.connection.execute("RESET statement_timeout")
+    brands = {product.product_id: product.brand for product in shop.products}
+    assert hits
+    assert {brands[hit["product_id"]] for hit in hits} == {"rare"}
+
+
+def test_a_sketch_whose_vector_is_gone(undone: Shop) -> None:
+    """Nobody should delete vectors past the triggers; searches pass over what is left."""
+    connection = undone.connection
+    connection.execute("SET LOCAL session_replication_role = replica")
+    gone = connection.execute(
+        "DELETE FROM image_vector_1 WHERE product_id IN (SELECT product_id FROM product "
+        "WHERE brand = 'rare' ORDER BY product_id LIMIT 2) RETURNING product_id"
+    ).fetchall()
+    connection.execute("SET LOCAL session_replication_role = origin")
+    assert gone
+    for wanted in ({"brand": "rare"}, {"price": {"lt": 5}}, {"in_stock": False}):
+        hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=wanted, k=1000)
+        assert hits
+
+
+@pytest.mark.parametrize("total", [10_000, 1_000_000, 7_000_000, 10**9])
+def test_the_sample_is_never_empty(shop: Shop, total: int) -> None:
+    """Of however large a table these sketches were."""
+    row = shop.connection.execute(
+        'SELECT s.seen FROM search_conditions(\'{"brand": "half"}\', NULL) f, '
+        "search_sample('image', 1, NULL, f, %s, 24) s",
+        (total,),
+    ).fetchone()
+    assert row is not None
+    expected = 8_483 / 64 * min(1, 1500 * 64 / total * max(total / 100_000, 1) ** 0.4)
+    assert row[0] >= expected / 3 - 5

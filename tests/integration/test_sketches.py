@@ -18,6 +18,7 @@ from tests.integration.searchable import (
     Product,
     Variant,
     add_product,
+    ask,
     make_space,
     random_vector,
 )
@@ -282,6 +283,42 @@ def test_prices_and_stock_change_no_sketch(connection: Connection, product: Prod
     check(connection)
 
 
+def test_a_number_with_the_white_space_of_another_script_is_a_text(
+    connection: Connection, product: Product
+) -> None:
+    for text in ("42\u00a0", "\u200342", "\u0664\u0662", "42", " 42\n"):
+        change = "UPDATE product SET attributes = jsonb_build_object('size', %s::text)"
+        connection.execute(change.encode(), (text,))
+        check(connection, text)
+        hits = ask(connection, filters={"attributes": {"size": {"gte": 42}}})
+        assert len(hits) == (1 if text.strip(" \n") == "42" else 0)
+
+
+def test_a_statement_that_updates_variants_twice_counts_both(
+    connection: Connection, product: Product
+) -> None:
+    """PostgreSQL lets the end of such a statement fire for one of the updates alone."""
+    connection.execute(
+        "WITH a AS (UPDATE variant SET price = 9 WHERE sku = 'red') "
+        "UPDATE variant SET status = 'retired' WHERE sku = 'blue'"
+    )
+    check(connection)
+    assert rows(connection, "SELECT * FROM stale_product") == []
+
+
+def test_what_a_savepoint_takes_back_is_made_anew_by_the_next_statement(
+    connection: Connection, product: Product
+) -> None:
+    change = "UPDATE variant SET options = '{\"color\": \"%s\"}' WHERE sku = 'red'"
+    with connection.transaction():
+        connection.execute((change % "Green").encode())
+        with connection.transaction(force_rollback=True):
+            connection.execute((change % "Gold").encode())
+        connection.execute((change % "Grey").encode())
+    check(connection)
+    assert rows(connection, "SELECT * FROM stale_product") == []
+
+
 def test_a_place_that_moves_leaves_one_product_and_enters_another(
     connection: Connection, product: Product
 ) -> None:
@@ -325,6 +362,10 @@ MEANWHILE = {
     "variant retired": "UPDATE variant SET status = 'retired' WHERE sku = 'blue'",
     "unlinked": "DELETE FROM image_variant",
     "vectors": "UPDATE image_vector_1 SET embedding = '[0,0,0,1]'",
+    "one vector": "UPDATE image_vector_1 SET embedding = '[0,0,1,0]' "
+    "WHERE image_id = (SELECT min(image_id) FROM image)",
+    "another vector": "UPDATE image_vector_1 SET embedding = '[0,-1,0,0]' "
+    "WHERE image_id = (SELECT max(image_id) FROM image)",
     "no picture vectors": "DELETE FROM image_vector_1",
     "no caption vectors": "DELETE FROM caption_vector_1",
     "moved": "UPDATE category SET parent_id = (SELECT category_id FROM category "

@@ -32,7 +32,8 @@ SCHEMA_PARTS = {
     "constraint": """
         SELECT conrelid::regclass::text, conname, contype, pg_get_constraintdef(oid), convalidated,
             obj_description(oid, 'pg_constraint')
-        FROM pg_constraint WHERE connamespace = %(schema)s::regnamespace""",
+        FROM pg_constraint WHERE connamespace = %(schema)s::regnamespace
+            AND contype <> 't' -- those are triggers, see below""",
     "index": """
         SELECT c.relname, pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisprimary
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid

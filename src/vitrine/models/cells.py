@@ -76,13 +76,14 @@ class WaitingProduct(Base):
 
 
 class StaleProduct(Base):
-    """A product whose sketches the running statement makes anew at its end."""
+    """A product whose sketches the running transaction makes anew, at its statement's end."""
 
     __tablename__ = "stale_product"
     __table_args__ = {  # noqa: RUF012 - SQLAlchemy reads a plain dictionary here
-        "comment": "Products whose sketches a running statement will have to make anew at its end,"
-        " by transaction; empty in between."
+        "comment": "Products whose sketches a running transaction has to make anew, by statement;"
+        " empty to everybody else."
     }
 
     made_by: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)
-    product_id: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[BigInt] = mapped_column(sa.Identity(always=True), primary_key=True)
+    product_id: Mapped[BigInt]
