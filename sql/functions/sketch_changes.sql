@@ -51,7 +51,9 @@ END $$;
 CREATE OR REPLACE FUNCTION sketch_noted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 DECLARE
-    done bigint := coalesce(nullif(current_setting('vitrine.sketches_made', true), ''), '0');
+    -- One transaction may change the shops of several schemas.
+    setting_name text := (SELECT 'sketches_made.shop_' || n.oid FROM pg_namespace n WHERE n.nspname = current_schema());
+    done bigint := coalesce(nullif(current_setting(setting_name, true), ''), '0');
     products bigint[];
 BEGIN
     WITH noted AS (
@@ -60,7 +62,7 @@ BEGIN
     )
     SELECT array_agg(DISTINCT n.product_id), max(n.number) INTO products, done FROM noted n;
     IF products IS NOT NULL THEN
-        PERFORM set_config('vitrine.sketches_made', done::text, true);
+        PERFORM set_config(setting_name, done::text, true);
         PERFORM sketch_products(products);
     END IF;
     RETURN NULL;
