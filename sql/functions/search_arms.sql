@@ -5,11 +5,16 @@ CREATE OR REPLACE FUNCTION search_is_listed(route search_route) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (route).plan <> 'hnsw' AND (route).pass >= 0.9;
 
+-- The part of the rows compared that is to come from the sketches' order: beside a graph that finds many, less.
+CREATE OR REPLACE FUNCTION search_listed_part(route search_route) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (route).plan <> 'hnsw' THEN 1 WHEN (route).pass < 0.2 THEN 0.85 ELSE 0.6 END;
+
 -- How many rows of the sketches' order are looked at so that enough of them pass.
 CREATE OR REPLACE FUNCTION search_list_limit(route search_route, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN search_is_listed(route) THEN 3 * row_limit
-    ELSE least(row_limit * CASE (route).plan WHEN 'hnsw' THEN 0.6 ELSE 1 END * CASE WHEN (route).pass < 0.9 THEN 1.5 ELSE 1 END
+    ELSE least(row_limit * search_listed_part(route) * CASE WHEN (route).pass < 0.9 THEN 1.5 ELSE 1 END
         / greatest((route).pass, 0.001), 1000000) END::integer;
 
 -- How many the graph is asked for: more where few of them pass.
@@ -49,7 +54,7 @@ DECLARE
             '.product_id AND s.', kind, '_id = ', item, '.', kind, '_id AND ', (filter).terms, ' OFFSET 0)')
         ELSE ' WHERE ' || search_check_sql(kind, filter, true, space_id) END;
     listed text := concat('SELECT ', columns, ' FROM listed ', item, passing,
-        CASE WHEN passing <> '' THEN concat(' LIMIT ', row_limit * CASE (route).plan WHEN 'hnsw' THEN 0.6 ELSE 1 END) END);
+        CASE WHEN passing <> '' THEN concat(' LIMIT ', row_limit * search_listed_part(route)) END);
 BEGIN
     IF (route).plan <> 'hnsw' THEN RETURN listed; END IF;
     RETURN concat('SELECT ', columns, ' FROM (SELECT v.product_id, v.', kind, '_id FROM ',

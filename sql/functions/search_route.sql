@@ -49,7 +49,7 @@ BEGIN
     END IF;
     route.matching := route.share * route.total;
     enough := search_enough(route.matching, wanted);
-    second_opinion := (1500 + 40 * wanted) * greatest(route.share, 0.02) ^ 0.15;
+    second_opinion := (1600 + 50 * wanted) * greatest(route.share, 0.02) ^ 0.05;
     checks := check_cost * search_row_limit(wanted);
     by_terms := CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + CASE WHEN (filter).terms IS NULL
         THEN 0.25 * route.total ELSE 0.4 * listed END;
@@ -123,7 +123,7 @@ BEGIN
         route.source := 'cells';
         route.pass := (passing + 0.5) / (looked_at + 1);
         route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-            attempts * (2000 + 40 * wanted) / route.pass);
+            attempts * (3000 + 60 * wanted) / route.pass);
     END IF;
     RETURN route;
 END $$;
@@ -137,7 +137,7 @@ RETURN (3600 + 50 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
 -- How many rows are compared by their vectors before the best of them are trusted.
 CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 100 + 5 * wanted;
+RETURN 90 + 7 * wanted;
 
 -- About 1,500 sketches, more where there are very many, all of every 64th where there are few, always the same ones, in
 -- the order of a hash (which a bitmap would lose): how many have the filter's terms, which part of some of these
@@ -205,11 +205,11 @@ BEGIN
             SELECT d.cell_id FROM (
                 SELECT r.cell_id FROM cell r WHERE r.space_id = search_nearest_cells.space_id
                   AND r.kind = search_nearest_cells.kind AND r.parent_id = 0
-                ORDER BY r.centroid <#> vector LIMIT 14 + ceil(2 * share * sqrt(trained_on / 256.0))) r
+                ORDER BY r.centroid <#> vector LIMIT 20 + ceil(2 * share * sqrt(trained_on / 256.0))) r
             CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
                 WHERE x.space_id = search_nearest_cells.space_id AND x.kind = search_nearest_cells.kind
                   AND x.parent_id = r.cell_id OFFSET 0) d
-            ORDER BY d.distance LIMIT 28 + ceil(2.5 * share * trained_on / 256)) d
+            ORDER BY d.distance LIMIT 40 + ceil(2.5 * share * trained_on / 256)) d
         CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
             WHERE x.space_id = search_nearest_cells.space_id AND x.kind = search_nearest_cells.kind
               AND x.parent_id = d.cell_id OFFSET 0) c
