@@ -159,7 +159,6 @@ BEGIN
             route.pass := 1;
             row_limit := least(row_limit::bigint * 16, 100000000);
         END IF;
-        EXIT WHEN attempts = 12;  -- nothing of a size that exists gets here
         complete := deadline IS NULL OR clock_timestamp() < deadline;
         EXIT WHEN NOT complete;
     END LOOP;

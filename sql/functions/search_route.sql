@@ -153,7 +153,6 @@ DECLARE
     matching double precision;
     deep integer;
     cells_hit integer[];
-    near_terms integer[];
 BEGIN
     EXECUTE format(
         'WITH s AS MATERIALIZED (SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS hit FROM %2$I s '
@@ -167,11 +166,11 @@ BEGIN
     INTO seen, by_terms, cells_hit, pass;
     -- The sample stands for the rest: the distance within which its share of enough rows lies.
     matching := greatest(by_terms * pass, 0.5) * total / greatest(seen, 1);
-    near_terms := cells_hit[:100];
-    deep := greatest(ceil(search_enough(matching, wanted) / matching * cardinality(near_terms)), 4);
-    near := deep / cardinality(near_terms)::double precision;  -- so much of what has the terms lies within the radius
-    IF deep < cardinality(near_terms) AND vector IS NOT NULL AND (filter).placed IS NOT NULL THEN
-        SELECT c.centroid <#> vector INTO radius FROM unnest(near_terms) h (cell_id)
+    cells_hit := cells_hit[:100];  -- to look up more would cost more than it tells
+    deep := greatest(ceil(search_enough(matching, wanted) / matching * cardinality(cells_hit)), 4);
+    near := deep / cardinality(cells_hit)::double precision;  -- so much of what has the terms lies within the radius
+    IF deep < cardinality(cells_hit) AND vector IS NOT NULL AND (filter).placed IS NOT NULL THEN
+        SELECT c.centroid <#> vector INTO radius FROM unnest(cells_hit) h (cell_id)
         CROSS JOIN LATERAL (SELECT c.centroid FROM cell c WHERE c.space_id = search_sample.space_id AND c.kind = search_sample.kind
             AND c.cell_id = district_of(h.cell_id) << 8 OFFSET 0) c
         ORDER BY c.centroid <#> vector OFFSET deep LIMIT 1;
