@@ -375,7 +375,7 @@ def test_the_sample_is_never_empty(shop: Shop, total: int) -> None:
         "SELECT count(*) FROM image_sketch_1 WHERE hashint8(image_id) & 63 = 0"
     ).fetchone()
     row = connection.execute(
-        "SELECT s.seen FROM search_conditions('{\"brand\": \"half\"}', NULL) f, "
+        'SELECT s.seen FROM search_conditions(\'{"brand": "half"}\', NULL) f, '
         "search_sample('image', 1, NULL, f, %s, 24) s",
         (total,),
     ).fetchone()
