@@ -3,7 +3,7 @@
 -- Never a format() pattern: it holds users' text. shown is on p (product), fits on v (variant) and p, counts on i
 -- (a picture, or a caption made from one), terms on s (a sketch), prices on v; listing is
 -- terms for products: those of all their variants, whichever a picture shows.
-CREATE OR REPLACE FUNCTION search_conditions(filters jsonb, excluded bigint) RETURNS search_filter
+CREATE OR REPLACE FUNCTION search_conditions(filters jsonb, excluded bigint[]) RETURNS search_filter
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     compiled record := compile_filter(filters);
@@ -15,7 +15,7 @@ BEGIN
     result.is_empty := filters IS NULL OR filters = '{}';
     result.fits := concat_ws(' AND ', 'v.product_id = p.product_id AND v.status = ''active''', compiled.on_variant);
     -- A product without any variant is shown too, one whose variants are all retired is not.
-    result.shown := concat_ws(' AND ', 'p.status = ''active''', compiled.on_product, 'p.product_id <> ' || excluded,
+    result.shown := concat_ws(' AND ', 'p.status = ''active''', compiled.on_product, 'p.product_id <> ALL (' || quote_literal(excluded::text) || '::bigint[])',
         CASE WHEN compiled.on_variant IS NULL
              THEN format('(EXISTS (SELECT FROM variant v WHERE %s OFFSET 0) OR NOT EXISTS '
                          '(SELECT FROM variant v WHERE v.product_id = p.product_id OFFSET 0))', result.fits)
@@ -87,7 +87,7 @@ $$;
 -- the sketches is known to be of a product that is shown, and its picture to count for some variant.
 CREATE OR REPLACE FUNCTION search_check_sql(kind text, filter search_filter, from_sketches boolean, space_id integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat_ws(' AND ', 'true', a.item || '.product_id <> ' || (filter).excluded,
+    SELECT concat_ws(' AND ', 'true', a.item || '.product_id <> ALL (' || quote_literal((filter).excluded::text) || '::bigint[])',
         CASE WHEN NOT from_sketches THEN format(
             'EXISTS (SELECT FROM %1$I s WHERE s.product_id = %2$s.product_id AND s.%3$s_id = %2$s.%3$s_id OFFSET 0)',
             format('%s_sketch_%s', kind, space_id), a.item, kind) END,

@@ -1,10 +1,12 @@
--- Whatever changes the terms of a product, or whether it is shown, has its sketches made anew.
+-- Whatever changes the terms of a product, or whether it is shown, has its sketches and documents made anew.
 
 -- Rows that belong to a product: its categories, its variants, the variants that its pictures show.
 CREATE OR REPLACE FUNCTION sketch_follow() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM sketch_products(array_agg(DISTINCT c.product_id), skip_new => TG_OP = 'INSERT') FROM changed c;
+    -- Pictures say nothing of a product's words.
+    IF TG_TABLE_NAME <> 'image_variant' THEN PERFORM document_products(array_agg(DISTINCT c.product_id)) FROM changed c; END IF;
     RETURN NULL;
 END $$;
 
@@ -12,8 +14,9 @@ END $$;
 CREATE OR REPLACE FUNCTION sketch_follow_moved() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM sketch_products(array_agg(m.product_id))
-    FROM (SELECT o.product_id FROM previous o UNION SELECT n.product_id FROM changed n) m;
+    PERFORM sketch_products(m.products), CASE WHEN TG_TABLE_NAME <> 'image_variant' THEN document_products(m.products) END
+    FROM (SELECT array_agg(m.product_id) AS products
+          FROM (SELECT o.product_id FROM previous o UNION SELECT n.product_id FROM changed n) m) m;
     RETURN NULL;
 END $$;
 
@@ -63,7 +66,7 @@ BEGIN
     SELECT array_agg(DISTINCT n.product_id), max(n.number) INTO products, done FROM noted n;
     IF products IS NOT NULL THEN
         PERFORM set_config(setting_name, done::text, true);
-        PERFORM sketch_products(products);
+        PERFORM sketch_products(products), document_products(products);
     END IF;
     RETURN NULL;
 END $$;
@@ -74,7 +77,7 @@ CREATE OR REPLACE FUNCTION sketch_left_over() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
     DELETE FROM stale_product s WHERE s.made_by = NEW.made_by AND s.number = NEW.number;
-    IF FOUND THEN PERFORM sketch_products(ARRAY[NEW.product_id]); END IF;
+    IF FOUND THEN PERFORM sketch_products(ARRAY[NEW.product_id]), document_products(ARRAY[NEW.product_id]); END IF;
     RETURN NULL;
 END $$;
 
@@ -107,6 +110,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO waiting_product (space_id, product_id)
     SELECT s.space_id, c.product_id FROM changed c CROSS JOIN unnest(known_spaces()) s (space_id) WHERE c.status = 'active';
+    PERFORM document_products(array_agg(c.product_id)) FROM changed c;
     RETURN NULL;
 END $$;
 
@@ -127,7 +131,7 @@ DECLARE
 BEGIN
     EXECUTE 'SELECT array_agg(n.product_id) FROM changed n JOIN previous o USING (product_id) '
         'WHERE (n.external_id, n.brand, n.attributes, n.status) IS DISTINCT FROM (o.external_id, o.brand, o.attributes, o.status)' INTO products;
-    PERFORM sketch_products(products);
+    PERFORM sketch_products(products), document_products(products);
     RETURN NULL;
 END $$;
 
@@ -164,7 +168,7 @@ CREATE OR REPLACE FUNCTION sketch_all() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     IF TG_TABLE_NAME = 'product' THEN DELETE FROM waiting_product; END IF;
-    PERFORM sketch_products(array_agg(p.product_id)) FROM product p;
+    PERFORM sketch_products(array_agg(p.product_id)), document_products(array_agg(p.product_id)) FROM product p;
     RETURN NULL;
 END $$;
 
@@ -172,7 +176,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY '{product,product_category,variant,image_variant}'::text[] LOOP
+    FOREACH name IN ARRAY '{product,product_text,product_category,variant,image_variant}'::text[] LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %I '
             'FOR EACH STATEMENT EXECUTE FUNCTION sketch_all()', name || '_sketch_truncate', name);
     END LOOP;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 __all__ = [
     "CatalogueError",
     "DatabaseError",
@@ -111,7 +113,16 @@ class NotYetError(QueryError):
 
 
 class UnknownQueryError(QueryError):
-    """The words or picture have no vector yet; run `CALL encode(…)` or use the Python client."""
+    """The words or picture have no vector yet; run `CALL encode(…)` or use the Python client.
+
+    `unknown` is what needs a vector: `{"words": …}` or `{"image": <key>}`.
+    """
+
+    def __init__(
+        self, message: str, *, sqlstate: str | None = None, unknown: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, sqlstate=sqlstate)
+        self.unknown = dict(unknown or {})
 
 
 class EncodingTimeoutError(QueryError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from typing import Any, overload
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import class_row
 
 from vitrine.database import Connection, driver_errors
 from vitrine.errors import (
@@ -27,7 +27,6 @@ __all__ = ["Hit", "Page", "SearchRequest", "run_search", "search_errors"]
 
 QUERY_ERRORS: Mapping[str, type[QueryError]] = {
     "VT001": QueryError,
-    "VT002": UnknownQueryError,
     "VT003": FilterError,
     "VT004": NotYetError,
     "VT006": EncodingTimeoutError,
@@ -36,8 +35,8 @@ QUERY_ERRORS: Mapping[str, type[QueryError]] = {
     "VT009": QueryError,
     "2D000": QueryError,
 }
+UNKNOWN_QUERY = "VT002"
 SPACE_ERROR = "VT005"
-INCOMPLETE = "VT010"
 # Values the server cannot read, and JSON too deep for its stack.
 BAD_VALUE_STATES = ("22", "54")
 
@@ -64,11 +63,20 @@ class Hit:
 class Page(Sequence[Hit]):
     """The hits of one answer, best first; it can be used like a list.
 
-    `complete` is False when a deadline ended the search before it had looked everywhere.
+    `complete` is False when a deadline ended the search before it had looked everywhere. `cursor`
+    asks for the next page (None: there is none). `total` and `facets` are there when options asked
+    for them, `understood` and `corrections` when the words were changed or read as filters,
+    `redirect` when a rule sends such a search to an address.
     """
 
     hits: tuple[Hit, ...]
     complete: bool = True
+    cursor: str | None = None
+    total: int | None = None
+    facets: dict[str, Any] | None = None
+    understood: dict[str, Any] | None = None
+    corrections: tuple[dict[str, str], ...] = ()
+    redirect: str | None = None
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -114,30 +122,23 @@ def run_search(connection: Connection, schema: str, request: SearchRequest) -> P
     """Ask once, in one round trip.
 
     Raises:
-        UnknownQueryError: the words or the picture have no vector yet.
+        UnknownQueryError: words or a picture have no vector yet; `unknown` says which.
         QueryError: an argument cannot be used; a subclass says in which way.
         SpaceError: the shop has no embedding space, or none of that name.
         DatabaseError: the database cannot be used.
 
     """
     statement = sql.SQL(
-        "SELECT rank, product_id, external_id, variant_id, image_id, score, why FROM {}.search("
+        "SELECT {}.search_page("
         "query => %(query)s::text, terms => %(terms)s::jsonb, filters => %(filters)s::jsonb, "
         "k => %(k)s::integer, cursor => %(cursor)s::text, client => %(client)s::text, "
-        "session => %(session)s::text, options => %(options)s::jsonb) ORDER BY rank"
+        "session => %(session)s::text, options => %(options)s::jsonb)"
     ).format(sql.Identifier(schema))
-    notices: list[str | None] = []
-
-    def take(notice: psycopg.errors.Diagnostic) -> None:
-        notices.append(notice.sqlstate)
-
-    connection.add_notice_handler(take)
-    try:
-        with search_errors(), connection.cursor(row_factory=class_row(Hit)) as cursor:
-            hits = tuple(cursor.execute(statement, request.parameters()))
-    finally:
-        connection.remove_notice_handler(take)
-    return Page(hits, complete=INCOMPLETE not in notices)
+    with search_errors():
+        row = connection.execute(statement, request.parameters()).fetchone()
+    answer: dict[str, Any] = row[0] if row else {"hits": []}
+    hits = tuple(Hit(**hit) for hit in answer.pop("hits"))
+    return Page(hits, corrections=tuple(answer.pop("corrections", ())), **answer)
 
 
 @contextmanager
@@ -174,6 +175,10 @@ def _query_error(error: psycopg.Error) -> VitrineError | None:
     )
     if state == SPACE_ERROR:
         return SpaceError(message)
+    if state == UNKNOWN_QUERY:
+        return UnknownQueryError(
+            message, sqlstate=state, unknown=json.loads(error.diag.message_detail or "{}")
+        )
     if state in QUERY_ERRORS:
         return QUERY_ERRORS[state](message, sqlstate=state)
     if state.startswith(BAD_VALUE_STATES) or isinstance(error, psycopg.DataError):

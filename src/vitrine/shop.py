@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -41,6 +41,7 @@ __all__ = ["Shop", "connect"]
 T = TypeVar("T")
 POOL_TIMEOUT = 10.0
 Picture = bytes | str | Path
+KEY = re.compile("[0-9a-f]{64}")
 
 
 def connect(
@@ -124,8 +125,9 @@ class Shop:
     ) -> Page:
         """Products for words, a picture or nothing (browse): the SQL function `search`.
 
-        `image` (bytes or a file's path) is one more of `terms`. What has no vector yet is encoded
-        and asked again. See docs/search.md for the arguments, docs/filters.md for the filters.
+        `image` (bytes, a file's path) is one more of `terms`, whose images may be given in the same
+        way, or by key. What has no vector yet is encoded and asked again. See docs/search.md for
+        the arguments, docs/filters.md for the filters.
 
         Raises:
             QueryError: an argument cannot be used; subclasses say in which way.
@@ -133,9 +135,7 @@ class Shop:
             DatabaseError: the database cannot be used.
 
         """
-        picture = None if image is None else read_picture(image)
-        if picture is not None:
-            terms = [*(terms or ()), {"image": picture_key(picture)}]
+        terms, pictures = _read_pictures(terms, image)
         request = SearchRequest(
             query=query,
             terms=terms,
@@ -146,7 +146,7 @@ class Shop:
             session=session,
             options={} if options is None else options,
         )
-        return self._retried(lambda connection: self._answer(connection, request, picture))
+        return self._retried(lambda connection: self._answer(connection, request, pictures))
 
     def similar(
         self,
@@ -216,16 +216,18 @@ class Shop:
             return ask(connection)
 
     def _answer(
-        self, connection: Connection, request: SearchRequest, picture: bytes | None
+        self, connection: Connection, request: SearchRequest, pictures: Mapping[str, bytes]
     ) -> Page:
-        try:
-            return run_search(connection, self.schema, request)
-        except UnknownQueryError:
-            unknown = _what_is_unknown(request, picture)
-            if unknown is None:
-                raise
-        self._encode(connection, unknown)
-        return run_search(connection, self.schema, request)
+        tried: list[Mapping[str, str]] = []
+        while True:
+            try:
+                return run_search(connection, self.schema, request)
+            except UnknownQueryError as error:
+                unknown = _what_is_unknown(error, pictures, request.options.get("space"))
+                if unknown is None or error.unknown in tried:
+                    raise
+                tried.append(error.unknown)
+            self._encode(connection, unknown)
 
     def _encode(self, connection: Connection, unknown: Unknown) -> str:
         if self._load_encoder is None:
@@ -251,10 +253,33 @@ class Shop:
         return encode_here(connection, self.schema, unknown, self._encoder)
 
 
-def _what_is_unknown(request: SearchRequest, picture: bytes | None) -> Unknown | None:
-    """The part of a request that can be encoded; None for a picture's key without its bytes."""
-    unknown = Unknown(picture=picture, space=request.options.get("space"))
-    if picture is not None:
-        return unknown
-    words = request.query or next((t["words"] for t in request.terms or () if "words" in t), None)
-    return None if words is None else replace(unknown, words=words)
+def _read_pictures(
+    terms: Sequence[Mapping[str, Any]] | None, image: Picture | None
+) -> tuple[Sequence[Mapping[str, Any]] | None, dict[str, bytes]]:
+    """The terms with each picture's key in its place, and the pictures by their keys."""
+    given = [*(terms or ()), *([] if image is None else [{"image": image}])]
+    if not all(isinstance(term, Mapping) for term in given):
+        return terms, {}  # the database says what is wrong with it
+    pictures: dict[str, bytes] = {}
+    named: list[Mapping[str, Any]] = []
+    for term in given:
+        picture = term.get("image")
+        if isinstance(picture, bytes | Path) or (
+            isinstance(picture, str) and not KEY.fullmatch(picture)
+        ):
+            data = read_picture(picture)
+            pictures[picture_key(data)] = data
+            named.append({**term, "image": picture_key(data)})
+        else:
+            named.append(term)
+    return named or terms, pictures
+
+
+def _what_is_unknown(
+    error: UnknownQueryError, pictures: Mapping[str, bytes], space: str | None
+) -> Unknown | None:
+    """What can be encoded of it; None for a picture's key without its bytes."""
+    words, key = error.unknown.get("words"), error.unknown.get("image", "")
+    if words is None and key not in pictures:
+        return None
+    return Unknown(words=words, picture=pictures.get(key), space=space)

@@ -109,8 +109,11 @@ def _complete_categories(connection: Connection, run: Run) -> None:
 def _apply_batch(
     connection: Connection, run: Run, parameters: Mapping[str, Any], batch: tuple[int, int]
 ) -> None:
+    # Each statement changes words of the same products: their documents are made once, at the end.
+    connection.execute("SELECT hold_documents()")
     for step in ("product", "variant", "image"):
         execute(connection, f"catalogue/{step}", parameters)
+    connection.execute("SELECT release_documents()")
     run.add_counts(connection, tally(connection), batch)
 
 

@@ -21,6 +21,7 @@ from vitrine.models.history import Event, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
 from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
+from vitrine.models.text import HeldDocument, ProductDocument, Word
 from vitrine.models.vectors import CaptionVector, ImageVector, caption_vector, image_vector
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "CellGeneration",
     "EncodingRequest",
     "Event",
+    "HeldDocument",
     "Image",
     "ImageVariant",
     "ImageVector",
@@ -42,6 +44,7 @@ __all__ = [
     "ImportRun",
     "Product",
     "ProductCategory",
+    "ProductDocument",
     "ProductText",
     "Query",
     "QueryVector",
@@ -50,6 +53,7 @@ __all__ = [
     "StaleProduct",
     "Variant",
     "WaitingProduct",
+    "Word",
     "WorkQueue",
     "Worker",
     "caption_vector",

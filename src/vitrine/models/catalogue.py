@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vitrine.models.base import Base, BigInt, Json, Now, Real, known
@@ -65,6 +65,7 @@ class Product(Base):
         ),
         known("product", "status", "active", "retired"),
         sa.Index("product_popularity_idx", sa.text("popularity DESC"), sa.text("product_id DESC")),
+        sa.Index("product_created_idx", sa.text("created_at DESC"), sa.text("product_id DESC")),
         {"comment": "What a result list shows once."},
     )
 
@@ -101,13 +102,12 @@ class Product(Base):
 
 
 class ProductText(Base):
-    """Title, description and full-text document of a product in one locale."""
+    """Title and description of a product in one locale."""
 
     __tablename__ = "product_text"
-    __table_args__ = (
-        sa.Index("product_text_document_idx", "document", postgresql_using="gin"),
-        {"comment": "Title, description and full-text document of a product, per locale."},
-    )
+    __table_args__ = {  # noqa: RUF012 - SQLAlchemy reads a plain dictionary here
+        "comment": "Title and description of a product, per locale."
+    }
 
     product_id: Mapped[BigInt] = mapped_column(
         sa.ForeignKey(Product.product_id, ondelete="CASCADE"), primary_key=True
@@ -115,15 +115,6 @@ class ProductText(Base):
     locale: Mapped[str] = mapped_column(primary_key=True)
     title: Mapped[str]
     description: Mapped[str] = mapped_column(server_default="")
-    document: Mapped[str] = mapped_column(
-        TSVECTOR,
-        sa.Computed(
-            "setweight(to_tsvector(text_configuration(locale), title), 'A')"
-            " || setweight(to_tsvector(text_configuration(locale), description), 'C')",
-            persisted=True,
-        ),
-        deferred=True,
-    )
 
     product: Mapped[Product] = relationship(back_populates="texts")
 

@@ -1,0 +1,91 @@
+-- Products in an order of their own: by popularity, price or age, and those that no arm can find.
+
+-- What a product p is sorted by, the best first; v stands for the variants that fit. price is that of the variant shown.
+CREATE OR REPLACE FUNCTION search_sort_sql(sort text, filter search_filter) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN CASE sort
+    WHEN 'price' THEN concat('(SELECT min(v.price) FROM variant v WHERE ', (filter).fits, ') NULLS LAST, p.product_id')
+    WHEN '-price' THEN concat('(SELECT max(v.price) FROM variant v WHERE ', (filter).fits, ') DESC NULLS LAST, p.product_id DESC')
+    WHEN 'newest' THEN 'p.created_at DESC, p.product_id DESC'
+    ELSE 'p.popularity DESC, p.product_id DESC' END;
+
+-- The first products of an order, of all that the filter keeps or of some ($2), without those shown already ($1).
+CREATE OR REPLACE FUNCTION search_browse(
+    space_id integer, filter search_filter, sort text, shown_already bigint[], k integer, share double precision, among bigint[] DEFAULT NULL
+) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    products bigint[];
+    by_price boolean := sort IN ('price', '-price');
+    condition text := concat((filter).shown, ' AND p.product_id <> ALL ($1)');
+    is_narrow boolean := among IS NOT NULL OR space_id IS NOT NULL AND ((filter).listing IS NOT NULL OR (filter).prices IS NOT NULL)
+        AND coalesce(share < 0.05, search_is_narrow(space_id, filter));
+BEGIN
+    IF k <= 0 THEN RETURN '{}'; END IF;
+    IF is_narrow OR NOT by_price THEN
+        EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (SELECT p.product_id FROM ',
+            CASE WHEN among IS NOT NULL THEN 'unnest($2) l (product_id) JOIN product p USING (product_id)'
+                 WHEN is_narrow THEN concat('(', search_listing_sql(space_id, filter), ') l JOIN product p USING (product_id)')
+                 ELSE 'product p' END,
+            ' WHERE ', condition, ' ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', k, ') p) o')
+        INTO products USING shown_already, among;
+    ELSE
+        products := search_by_price(filter, sort, shown_already, k, condition);
+    END IF;
+    RETURN coalesce(products, '{}');
+END $$;
+
+-- The index of prices in its order, until it has named enough products; then those without a price.
+CREATE OR REPLACE FUNCTION search_by_price(filter search_filter, sort text, shown_already bigint[], k integer, condition text) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    descending text := CASE sort WHEN '-price' THEN ' DESC' ELSE '' END;
+    most bigint := 20 * k;
+    looked_at bigint;
+    products bigint[];
+    unpriced bigint[];
+BEGIN
+    LOOP
+        EXECUTE concat('WITH priced AS MATERIALIZED (SELECT v.product_id, v.variant_id, row_number() OVER () AS place FROM (SELECT v.product_id, v.variant_id FROM variant v ',
+            'WHERE v.price IS NOT NULL AND v.price::double precision >= 0 ORDER BY v.price::double precision', descending, ', v.product_id', descending, ' LIMIT ', most, ') v), ',
+            'fitting AS MATERIALIZED (SELECT g.product_id, g.place FROM priced g WHERE EXISTS (SELECT FROM product p JOIN variant v ON v.product_id = p.product_id ',
+            'AND v.variant_id = g.variant_id WHERE p.product_id = g.product_id AND ', (filter).fits, ' AND ', condition, ' OFFSET 0)) ',
+            'SELECT (SELECT array_agg(d.product_id ORDER BY d.place) FROM (SELECT f.product_id, min(f.place) AS place FROM fitting f GROUP BY f.product_id ORDER BY min(f.place) LIMIT ', k, ') d), ',
+            '(SELECT count(*) FROM priced)')
+        INTO products, looked_at USING shown_already;
+        EXIT WHEN cardinality(products) >= k OR looked_at < most;
+        most := most * 8;
+    END LOOP;
+    IF coalesce(cardinality(products), 0) < k THEN
+        EXECUTE concat('SELECT array_agg(u.product_id) FROM (SELECT p.product_id FROM product p WHERE ', condition,
+            ' AND p.product_id <> ALL ($2) ORDER BY p.product_id LIMIT ', k - coalesce(cardinality(products), 0), ') u')
+        INTO unpriced USING shown_already, coalesce(products, '{}');
+    END IF;
+    RETURN products || unpriced;
+END $$;
+
+-- Whether it pays to list what the filter may keep; else products are read in their order until enough pass.
+CREATE OR REPLACE FUNCTION search_is_narrow(space_id integer, filter search_filter) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    kind text;
+    total bigint := 0;
+    sample record;
+BEGIN
+    SELECT n.kind, n.total INTO kind, total
+    FROM (SELECT k.kind, rows_of(format('%s_sketch_%s', k.kind, space_id), 200) AS total
+          FROM (VALUES ('image'), ('caption')) k (kind)) n ORDER BY n.total DESC LIMIT 1;
+    IF total < 4000 THEN RETURN false; END IF;
+    sample := search_sample(kind, space_id, NULL, filter, total, 1);
+    RETURN sample.by_terms * sample.pass < 0.05 * sample.seen;
+END $$;
+
+-- Every product that the filter may keep, whether or not it has vectors.
+CREATE OR REPLACE FUNCTION search_listing_sql(space_id integer, filter search_filter) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE
+        WHEN (filter).listing IS NULL THEN concat('SELECT DISTINCT v.product_id FROM variant v WHERE ', (filter).prices)
+        ELSE concat('SELECT s.product_id FROM image_sketch_', space_id, ' s WHERE ', (filter).listing,
+            ' UNION SELECT s.product_id FROM caption_sketch_', space_id, ' s WHERE ', (filter).listing,
+            ' UNION SELECT w.product_id FROM waiting_product w WHERE w.space_id = ', space_id) END
+$$;

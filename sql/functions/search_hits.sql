@@ -1,0 +1,130 @@
+-- The hits of a search: what the arms found, scored by all of them, ordered and cut to a page, each with its reasons.
+
+-- What decides the order, per product that any arm found ($1, a search_arms): its best picture that counts, its nearest
+-- caption and its text, all compared with the query ($2 pictures, $3 captions, $4 parts of the words), whichever arm
+-- found it. $5 were shown already, $6 are named by the shopper, $7 is the brand searched for.
+CREATE OR REPLACE FUNCTION search_scored_sql(space_id integer, filter search_filter, locale text, factors text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT concat($sql$
+WITH candidate AS MATERIALIZED (
+    SELECT DISTINCT c.product_id FROM unnest(($1).image_ids || ($1).caption_ids || ($1).text_ids || $6) c (product_id)
+    WHERE c.product_id <> ALL ($5)
+), measured AS MATERIALIZED (
+    SELECT p.product_id, p.brand, p.popularity, picture.image_id, picture.distance AS image_distance,
+        caption.distance AS caption_distance, words.score AS text_score
+    FROM candidate c JOIN product p USING (product_id)
+    LEFT JOIN LATERAL (
+        SELECT i.image_id, (e.embedding <#> $2) + 0 AS distance
+        FROM image i JOIN $sql$, t.images, $sql$ e ON e.product_id = i.product_id AND e.image_id = i.image_id
+        WHERE $2 IS NOT NULL AND i.product_id = p.product_id AND $sql$, (filter).counts, $sql$
+        ORDER BY distance, i.position, i.image_id LIMIT 1) picture ON true
+    LEFT JOIN LATERAL (
+        SELECT min((e.embedding <#> $3) + 0) AS distance FROM $sql$, t.captions, $sql$ e
+        WHERE $3 IS NOT NULL AND e.product_id = p.product_id) caption ON true
+    LEFT JOIN LATERAL (
+        SELECT max($sql$, text_score_sql('d.document', '$4'), $sql$) AS score FROM product_document d
+        WHERE $4 IS NOT NULL AND d.product_id = p.product_id AND $sql$, text_locale_sql(locale), $sql$) words ON true
+), placed AS (
+    SELECT m.*,
+        CASE WHEN m.image_distance IS NOT NULL THEN rank() OVER (ORDER BY m.image_distance) END AS image_place,
+        CASE WHEN m.caption_distance IS NOT NULL THEN rank() OVER (ORDER BY m.caption_distance) END AS caption_place,
+        CASE WHEN m.text_score > 0 THEN rank() OVER (ORDER BY m.text_score DESC NULLS LAST) END AS text_place,
+        CASE WHEN m.product_id = ANY ($6) THEN 2 WHEN lower(m.brand) = $7 THEN 1 ELSE 0 END AS named
+    FROM measured m
+), scored AS (
+    SELECT p.*, f.factor, f.rules, ($sql$, search_score_sql(), $sql$) * f.factor AS score
+    FROM placed p CROSS JOIN LATERAL (SELECT $sql$, search_nearness_sql(), $sql$ AS near) n CROSS JOIN LATERAL ($sql$, factors, ') f) ')
+    FROM (SELECT
+        CASE WHEN space_id IS NULL THEN '(SELECT NULL::bigint AS product_id, NULL::bigint AS image_id, NULL::halfvec AS embedding)'
+             ELSE quote_ident('image_vector_' || space_id) END,
+        CASE WHEN space_id IS NULL THEN '(SELECT NULL::bigint AS product_id, NULL::halfvec AS embedding)'
+             ELSE quote_ident('caption_vector_' || space_id) END) t (images, captions)
+$$;
+
+-- Of the vectors' arms the places count, pictures by their weight and captions by theirs ($8: image, caption, text), as
+-- in reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009), for similarities to the two cannot be added. That no
+-- word matches says nothing against a product whose picture fits: its score is the greater of the two, not their
+-- sum (docs/discussions.md has the figures).
+CREATE OR REPLACE FUNCTION search_score_sql() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'greatest(coalesce(least($8[3], 1) * p.text_score, 0), CASE WHEN $8[3] > 0 AND $4 IS NOT NULL THEN 0.27 / greatest($8[3], 1) ELSE 1 END * n.near) + 0.02 * n.near';
+
+CREATE OR REPLACE FUNCTION search_nearness_sql() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '(coalesce($8[1] * 60.0 / (59 + p.image_place), 0) + coalesce($8[2] * 60.0 / (59 + p.caption_place), 0)) '
+    '/ greatest(CASE WHEN $2 IS NOT NULL THEN $8[1] ELSE 0 END + CASE WHEN $3 IS NOT NULL THEN $8[2] ELSE 0 END, 1e-9)';
+
+-- What rules multiply the score of a product p by, and their names. boosts is a list of {"filter", "factor", "rule"}.
+CREATE OR REPLACE FUNCTION search_factors_sql(boosts jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT coalesce('SELECT coalesce(exp(sum(ln(b.factor))), 1) AS factor, jsonb_agg(jsonb_build_object(''rule'', b.rule, ''factor'', b.factor)) AS rules FROM (VALUES '
+        || string_agg(concat('(', quote_literal(b.value ->> 'factor'), '::float8, ', quote_nullable(b.value ->> 'rule'),
+            '::text, EXISTS (SELECT FROM product p WHERE p.product_id = boosted.product_id AND ', (search_conditions(b.value -> 'filter', NULL)).shown, '))'), ', ')
+        || ') b (factor, rule, holds) WHERE b.holds',
+        'SELECT 1::float8 AS factor, NULL::jsonb AS rules')
+    FROM jsonb_array_elements(coalesce(boosts, '[]')) b
+$$;
+
+-- The first of those scored, as many as may be needed ($9), in their order and with their reasons.
+CREATE OR REPLACE FUNCTION search_ordered_sql(space_id integer, filter search_filter, locale text, boosts jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT concat(search_scored_sql(space_id, filter, locale, replace(search_factors_sql(boosts), 'boosted.product_id', 'p.product_id')), $sql$
+SELECT coalesce(array_agg(o.product_id ORDER BY o.place), '{}'), array_agg(o.image_id ORDER BY o.place),
+    array_agg(o.score ORDER BY o.place), array_agg(o.why ORDER BY o.place)
+FROM (
+    SELECT s.product_id, s.image_id, s.named + s.score AS score,
+        row_number() OVER (ORDER BY s.named DESC, s.score DESC, s.image_distance, s.popularity DESC, s.product_id DESC) AS place,
+        jsonb_strip_nulls(jsonb_build_object(
+            'image', CASE WHEN s.image_place IS NOT NULL THEN jsonb_build_object('rank', s.image_place, 'similarity', (-s.image_distance)::real) END,
+            'caption', CASE WHEN s.caption_place IS NOT NULL THEN jsonb_build_object('rank', s.caption_place, 'similarity', (-s.caption_distance)::real) END,
+            'text', CASE WHEN s.text_place IS NOT NULL THEN jsonb_build_object('rank', s.text_place, 'score', s.text_score::real) END,
+            'named', CASE s.named WHEN 2 THEN 'key' WHEN 1 THEN 'brand' END, 'boosts', s.rules)) AS why
+    FROM scored s ORDER BY place LIMIT $9) o
+$sql$)
+$$;
+
+-- A page of products ($1 product_ids, $2 pictures where known, $3 scores, $4 reasons, in their order; $5 how many were
+-- shown before, $6 what every row says of the search): each with its picture and the one variant that fits.
+CREATE OR REPLACE FUNCTION search_hits_sql(filter search_filter) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT concat($sql$
+SELECT array_agg(($5 + g.place, p.product_id, p.external_id, chosen.variant_id, coalesce(g.image_id, picture.image_id),
+    g.score::real, $6 || g.why)::search_hit ORDER BY g.place)
+FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::jsonb[]) WITH ORDINALITY g (product_id, image_id, score, why, place)
+JOIN product p USING (product_id)
+LEFT JOIN LATERAL (
+    SELECT i.image_id FROM image i WHERE g.image_id IS NULL AND i.product_id = p.product_id AND $sql$, (filter).counts, $sql$
+    ORDER BY i.position, i.image_id LIMIT 1) picture ON true
+LEFT JOIN LATERAL (
+    SELECT v.variant_id FROM variant v WHERE $sql$, (filter).fits, $sql$
+    ORDER BY EXISTS (SELECT FROM image_variant s WHERE s.product_id = v.product_id
+                     AND s.image_id = coalesce(g.image_id, picture.image_id) AND s.variant_id = v.variant_id) DESC,
+        (v.stock IS NULL OR v.stock > 0) DESC, v.price, v.variant_id LIMIT 1) chosen ON true
+$sql$)
+$$;
+
+-- Maximal marginal relevance (Carbonell and Goldstein, 1998): each next product is the best by its score less how much
+-- its picture is like one that was chosen before. Returns the places, in the new order.
+CREATE OR REPLACE FUNCTION search_diverse(
+    space_id integer, product_ids bigint[], image_ids bigint[], scores double precision[], diversity double precision, k integer
+) RETURNS integer[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    vectors halfvec[];
+    nearness double precision[];
+    chosen integer[] := '{}';
+    best integer;
+BEGIN
+    EXECUTE format('SELECT array_agg(e.embedding ORDER BY g.place), array_agg(0::float8) FROM unnest($1, $2) WITH ORDINALITY g (product_id, image_id, place) '
+        'LEFT JOIN LATERAL (SELECT e.embedding FROM %I e WHERE e.product_id = g.product_id AND e.image_id = g.image_id OFFSET 0) e ON true',
+        'image_vector_' || space_id) INTO vectors, nearness USING product_ids, image_ids;
+    WHILE cardinality(chosen) < least(k, cardinality(product_ids)) LOOP
+        SELECT u.place INTO best FROM unnest(scores, nearness) WITH ORDINALITY u (score, near, place)
+        WHERE u.place <> ALL (chosen)
+        ORDER BY (1 - diversity) * u.score / greatest(scores[1], 1e-9) - diversity * u.near DESC, u.place LIMIT 1;
+        chosen := chosen || best;
+        SELECT array_agg(greatest(u.near, coalesce(-(u.vector <#> vectors[best]), 0)) ORDER BY u.place) INTO nearness
+        FROM unnest(vectors, nearness) WITH ORDINALITY u (vector, near, place);
+    END LOOP;
+    RETURN chosen;
+END $$;

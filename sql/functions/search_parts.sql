@@ -1,0 +1,179 @@
+-- What a search asks for: words, pictures and products with weights, as one vector for pictures and one for captions.
+
+-- The parts of a query, checked: kind is words, image or product.
+CREATE OR REPLACE FUNCTION search_parts(query text, terms jsonb, OUT kind text, OUT asked text, OUT weight double precision) RETURNS SETOF record
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path FROM CURRENT AS $$
+DECLARE
+    given jsonb := coalesce(nullif(terms, 'null'), '[]');
+    term record;
+    positive boolean := query IS NOT NULL;
+BEGIN
+    IF jsonb_typeof(given) <> 'array' OR EXISTS (
+        SELECT FROM jsonb_array_elements(given) t (value) WHERE jsonb_typeof(t.value) <> 'object') THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'terms must be a list of objects',
+            HINT = 'For example [{"product": "SKU"}] or [{"image": "<key from encode>", "weight": 1}, {"words": "red", "weight": 0.5}].';
+    ELSIF jsonb_array_length(given) > 16 THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('terms has %s parts', jsonb_array_length(given)), HINT = 'Give at most 16.';
+    END IF;
+    IF query IS NOT NULL THEN
+        PERFORM check_query(query);
+        kind := 'words'; asked := query; weight := 1;
+        RETURN NEXT;
+    END IF;
+    FOR term IN SELECT t.value, t.number, t.value -> 'weight' AS weight FROM jsonb_array_elements(given) WITH ORDINALITY t (value, number) LOOP
+        SELECT t.key, t.value #>> '{}' INTO kind, asked FROM jsonb_each(term.value - 'weight') t
+        WHERE t.key IN ('words', 'image', 'product') AND jsonb_typeof(t.value) = 'string';
+        IF kind IS NULL OR (SELECT count(*) FROM jsonb_object_keys(term.value - 'weight')) <> 1 THEN
+            RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('terms[%s] is %s', term.number, left(term.value::text, 100)),
+                HINT = 'A part has one of words, image (a key from encode) or product (an external_id or SKU), as text, and may have a weight.';
+        ELSIF term.weight IS NOT NULL AND NOT coalesce(jsonb_typeof(term.weight) = 'number' AND (term.weight)::numeric BETWEEN -1 AND 1, false) THEN
+            RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('terms[%s] has the weight %s', term.number, left(term.weight::text, 50)),
+                HINT = 'A weight is a number from -1 (less like this) to 1 (more like this).';
+        ELSIF kind = 'words' THEN
+            PERFORM check_query(asked);
+        ELSIF kind = 'image' AND asked !~ '^[0-9a-f]{64}$' THEN
+            RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('%s is no picture''s key', to_json(left(asked, 80))),
+                HINT = 'CALL encode(image => …) returns it: the SHA-256 of the picture''s bytes, in hex.';
+        END IF;
+        weight := coalesce((term.weight)::double precision, 1);
+        positive := positive OR weight > 0;
+        IF weight <> 0 THEN RETURN NEXT; END IF;
+    END LOOP;
+    IF jsonb_array_length(given) > 0 AND NOT positive THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'no part of the search has a weight above 0',
+            HINT = 'Say what to look for as well, not only what to keep away from; a filter with `not` excludes.';
+    END IF;
+END $$;
+
+-- The vector of known words or a known picture; NULL for what no worker has encoded yet.
+CREATE OR REPLACE FUNCTION known_vector(part text, asked text, space_id integer) RETURNS halfvec
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT q.embedding FROM query_vector q
+    WHERE q.space_id = known_vector.space_id
+      AND q.kind = CASE part WHEN 'words' THEN 'text' ELSE 'image' END
+      AND q.key = CASE part WHEN 'words' THEN query_key(asked) ELSE asked END
+$$;
+
+-- Unknown words and pictures name the CALL that makes them known; the detail is for programs.
+CREATE OR REPLACE FUNCTION unknown_part(part text, asked text, named_space text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    in_space text := coalesce(', space => ' || quote_literal(named_space), '');
+BEGIN
+    IF part = 'words' THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT002', MESSAGE = format('the words %s have no vector yet', to_json(asked)),
+            HINT = format('CALL %I.encode(%L%s); then search again.', current_schema(), asked, in_space),
+            DETAIL = jsonb_build_object('words', asked);
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'VT002', MESSAGE = format('the picture %s has no vector yet', asked),
+        HINT = format('CALL %I.encode(image => …%s) with its bytes; then search again.', current_schema(), in_space),
+        DETAIL = jsonb_build_object('image', asked);
+END $$;
+
+-- A product as a query: the mean of its vectors, of one variant's pictures where a SKU names it.
+CREATE OR REPLACE FUNCTION product_vectors(
+    asked text, space_id integer, OUT product_id bigint, OUT image halfvec, OUT caption halfvec
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+DECLARE
+    variant bigint;
+BEGIN
+    SELECT p.product_id INTO product_id FROM product p WHERE p.external_id = asked;
+    IF NOT FOUND THEN
+        SELECT v.product_id, v.variant_id INTO product_id, variant FROM variant v WHERE v.sku = asked;
+    END IF;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('no product has the external_id or SKU %s', to_json(asked)),
+            HINT = 'Give a product''s external_id or a variant''s sku, exactly as they stand in the catalogue.';
+    END IF;
+    EXECUTE format(
+        'SELECT coalesce(l2_normalize(avg(i.embedding) FILTER (WHERE s.shows)), l2_normalize(avg(i.embedding))) '
+        'FROM %I i CROSS JOIN LATERAL (SELECT $2 IS NULL OR coalesce(bool_or(s.variant_id = $2), true) AS shows '
+        'FROM image_variant s WHERE s.product_id = i.product_id AND s.image_id = i.image_id) s '
+        'WHERE i.product_id = $1', 'image_vector_' || space_id) INTO image USING product_id, variant;
+    EXECUTE format('SELECT l2_normalize(avg(t.embedding)) FROM %I t WHERE t.product_id = $1',
+        'caption_vector_' || space_id) INTO caption USING product_id;
+    IF image IS NULL AND caption IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('the product %s has no vector yet', to_json(asked)),
+            HINT = 'It waits for a worker: `vitrine work` encodes it, `vitrine status` shows what waits.';
+    END IF;
+END $$;
+
+-- Mean and standard deviation of a vector's similarities to the catalogue: to some 250 vectors, always the same ones.
+CREATE OR REPLACE FUNCTION similarity_spread(kind text, space_id integer, vector halfvec, OUT mean double precision, OUT deviation double precision)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
+DECLARE
+    total bigint := rows_of(format('%s_sketch_%s', kind, space_id), 200);
+BEGIN
+    IF total < 16000 THEN
+        EXECUTE format('SELECT avg(-(e.embedding <#> $1)), stddev_pop(-(e.embedding <#> $1)) FROM (SELECT v.embedding FROM %I v ORDER BY hashint8(v.%I) LIMIT 250) e',
+            format('%s_vector_%s', kind, space_id), kind || '_id') INTO mean, deviation USING vector;
+    ELSE
+        EXECUTE format('SELECT avg(-(e.embedding <#> $1)), stddev_pop(-(e.embedding <#> $1)) FROM (SELECT s.product_id, s.%1$I FROM %2$I s '
+            'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 4095) >= 0 LIMIT 250) s '
+            'CROSS JOIN LATERAL (SELECT v.embedding FROM %3$I v WHERE v.product_id = s.product_id AND v.%1$I = s.%1$I OFFSET 0) e',
+            kind || '_id', format('%s_sketch_%s', kind, space_id), format('%s_vector_%s', kind, space_id)) INTO mean, deviation USING vector;
+    END IF;
+END $$;
+
+-- One vector of several: each in units of the spread of its own similarities, since those of words differ far less
+-- than those of pictures, and would not be heard beside them.
+CREATE OR REPLACE FUNCTION composed_vector(kind text, space_id integer, vectors halfvec[], weights double precision[]) RETURNS halfvec
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    composed vector;
+    part record;
+    deviation double precision;
+BEGIN
+    -- Nothing is found by what it should not be like.
+    IF NOT EXISTS (SELECT FROM unnest(vectors, weights) u (vector, weight) WHERE u.vector IS NOT NULL AND u.weight > 0) THEN RETURN NULL; END IF;
+    FOR part IN SELECT u.vector, u.weight FROM unnest(vectors, weights) u (vector, weight) WHERE u.vector IS NOT NULL LOOP
+        IF cardinality(array_remove(vectors, NULL)) = 1 THEN RETURN part.vector; END IF;
+        deviation := (SELECT greatest(s.deviation, 0.001) FROM similarity_spread(kind, space_id, part.vector) s);
+        composed := CASE WHEN composed IS NULL THEN scaled(part.vector, part.weight / coalesce(deviation, 1))
+            ELSE composed + scaled(part.vector, part.weight / coalesce(deviation, 1)) END;
+    END LOOP;
+    RETURN CASE WHEN vector_norm(composed) > 0 THEN l2_normalize(composed)::halfvec END;
+END $$;
+
+CREATE OR REPLACE FUNCTION scaled(of_vector halfvec, factor double precision) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT
+RETURN of_vector::vector * array_fill(factor::real, ARRAY[vector_dims(of_vector)])::vector;
+
+-- The whole of what is asked as a vector for each arm. Words are compared with pictures and captions, a picture with
+-- pictures alone: beside them a caption says little about how a thing looks. Products named are left out of the answer.
+CREATE OR REPLACE FUNCTION search_vectors(
+    query text, also_known_as text, terms jsonb, space_id integer, named_space text,
+    OUT image halfvec, OUT caption halfvec, OUT excluded bigint[]
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    part record;
+    product record;
+    vector halfvec;
+    images halfvec[];
+    captions halfvec[];
+    weights double precision[];
+BEGIN
+    FOR part IN SELECT p.kind, p.asked, p.weight, row_number() OVER () AS number FROM search_parts(query, terms) p LOOP
+        IF part.kind = 'product' THEN
+            product := product_vectors(part.asked, space_id);
+            excluded := excluded || product.product_id;
+            images := images || product.image;
+            captions := captions || product.caption;
+        ELSE
+            vector := known_vector(part.kind, part.asked, space_id);
+            -- What the query was before it was understood may be known instead.
+            IF vector IS NULL AND part.number = 1 AND query IS NOT NULL THEN vector := known_vector('words', also_known_as, space_id); END IF;
+            IF vector IS NULL THEN PERFORM unknown_part(part.kind, part.asked, named_space); END IF;
+            images := images || vector;
+            captions := captions || CASE part.kind WHEN 'words' THEN vector END;
+        END IF;
+        weights := weights || part.weight;
+    END LOOP;
+    IF weights IS NOT NULL THEN
+        image := composed_vector('image', space_id, images, weights);
+        caption := composed_vector('caption', space_id, captions, weights);
+    END IF;
+END $$;
