@@ -117,22 +117,46 @@ BEGIN
     END IF;
 END $$;
 
--- One vector of several: each in units of the spread of its own similarities, since those of words differ far less
--- than those of pictures, and would not be heard beside them.
-CREATE OR REPLACE FUNCTION composed_vector(kind text, space_id integer, vectors halfvec[], weights double precision[]) RETURNS halfvec
+-- Whether the whitening of a space should be learned: there are enough pictures, and none yet, or for four times as many.
+CREATE OR REPLACE FUNCTION whitening_due(space_id integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    least_due bigint := greatest(100, 4 * (SELECT w.trained_on FROM whitening w WHERE w.space_id = whitening_due.space_id));
+    total bigint;
+BEGIN
+    IF rows_of('image_vector_' || space_id, 200) < least_due THEN RETURN false; END IF;
+    EXECUTE format('SELECT count(*) FROM %I', 'image_vector_' || space_id) INTO total;
+    RETURN total >= least_due;
+END $$;
+
+-- What is special in a picture: its vector, less what the catalogue's pictures have in common, each direction in units of
+-- how much they differ in it. As it is where nothing was learned of the space.
+CREATE OR REPLACE FUNCTION whitened(space_id integer, picture halfvec) RETURNS halfvec
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT coalesce((SELECT l2_normalize((SELECT array_agg(-(f.factor <#> c.centred) ORDER BY f.place) FROM unnest(w.factors) WITH ORDINALITY f (factor, place))::vector)::halfvec
+        FROM whitening w CROSS JOIN LATERAL (SELECT picture::vector - w.mean AS centred OFFSET 0) c WHERE w.space_id = whitened.space_id), picture)
+$$;
+
+-- One vector of several: each in units of the spread of its own similarities, since those of words differ far less than
+-- those of pictures, and would not be heard beside them. Words change what is special in a picture, not what it has in
+-- common with all others (docs/discussions.md has the figures).
+CREATE OR REPLACE FUNCTION composed_vector(kind text, space_id integer, vectors halfvec[], weights double precision[], are_words boolean[]) RETURNS halfvec
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     composed vector;
     part record;
-    deviation double precision;
+    own halfvec;
+    share double precision;
+    mixed boolean := kind = 'image' AND true = ANY (are_words) AND false = ANY (are_words);
 BEGIN
     -- Nothing is found by what it should not be like.
     IF NOT EXISTS (SELECT FROM unnest(vectors, weights) u (vector, weight) WHERE u.vector IS NOT NULL AND u.weight > 0) THEN RETURN NULL; END IF;
-    FOR part IN SELECT u.vector, u.weight FROM unnest(vectors, weights) u (vector, weight) WHERE u.vector IS NOT NULL LOOP
+    FOR part IN SELECT u.vector, u.weight, u.is_words FROM unnest(vectors, weights, are_words) u (vector, weight, is_words) WHERE u.vector IS NOT NULL LOOP
         IF cardinality(array_remove(vectors, NULL)) = 1 THEN RETURN part.vector; END IF;
-        deviation := (SELECT greatest(s.deviation, 0.001) FROM similarity_spread(kind, space_id, part.vector) s);
-        composed := CASE WHEN composed IS NULL THEN scaled(part.vector, part.weight / coalesce(deviation, 1))
-            ELSE composed + scaled(part.vector, part.weight / coalesce(deviation, 1)) END;
+        own := CASE WHEN mixed AND NOT part.is_words THEN whitened(space_id, part.vector) ELSE part.vector END;
+        share := part.weight * CASE WHEN mixed AND part.is_words THEN 1.4 ELSE 1 END
+            / coalesce((SELECT greatest(s.deviation, 0.001) FROM similarity_spread(kind, space_id, own) s), 1);
+        composed := CASE WHEN composed IS NULL THEN scaled(own, share) ELSE composed + scaled(own, share) END;
     END LOOP;
     RETURN CASE WHEN vector_norm(composed) > 0 THEN l2_normalize(composed)::halfvec END;
 END $$;
@@ -155,6 +179,7 @@ DECLARE
     images halfvec[];
     captions halfvec[];
     weights double precision[];
+    are_words boolean[];
 BEGIN
     FOR part IN SELECT p.kind, p.asked, p.weight, row_number() OVER () AS number FROM search_parts(query, terms) p LOOP
         IF part.kind = 'product' THEN
@@ -171,9 +196,10 @@ BEGIN
             captions := captions || CASE part.kind WHEN 'words' THEN vector END;
         END IF;
         weights := weights || part.weight;
+        are_words := are_words || (part.kind = 'words');
     END LOOP;
     IF weights IS NOT NULL THEN
-        image := composed_vector('image', space_id, images, weights);
-        caption := composed_vector('caption', space_id, captions, weights);
+        image := composed_vector('image', space_id, images, weights, are_words);
+        caption := composed_vector('caption', space_id, captions, weights, are_words);
     END IF;
 END $$;

@@ -34,6 +34,14 @@ COMMENT ON TABLE product_text IS 'Title and description of a product, per locale
 
 CREATE INDEX product_created_idx ON product (created_at DESC, product_id DESC);
 
+CREATE TABLE whitening (
+    space_id integer PRIMARY KEY REFERENCES space ON DELETE CASCADE,
+    trained_on bigint NOT NULL,
+    mean vector NOT NULL,
+    factors vector[] NOT NULL
+);
+COMMENT ON TABLE whitening IS 'How pictures of a space differ as a rule: their mean, and the rows of the inverse of their covariance.';
+
 -- What search functions hand to each other.
 ALTER TYPE search_filter ALTER ATTRIBUTE excluded TYPE bigint[];
 CREATE TYPE search_hit AS (

@@ -16,7 +16,7 @@ from vitrine.models.catalogue import (
     Setting,
     Variant,
 )
-from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct
+from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct, Whitening
 from vitrine.models.history import Event, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
@@ -53,6 +53,7 @@ __all__ = [
     "StaleProduct",
     "Variant",
     "WaitingProduct",
+    "Whitening",
     "Word",
     "WorkQueue",
     "Worker",

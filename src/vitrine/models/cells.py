@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from pgvector.sqlalchemy import HALFVEC
+from pgvector.sqlalchemy import HALFVEC, VECTOR
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vitrine.models.base import Base, BigInt, known
 from vitrine.models.spaces import Space
 
-__all__ = ["Cell", "CellGeneration", "StaleProduct", "WaitingProduct"]
+__all__ = ["Cell", "CellGeneration", "StaleProduct", "WaitingProduct", "Whitening"]
 
 
 class CellGeneration(Base):
@@ -87,3 +88,24 @@ class StaleProduct(Base):
     made_by: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[BigInt] = mapped_column(sa.Identity(always=True), primary_key=True)
     product_id: Mapped[BigInt]
+
+
+class Whitening(Base):
+    """How pictures of a space differ as a rule, so that a search can tell what is special in one.
+
+    `mean` (D) is the mean of `trained_on` of them, `factors` the D rows of the inverse of their
+    covariance.
+    """
+
+    __tablename__ = "whitening"
+    __table_args__ = {  # noqa: RUF012 - SQLAlchemy reads a plain dictionary here
+        "comment": "How pictures of a space differ as a rule: their mean, and the rows of the"
+        " inverse of their covariance."
+    }
+
+    space_id: Mapped[int] = mapped_column(
+        sa.ForeignKey(Space.space_id, ondelete="CASCADE"), primary_key=True
+    )
+    trained_on: Mapped[BigInt]
+    mean: Mapped[list[float]] = mapped_column(VECTOR)
+    factors: Mapped[list[list[float]]] = mapped_column(ARRAY(VECTOR))

@@ -1,4 +1,4 @@
-"""Keeps the cells of a space in order, so that searches of many vectors stay fast."""
+"""Keeps what searches of a space have learned in order: its cells, its whitening."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vitrine.errors import DatabaseError
 from vitrine.worker.session import StoppedError
+from vitrine.worker.whitening import whiten
 
 if TYPE_CHECKING:
     import threading
@@ -39,17 +40,19 @@ class Tuner:
     def tune(self) -> bool:
         """Do what is due; False if the database refuses it for good, as without temporary tables.
 
-        Searches find everything without cells too, only slower.
+        Searches find everything without it too, only slower, and composed ones less well.
         """
         try:
             for kind in ("image", "caption"):
                 after: int | None = 0
                 while after is not None and not self._stop.is_set():
                     after = self._step(kind, after)
+            if not self._stop.is_set():
+                self._session.run(lambda connection: whiten(connection, self._space_id))
         except StoppedError:
             return False
         except DatabaseError as error:
-            logger.warning("the cells of the space are left as they are: %s", error)
+            logger.warning("what searches learn of the space is left as it is: %s", error)
             return False
         return True
 
