@@ -52,6 +52,17 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = o.product_id OFFSET 0) p
 $$;
 
+-- What the arms found, of each the first so many.
+CREATE OR REPLACE FUNCTION search_first(arms search_arms, most integer) RETURNS search_arms
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN ROW((arms).image_ids[:most], (arms).image_distances[:most], (arms).caption_ids[:most], (arms).caption_distances[:most],
+    (arms).text_ids[:most], (arms).text_scores[:most], (arms).complete, (arms).share, (arms).report)::search_arms;
+
+-- The same of some products alone, whichever arm found them.
+CREATE OR REPLACE FUNCTION search_of(arms search_arms, product_ids bigint[]) RETURNS search_arms
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN ROW(product_ids, NULL, '{}', NULL, '{}', NULL, (arms).complete, (arms).share, (arms).report)::search_arms;
+
 -- Some of a page's products, by their places.
 CREATE OR REPLACE FUNCTION search_picked(
     places integer[], product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[],
@@ -79,6 +90,7 @@ DECLARE
     explained CONSTANT boolean := coalesce((options ->> 'explain')::boolean, false);
     diversity CONSTANT double precision := coalesce((options ->> 'diversity')::double precision, 0);
     sort CONSTANT text := coalesce(options ->> 'sort', 'relevance');
+    strictness CONSTANT double precision := search_strictness(options);
     -- Variety is chosen from a few pages' worth.
     most CONSTANT integer := CASE WHEN diversity > 0 THEN greatest(k, least(4 * k, 200)) ELSE k END;
     others bigint[];
@@ -86,14 +98,28 @@ BEGIN
     IF (question).browses THEN
         others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL);
     ELSE
-        arms := search_all_arms(question, most + cardinality(shown_already), deadline, explained);
-        SELECT o.* INTO product_ids, image_ids, scores, reasons FROM search_ordered(question, arms, shown_already, most) o;
-        IF diversity > 0 AND (question).space_id IS NOT NULL THEN
+        IF strictness > 0 THEN
+            arms := search_relevant_arms(question, strictness, deadline);
+            relevant := ARRAY(SELECT DISTINCT unnest(arms.image_ids || arms.caption_ids || arms.text_ids || (question).named));
+        ELSE
+            arms := search_all_arms(question, most + cardinality(shown_already), deadline, explained);
+        END IF;
+        IF sort <> 'relevance' THEN
+            others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL, relevant);
+            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM search_ordered(question, search_of(arms, others), '{}', k) o,
+                search_picked(ARRAY(SELECT array_position(o.product_ids, n.product_id) FROM unnest(others) WITH ORDINALITY n (product_id, place) ORDER BY n.place),
+                    o.product_ids, o.image_ids, o.scores, o.reasons) p;
+            others := NULL;
+        ELSE
+            SELECT o.* INTO product_ids, image_ids, scores, reasons
+            FROM search_ordered(question, search_first(arms, most + cardinality(shown_already)), shown_already, most) o;
+        END IF;
+        IF sort = 'relevance' AND diversity > 0 AND (question).space_id IS NOT NULL THEN
             SELECT p.* INTO product_ids, image_ids, scores, reasons
             FROM search_picked(search_diverse((question).space_id, product_ids, image_ids, scores, diversity, k), product_ids, image_ids, scores, reasons) p;
         END IF;
         -- What has no vector yet; where only words count, what lacks them is not found.
-        IF arms.complete AND num_nonnulls((question).image, (question).caption) > 0 THEN
+        IF arms.complete AND strictness = 0 AND num_nonnulls((question).image, (question).caption) > 0 THEN
             others := search_browse((question).space_id, (question).filter, 'popularity', shown_already || product_ids, k - cardinality(product_ids), arms.share);
         END IF;
     END IF;

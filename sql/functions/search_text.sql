@@ -17,7 +17,7 @@ RETURN CASE WHEN locale IS NULL THEN 'true'
 -- follow. A narrow filter is listed first, else the words are, up to some thousand documents at a time.
 CREATE OR REPLACE FUNCTION search_text(
     parts tsquery[], locale text, space_id integer, filter search_filter, wanted integer, share double precision,
-    deadline timestamptz, OUT product_ids bigint[], OUT scores double precision[], OUT report jsonb, OUT complete boolean
+    deadline timestamptz, all_words boolean DEFAULT false, OUT product_ids bigint[], OUT scores double precision[], OUT report jsonb, OUT complete boolean
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -42,7 +42,7 @@ BEGIN
             '(SELECT count(*) FROM listed) FROM best b')
         INTO product_ids, scores, looked_at USING parts, every;
         product_ids := coalesce(product_ids, '{}');
-        EXIT WHEN cardinality(product_ids) >= wanted OR (loose OR cardinality(parts) = 1) AND (is_narrow OR looked_at < most);
+        EXIT WHEN cardinality(product_ids) >= wanted OR (loose OR all_words OR cardinality(parts) = 1) AND (is_narrow OR looked_at < most);
         complete := deadline IS NULL OR clock_timestamp() < deadline;
         EXIT WHEN NOT complete;
         -- All the words first, then any; more documents where the filter keeps few of them.
@@ -66,18 +66,24 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         ELSE concat('SELECT d.product_id, d.document FROM product_document d WHERE d.document @@ $2 AND ', text_locale_sql(locale), ' LIMIT ', most) END
 $$;
 
--- Products that the shopper names: by SKU or external_id, as the whole query or as one of its words. Both are keys
--- as the shop writes them, so each is tried as written, in capitals and in small letters.
+-- Products that the shopper names: by SKU or external_id, as the whole query or as one of its words; in capitals or
+-- small letters. Documents have the keys as lexemes; one without a digit may be any word, and is looked up as it is written.
 CREATE OR REPLACE FUNCTION search_named(query text) RETURNS bigint[]
 LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
     WITH named AS MATERIALIZED (
-        SELECT DISTINCT unnest(ARRAY[n.name, upper(n.name), lower(n.name)]) AS name
-        FROM (SELECT btrim(query) UNION ALL
-              SELECT t.token FROM query_tokens(query) t WHERE NOT t.is_phrase AND t.token ~ '[0-9]' AND length(t.token) >= 4) n (name)
+        SELECT DISTINCT lower(n.name) AS name FROM (
+            SELECT btrim(query) UNION ALL
+            SELECT t.token FROM query_tokens(query) t WHERE NOT t.is_phrase AND t.token ~ '[0-9]' AND length(t.token) >= 3) n (name)
+    ), candidate AS (
+        SELECT n.name, d.product_id FROM named n CROSS JOIN LATERAL (
+            SELECT d.product_id FROM product_document d WHERE d.document @@ code_query(n.name) LIMIT 200) d
+        UNION
+        SELECT n.name, i.product_id FROM named n CROSS JOIN unnest(ARRAY[btrim(query), upper(n.name), n.name]) w (written)
+        CROSS JOIN LATERAL (
+            SELECT p.product_id FROM product p WHERE p.external_id = w.written
+            UNION ALL SELECT v.product_id FROM variant v WHERE v.sku = w.written) i
     )
-    SELECT array_agg(DISTINCT i.product_id) FROM (
-        SELECT p.product_id FROM named n CROSS JOIN LATERAL (SELECT p.product_id FROM product p WHERE p.external_id = n.name OFFSET 0) p
-        UNION ALL
-        SELECT v.product_id FROM named n CROSS JOIN LATERAL (
-            SELECT v.product_id FROM variant v WHERE v.sku = n.name AND v.status = 'active' OFFSET 0) v) i
+    SELECT array_agg(DISTINCT c.product_id) FROM candidate c
+    WHERE EXISTS (SELECT FROM product p WHERE p.product_id = c.product_id AND lower(p.external_id) = c.name OFFSET 0)
+       OR EXISTS (SELECT FROM variant v WHERE v.product_id = c.product_id AND lower(v.sku) = c.name AND v.status = 'active' OFFSET 0)
 $$;

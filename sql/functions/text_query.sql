@@ -23,7 +23,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WHERE k.locale IS NOT NULL
 $$;
 
--- Words as a query of every one of the configurations; characters without spaces between words in a row.
+-- Words as a query of every one of the configurations; of a phrase, the words in a row.
 CREATE OR REPLACE FUNCTION words_query(words text, is_phrase boolean, configurations regconfig[]) RETURNS tsquery
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -38,14 +38,21 @@ BEGIN
         IF numnode(part) > 0 THEN result := coalesce(result || part, part); END IF;
     END LOOP;
     IF spaced <> folded THEN
-        SELECT string_agg('(' || r.phrase || ')', ' & ')::tsquery INTO part
-        FROM (SELECT string_agg(substr(m.run[1], g.start, 2) || CASE WHEN length(m.run[1]) = 1 THEN ':*' ELSE '' END, ' <-> ' ORDER BY g.start)
-              FROM regexp_matches(folded, '[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+', 'g') WITH ORDINALITY m (run, number)
-              CROSS JOIN LATERAL generate_series(1, greatest(length(m.run[1]) - 1, 1)) g (start) GROUP BY m.number) r (phrase);
+        SELECT string_agg(format('(%s)', b.row), ' & ')::tsquery INTO part
+        FROM (SELECT string_agg(g.part::text, CASE WHEN is_phrase THEN ' <-> ' ELSE ' & ' END ORDER BY g.number) FROM bigram_parts(folded) g GROUP BY g.run) b (row);
         result := coalesce(result && part, part);
     END IF;
     RETURN result;
 END $$;
+
+-- Neighbouring characters of what is written without spaces, as queries, run by run; a single character begins them.
+CREATE OR REPLACE FUNCTION bigram_parts(folded text, OUT run bigint, OUT number bigint, OUT part tsquery) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 4
+BEGIN ATOMIC
+    SELECT m.number, g.start, (substr(m.run[1], g.start::integer, 2) || CASE WHEN length(m.run[1]) = 1 THEN ':*' ELSE '' END)::tsquery
+    FROM regexp_matches(folded, '[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+', 'g') WITH ORDINALITY m (run, number)
+    CROSS JOIN LATERAL generate_series(1::bigint, greatest(length(m.run[1]) - 1, 1)) g (start);
+END;
 
 -- A code is found as a whole, besides the words that it is made of.
 CREATE OR REPLACE FUNCTION code_query(token text) RETURNS tsquery
@@ -140,6 +147,11 @@ BEGIN
                 corrections := corrections || jsonb_build_object('written', token.token, 'meant', other);
                 corrected := replace(corrected, token.token, other);
             END IF;
+        END IF;
+        IF bare <> without_bigrams(bare) AND NOT token.is_phrase THEN
+            -- Nobody marks where these words end: each two characters count by themselves.
+            parts := parts || ARRAY(SELECT b.part FROM bigram_parts(bare) b ORDER BY b.run, b.number LIMIT 12);
+            part := words_query(without_bigrams(bare), false, configurations);
         END IF;
         part := coalesce(part || code_query(bare), part, code_query(bare));
         IF part IS NOT NULL AND numnode(part) > 0 THEN parts := parts || part; END IF;

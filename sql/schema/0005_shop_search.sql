@@ -38,9 +38,11 @@ CREATE TABLE whitening (
     space_id integer PRIMARY KEY REFERENCES space ON DELETE CASCADE,
     trained_on bigint NOT NULL,
     mean vector NOT NULL,
-    factors vector[] NOT NULL
+    factors vector[] NOT NULL,
+    height real
 );
 COMMENT ON TABLE whitening IS 'How pictures of a space differ as a rule: their mean, and the rows of the inverse of their covariance.';
+COMMENT ON COLUMN whitening.height IS 'By how much the picture nearest to a caption is more similar to it than pictures are on the average: the median.';
 
 -- What search functions hand to each other.
 ALTER TYPE search_filter ALTER ATTRIBUTE excluded TYPE bigint[];

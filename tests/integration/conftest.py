@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from tests.conftest import SCHEMA
 from tests.integration.catalogue_files import Importer, Writer, write_csv
 from tests.integration.stub_encoder import StubEncoder
 from tests.integration.web_server import Server
 from tests.integration.workers import Shop
 from vitrine.catalogue import ImportOptions, ImportReport, import_catalogue
-from vitrine.database import Connection
+from vitrine.database import Connection, set_search_path
 from vitrine.images import ImageLimits, ImageStore, SourceSettings, open_source
 from vitrine.vectors import ensure_space
 
@@ -77,3 +79,20 @@ def opened(server: Server) -> Iterator[Callable[..., ImageStore]]:
     yield open_it
     for store in stores:
         store.close()
+
+
+@pytest.fixture
+def session(database: str) -> Iterator[Callable[[], Connection]]:
+    """A factory of sessions that commit only when told to."""
+    opened: list[Connection] = []
+
+    def open_one() -> Connection:
+        made = psycopg.connect(database)
+        set_search_path(made, SCHEMA)
+        made.commit()
+        opened.append(made)
+        return made
+
+    yield open_one
+    for made in opened:
+        made.close()

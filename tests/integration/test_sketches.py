@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
-import psycopg
 import pytest
 
-from tests.conftest import SCHEMA
+from tests.integration.at_once import at_once
 from tests.integration.searchable import (
     Picture,
     Product,
@@ -28,8 +26,7 @@ from tests.integration.sketches_from_scratch import (
     contents,
     rows,
 )
-from tests.integration.workers import until
-from vitrine.database import Connection, set_search_path
+from vitrine.database import Connection
 
 CHANGES = [
     "INSERT INTO product (external_id, brand, status) VALUES (%(new)s, %(brand)s, %(status)s)",
@@ -279,42 +276,6 @@ MEANWHILE = {
     "moved": "UPDATE category SET parent_id = (SELECT category_id FROM category "
     "WHERE path = 'elsewhere') WHERE path = 'women/tops'",
 }
-
-
-@pytest.fixture
-def session(database: str) -> Iterator[Callable[[], Connection]]:
-    """A factory of sessions that commit only when told to."""
-    opened: list[Connection] = []
-
-    def open_one() -> Connection:
-        made = psycopg.connect(database)
-        set_search_path(made, SCHEMA)
-        made.commit()
-        opened.append(made)
-        return made
-
-    yield open_one
-    for made in opened:
-        made.close()
-
-
-def blocks(connection: Connection, holder: Connection) -> bool:
-    query = "SELECT count(*) FROM pg_stat_activity a WHERE %s = ANY (pg_blocking_pids(a.pid))"
-    return connection.execute(query.encode(), (holder.info.backend_pid,)).fetchone() != (0,)
-
-
-def at_once(
-    connection: Connection, session: Callable[[], Connection], first: str, second: str
-) -> None:
-    """Run a statement while another's transaction is open; each may wait for the other's end."""
-    one, other = session(), session()
-    one.execute(first.encode())
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(other.execute, second.encode())
-        until(lambda: running.done() or blocks(connection, one), "it ends or waits")
-        one.commit()
-        running.result()
-    other.commit()
 
 
 @pytest.mark.parametrize(("first", "second"), list(permutations(MEANWHILE, 2)))

@@ -109,3 +109,8 @@ class Whitening(Base):
     trained_on: Mapped[BigInt]
     mean: Mapped[list[float]] = mapped_column(VECTOR)
     factors: Mapped[list[list[float]]] = mapped_column(ARRAY(VECTOR))
+    height: Mapped[float | None] = mapped_column(
+        sa.REAL,
+        comment="By how much the picture nearest to a caption is more similar to it than pictures"
+        " are on the average: the median.",
+    )
