@@ -1,0 +1,411 @@
+"""Rules of merchandising: what they refuse, when they apply, and what search_rules says of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.searchable import (
+    Product,
+    Variant,
+    add_category,
+    add_product,
+    ask,
+    names,
+)
+from vitrine.database import Connection
+
+TYPES = {
+    "product": "text", "position": "integer", "products": "text[]", "filters": "jsonb",
+    "factor": "real", "words": "text", "instead": "text[]", "both_ways": "boolean",
+    "starts_at": "timestamptz", "ends_at": "timestamptz", "enabled": "boolean",
+}  # fmt: skip
+
+
+def put(connection: Connection, action: str, name: str | None, **arguments: Any) -> int:
+    """Call an action's function with named arguments; filters as Python objects."""
+    given = {"name": name} | {
+        key: json.dumps(value) if key == "filters" and value is not None else value
+        for key, value in arguments.items()
+    }
+    named = ", ".join(f'"{key}" => %({key})s::{TYPES.get(key, "text")}' for key in given)
+    row = connection.execute(f"SELECT {action}({named})".encode(), given).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def rules(
+    connection: Connection, words: str | None = None, *categories: str, at: str = "now"
+) -> dict[str, Any]:
+    row = connection.execute(
+        "SELECT search_rules(%s, %s::text[], %s::timestamptz)", (words, [*categories], at)
+    ).fetchone()
+    assert row is not None
+    answer: dict[str, Any] = row[0]
+    return answer
+
+
+def applying(answer: dict[str, Any]) -> list[str]:
+    """The names of the rules in an answer."""
+    parts = ("pins", "hidden", "boosts", "synonyms")
+    return [rule["rule"] for part in parts for rule in answer[part]]
+
+
+def pins(answer: dict[str, Any]) -> list[tuple[int, str]]:
+    return [(pin["position"], pin["external_id"]) for pin in answer["pins"]]
+
+
+def column(connection: Connection, name: str, rule: str) -> Any:
+    row = connection.execute(
+        f"SELECT {name} FROM rule_status WHERE name = %s".encode(), (rule,)
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@pytest.fixture
+def shop(connection: Connection) -> Connection:
+    for path in ("Women/Tops/Shirts", "Women/Dresses", "Men/Tops", "Sale"):
+        add_category(connection, path)
+    for number in range(1, 6):
+        add_product(connection, Product(f"P{number}", brand="Acme", categories=["Women/Tops"]))
+    return connection
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("pin", {"product": "P1", "position": None}, "pins to position NULL; Give a position from 1"),
+    ("pin", {"product": "P1", "position": 0}, "position 0"),
+    ("pin", {"product": "P1", "position": 1001}, "position 1001"),
+    ("pin", {"product": None, "position": 1}, "pins no product"),
+    ("pin", {"product": " ", "position": 1}, "pins no product"),
+    ("pin", {"product": "P1", "position": 1, "query": " \n"}, "must hold a word"),
+    ("pin", {"product": "P1", "position": 1, "query": "?!"}, "must hold a word"),
+    ("pin", {"product": "P1", "position": 1, "query": "w" * 1001}, "at most 1,000 characters"),
+    ("pin", {"product": "P1", "position": 1, "query": "a " * 17, "match": "phrase"}, "17 words"),
+    ("pin", {"product": "P1", "position": 1, "match": "any"}, "It is exact"),
+    ("pin", {"product": "P1", "position": 1, "match": None}, "has the match NULL"),
+    ("pin", {"product": "P1", "position": 1, "category": "Nowhere"}, 'no category "Nowhere"'),
+    ("pin", {"product": "P1", "position": 1, "starts_at": "2027-01-02", "ends_at": "2027-01-01"},
+     "before it starts"),
+    ("pin", {"product": "P1", "position": 1, "starts_at": "2027-01-01", "ends_at": "2027-01-01"},
+     "before it starts"),
+    ("boost", {}, "must have products or filters"),
+    ("boost", {"products": ["P1"], "filters": {"brand": "A"}}, "one of them"),
+    ("boost", {"products": []}, "1 to 1,000 texts"),
+    ("boost", {"products": [None]}, "none of them empty"),
+    ("boost", {"products": ["P1"], "factor": 1}, "boosts by the factor 1;"),
+    ("boost", {"products": ["P1"], "factor": -2}, "factor -2"),
+    ("boost", {"products": ["P1"], "factor": "NaN"}, "factor NaN"),
+    ("boost", {"products": ["P1"], "factor": "Infinity"}, "factor Infinity"),
+    ("bury", {"products": ["P1"], "factor": 0}, "buries by the factor 0;"),
+    ("bury", {"products": ["P1"], "factor": 1.5}, "factor 1.5"),
+    ("bury", {"products": ["P1"], "factor": None}, "factor NULL"),
+    ("hide", {"filters": {}}, "says nothing"),
+    ("hide", {"filters": {"category": "Nowhere"}}, 'no category "Nowhere"'),
+    ("hide", {"filters": {"category": "Tops"}}, "names 2 categories"),
+    ("hide", {"filters": {"any": [{"colour": "red"}]}}, 'unknown field "colour"'),
+    ("hide", {"filters": {"price": {"lt": "3"}}}, "must be a number"),
+    ("add_synonym", {"words": None, "instead": ["x"]}, "needs words"),
+    ("add_synonym", {"words": "x", "instead": None}, "what to search for instead"),
+    ("add_synonym", {"words": "x", "instead": []}, "1 to 1,000 texts"),
+    ("add_synonym", {"words": "x", "instead": ["", "y"]}, "none of them empty"),
+    ("add_synonym", {"words": "x", "instead": ["-"]}, "must hold a word"),
+    ("redirect", {"url": None, "query": "x"}, "to nowhere"),
+    ("redirect", {"url": "/sale"}, "would redirect every search"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "arguments", "said"), REFUSED)
+def test_nonsense_is_refused_with_what_to_do(
+    shop: Connection, action: str, arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        put(shop, action, "a rule", **arguments)
+    diagnosis = caught.value.diag
+    assert said in f"{diagnosis.message_primary}; {diagnosis.message_hint}"
+    assert caught.value.sqlstate in ("VT001", "VT003")
+    assert diagnosis.message_hint
+    assert shop.execute("SELECT count(*) FROM rule").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("name", [None, "", "  ", "n" * 201])
+def test_a_rule_needs_a_name(shop: Connection, name: str | None) -> None:
+    with pytest.raises(psycopg.Error, match="a rule needs a name"):
+        put(shop, "hide", name, products=["P1"])
+
+
+BAD_URLS = [
+    "javascript:alert(1)", "JavaScript:alert(1)", " javascript:alert(1)", "java\nscript:x",
+    "data:text/html,x", "vbscript:x", "//evil.example", "/\\evil.example", "\\\\evil.example",
+    "https:evil.example", "https:///x", "http://", "ftp://x", "sale", "", "https://a@evil.example",
+    "https://x y", "/sale\t", "https://x/\u0001", '/"onclick', "/" + "x" * 2000, "?q=x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", BAD_URLS)
+def test_a_redirect_leads_to_no_code_and_no_surprise(shop: Connection, url: str) -> None:
+    with pytest.raises(psycopg.Error, match="redirects to"):
+        put(shop, "redirect", "r", url=url, query="x")
+
+
+@pytest.mark.parametrize(
+    "url", ["/", "/sale", "/s?q=a&b=c#d", "https://shop.example", "HTTP://shop.example:80/a?b"]
+)
+def test_a_redirect_leads_to_a_page(shop: Connection, url: str) -> None:
+    put(shop, "redirect", "r", url=url, query="Summer sale")
+    assert rules(shop, " summer   SALE")["redirect"] == url
+    assert rules(shop, "summer sale shoes")["redirect"] is None
+
+
+def test_the_table_refuses_what_gets_past_the_trigger(shop: Connection) -> None:
+    shop.execute("ALTER TABLE rule DISABLE TRIGGER rule_prepare")
+    for columns, values in (
+        ("kind, product", "'pin', 'P1'"),
+        ("kind, products, factor", "'boost', '{P1}', 0.5"),
+        ("kind, products, factor", "'boost', '{P1}', 'NaN'"),
+        ("kind, products, factor", "'bury', '{P1}', 0"),
+        ("kind, products", "'bury', '{P1}'"),
+        ("kind, products, product, position", "'hide', '{P1}', 'P1', 1"),
+        ("kind, words, match", "'synonym', '{x}', 'phrase'"),
+        ("kind, url", "'redirect', '/'"),
+        ("kind, products", "'show', '{P1}'"),
+        ("kind, products, starts_at, ends_at", "'hide', '{P1}', 'tomorrow', 'today'"),
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            shop.execute(f"INSERT INTO rule (name, {columns}) VALUES ('r', {values})".encode())
+
+
+def test_words_compare_without_case_punctuation_and_spacing_but_in_order(shop: Connection) -> None:
+    put(shop, "hide", "exact", products=["P1"], query="Dress Shirt")
+    put(shop, "hide", "phrase", products=["P1"], query="dress-shirt", match="phrase")
+    for words in ("dress shirt", "  DRESS\n shirt!", "dress-shirt"):
+        assert applying(rules(shop, words)) == ["exact", "phrase"]
+    for words in ("white dress shirt", "dress shirt, white"):
+        assert applying(rules(shop, words)) == ["phrase"]
+    for words in ("shirt dress", "dress", "dress red shirt", "address shirt", "dress shirts", None):
+        assert applying(rules(shop, words)) == []
+
+
+def test_chinese_and_japanese_need_no_spaces(shop: Connection) -> None:
+    put(shop, "add_synonym", "coat", words="外套", instead=["夹克", "jacket"])
+    answer = rules(shop, "黑色连帽外套")["synonyms"]
+    assert answer == [{"words": "外套", "instead": ["夹克", "jacket"], "rule": "coat"}]
+    assert rules(shop, "外 黑 套")["synonyms"] == []
+
+
+def test_a_category_means_all_below_it(shop: Connection) -> None:
+    put(shop, "hide", "women", products=["P1"], category=" Women ")
+    put(shop, "hide", "tops", products=["P1"], category="women/tops", query="red")
+    put(shop, "hide", "always", products=["P1"])
+    assert applying(rules(shop)) == ["always"]
+    assert applying(rules(shop, None, "Women / Dresses")) == ["women", "always"]
+    assert applying(rules(shop, "red", "women/tops/shirts")) == ["tops", "women", "always"]
+    assert applying(rules(shop, "red", "men/tops", "womens")) == ["always"]
+    assert applying(rules(shop, "red", "men", "women/tops")) == ["tops", "women", "always"]
+
+
+def test_a_rule_holds_from_its_start_until_its_end(shop: Connection) -> None:
+    start, end = "2027-03-01T00:00Z", "2027-04-01T00:00Z"
+    put(shop, "hide", "march", products=["P1"], starts_at=start, ends_at=end)
+    for at, expected in (
+        ("2027-02-28T23:59:59Z", []), (start, ["march"]), ("2027-03-31T23:59:59Z", ["march"]),
+        (end, []),
+    ):  # fmt: skip
+        assert applying(rules(shop, at=at)) == expected
+    assert column(shop, "state", "march") in ("scheduled", "ended")
+
+
+@pytest.mark.parametrize(
+    ("period", "state"),
+    [
+        ({}, "active"),
+        ({"starts_at": "yesterday", "ends_at": "tomorrow"}, "active"),
+        ({"starts_at": "tomorrow"}, "scheduled"),
+        ({"ends_at": "yesterday"}, "ended"),
+        ({"starts_at": "yesterday", "enabled": False}, "disabled"),
+    ],
+)
+def test_the_state_of_a_rule(shop: Connection, period: dict[str, Any], state: str) -> None:
+    put(shop, "hide", "r", products=["P1"], **period)
+    assert column(shop, "state", "r") == state
+    assert applying(rules(shop)) == (["r"] if state == "active" else [])
+
+
+def test_again_is_replaced_and_removed_is_gone(shop: Connection) -> None:
+    first = put(shop, "pin", "r", product="P1", position=1, query="x", note="a note")
+    made = column(shop, "created_at", "r"), column(shop, "updated_at", "r")
+    assert put(shop, "pin", "r", product="P1", position=1, query="x", note="a note") == first
+    assert (column(shop, "created_at", "r"), column(shop, "updated_at", "r")) == made
+    assert put(shop, "boost", "r", products=["P2"]) == first
+    assert column(shop, "(kind, products, product, query, note)::text", "r") == "(boost,{P2},,,)"
+    assert column(shop, "created_at", "r") == made[0] < column(shop, "updated_at", "r")
+    assert applying(rules(shop)) == ["r"]
+    assert shop.execute("SELECT remove_rule('r'), remove_rule('r')").fetchone() == (True, False)
+    assert applying(rules(shop)) == []
+
+
+def test_pins_make_room_for_each_other(shop: Connection) -> None:
+    put(shop, "pin", "b phrase", product="P2", position=1, query="red", match="phrase")
+    put(shop, "pin", "z exact", product="P1", position=1, query="red")
+    put(shop, "pin", "third", product="P3", position=2)
+    put(shop, "pin", "last", product="P4", position=9)
+    put(shop, "pin", "twice", product="P1", position=5)
+    assert pins(rules(shop, "red")) == [(1, "P1"), (2, "P2"), (3, "P3"), (9, "P4")]
+    assert pins(rules(shop, "blue")) == [(2, "P3"), (5, "P1"), (9, "P4")]
+
+
+def test_a_pin_waits_for_its_product(shop: Connection) -> None:
+    heard: list[str | None] = []
+    shop.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+    put(shop, "pin", "later", product="P9", position=1)
+    assert heard == ['no product has the external_id "P9" yet']
+    assert column(shop, "problem", "later") == "no product P9 yet"
+    assert pins(rules(shop)) == []
+    add_product(shop, Product("P9"))
+    assert pins(rules(shop)) == [(1, "P9")]
+    assert column(shop, "problem", "later") is None
+    shop.execute("UPDATE product SET status = 'retired' WHERE external_id = 'P9'")
+    assert pins(rules(shop)) == []
+    assert column(shop, "problem", "later") == "the product P9 is retired"
+
+
+def test_filters_of_rules_are_filters_of_searches(shop: Connection) -> None:
+    add_product(shop, Product("X", categories=["Sale"], variants=[Variant("X-1", price=3)]))
+    put(shop, "hide", "a", products=["p1", "P2", "P1"])
+    put(shop, "hide", "b", filters={"any": [{"category": ["Dresses"]}, {"not": {"brand": "Acme"}}]})
+    answer = rules(shop)["hidden"]
+    assert answer[0] == {"filter": {"external_id": ["p1", "P2", "P1"]}, "rule": "a"}
+    hidden = {"not": {"any": [rule["filter"] for rule in answer]}}
+    assert sorted(names(ask(shop, filters=hidden))) == ["P3", "P4", "P5"]
+
+
+def test_a_category_that_goes_or_is_renamed_breaks_no_search(shop: Connection) -> None:
+    put(shop, "hide", "r", filters={"category": "Sale", "any": [{"category": ["Sale"]}]})
+    put(shop, "boost", "s", products=["P1"], category="Sale")
+    add_product(shop, Product("on sale", categories=["Sale"]))
+    kept = {"not": rules(shop)["hidden"][0]["filter"]}
+    assert "on sale" not in names(ask(shop, filters=kept))
+    # By its name alone it would now stand for two categories.
+    shop.execute("UPDATE category SET name = 'Outlet' WHERE path = 'sale'")
+    add_category(shop, "Women/Sale")
+    add_category(shop, "Men/Sale")
+    assert "on sale" in names(ask(shop, filters=kept))
+    assert column(shop, "problem", "s") == "no category sale any more"
+    shop.execute("UPDATE rule SET enabled = false")
+    assert column(shop, "state", "r") == "disabled"
+
+
+def test_boosts_and_burials_say_by_how_much(shop: Connection) -> None:
+    put(shop, "boost", "up", filters={"brand": "Acme"}, factor=1.5)
+    put(shop, "bury", "down", products=["P1"])
+    assert rules(shop)["boosts"] == [
+        {"filter": {"external_id": ["P1"]}, "factor": 0.5, "rule": "down"},
+        {"filter": {"brand": "Acme"}, "factor": 1.5, "rule": "up"},
+    ]
+
+
+def test_synonyms_one_way_and_both_ways(shop: Connection) -> None:
+    put(shop, "add_synonym", "one", words="Jumper", instead=["Sweater"])
+    put(shop, "add_synonym", "two", words="trainers", instead=["sneakers", "Running Shoes"],
+        both_ways=True)  # fmt: skip
+    assert rules(shop, "red JUMPER")["synonyms"] == [
+        {"words": "jumper", "instead": ["sweater"], "rule": "one"}
+    ]
+    assert rules(shop, "sweater")["synonyms"] == []
+    assert rules(shop, "black running-shoes")["synonyms"] == [
+        {"words": "running shoes", "instead": ["trainers", "sneakers"], "rule": "two"}
+    ]
+    assert len(rules(shop, "sneakers or trainers")["synonyms"]) == 2
+
+
+def test_the_nearest_redirect_wins(shop: Connection) -> None:
+    put(shop, "redirect", "a", url="/category", category="women")
+    put(shop, "redirect", "b", url="/phrase", query="sale", match="phrase")
+    put(shop, "redirect", "c", url="/long", query="summer sale", match="phrase")
+    put(shop, "redirect", "d", url="/exact", query="sale")
+    wanted = {"sale": "/exact", "big sale": "/phrase", "the summer sale": "/long", "x": "/category"}
+    for words, url in wanted.items():
+        assert rules(shop, words, "women")["redirect"] == url
+
+
+def test_search_rules_writes_nothing(shop: Connection) -> None:
+    put(shop, "pin", "r", product="P1", position=1)
+    with shop.transaction():
+        shop.execute("SET TRANSACTION READ ONLY")
+        assert pins(rules(shop)) == [(1, "P1")]
+    # NULL counts as not given.
+    assert shop.execute(
+        "SELECT search_rules(NULL, NULL, NULL) -> 'pins' -> 0 ->> 'rule'"
+    ).fetchone() == ("r",)
+
+
+def test_ten_thousand_rules(shop: Connection, explain: Callable[[str], str]) -> None:
+    shop.execute(
+        "SELECT count(pin('r' || n, 'P' || (1 + n % 5), 1 + n % 9, query => 'number ' || n)) "
+        "FROM generate_series(1, 10000) n"
+    )
+    assert applying(rules(shop, "number 777")) == ["r777"]
+    assert applying(rules(shop, "number")) == []
+    plan = explain("SELECT FROM rule r WHERE r.phrases && '{number 777}'")
+    assert "rule_phrases_idx" in plan
+
+
+@pytest.fixture
+def explain(shop: Connection) -> Callable[[str], str]:
+    """Return a function that gives a statement's plan."""
+
+    def plan(statement: str) -> str:
+        return "\n".join(row[0] for row in shop.execute(f"EXPLAIN {statement}".encode()))
+
+    return plan
+
+
+HOSTILE = [
+    "'; DROP TABLE rule; --",
+    "\\",
+    "%s %I $1 $$",
+    '"',
+    "{}",
+    "{a,NULL}",
+    "a,b",
+    "\u2028",
+    "🧥",
+]
+texts = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20),
+)
+
+
+def test_hostile_texts_are_only_ever_texts(shop: Connection) -> None:
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(texts, texts)
+    def check(name: str, text: str) -> None:
+        actions: list[tuple[str, dict[str, Any]]] = [
+            ("pin", {"product": text, "position": 1, "query": text, "note": text}),
+            ("hide", {"products": [text, "P1"], "category": "women"}),
+            ("boost", {"filters": {"brand": text, "attributes": {text: text}}}),
+            ("add_synonym", {"words": text, "instead": [text, "x"]}),
+            ("redirect", {"url": text, "query": text}),
+            ("bury", {"products": ["P1"], "category": text}),
+        ]
+        for action, arguments in actions:
+            try:
+                put(shop, action, name, **arguments)
+            except psycopg.Error as error:
+                assert error.sqlstate in ("VT001", "VT003")  # noqa: PT017
+            else:
+                assert column(shop, "name", name) == name
+        answer = rules(shop, text, text)
+        for rule in (*answer["hidden"], *answer["boosts"]):
+            ask(shop, filters={"not": rule["filter"]})
+        shop.execute("SELECT remove_rule(%s)", (name,))
+
+    check()
+    assert shop.execute("SELECT count(*) FROM rule").fetchone() == (0,)
