@@ -4,13 +4,13 @@
 CREATE OR REPLACE FUNCTION put_rule(
     kind text, name text, query text, match text, category text, starts_at timestamptz, ends_at timestamptz, enabled boolean, note text,
     product text DEFAULT NULL, "position" integer DEFAULT NULL, products text[] DEFAULT NULL, filters jsonb DEFAULT NULL,
-    factor real DEFAULT NULL, words text[] DEFAULT NULL, instead text[] DEFAULT NULL, url text DEFAULT NULL
+    factor double precision DEFAULT NULL, words text[] DEFAULT NULL, instead text[] DEFAULT NULL, url text DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE sql SET search_path FROM CURRENT AS $$
     INSERT INTO rule AS r (kind, name, query, match, category, starts_at, ends_at, enabled, note, product, position, products, filters, factor,
         words, instead, url)
     VALUES (put_rule.kind, put_rule.name, put_rule.query, put_rule.match, put_rule.category, put_rule.starts_at, put_rule.ends_at,
-        coalesce(put_rule.enabled, true), put_rule.note, put_rule.product, put_rule.position, put_rule.products, put_rule.filters, put_rule.factor,
+        coalesce(put_rule.enabled, true), put_rule.note, put_rule.product, put_rule.position, put_rule.products, put_rule.filters, put_rule.factor::real,
         put_rule.words, put_rule.instead, put_rule.url)
     ON CONFLICT (name) DO UPDATE SET (kind, query, match, category, starts_at, ends_at, enabled, note, product, position, products, filters,
         factor, words, instead, url) = (excluded.kind, excluded.query, excluded.match, excluded.category, excluded.starts_at, excluded.ends_at,
@@ -31,7 +31,7 @@ $$;
 COMMENT ON FUNCTION pin IS 'Show a product (an external_id) at a position of the answers, where it passes the shopper''s filters.';
 
 CREATE OR REPLACE FUNCTION boost(
-    name text, products text[] DEFAULT NULL, filters jsonb DEFAULT NULL, factor real DEFAULT 2,
+    name text, products text[] DEFAULT NULL, filters jsonb DEFAULT NULL, factor double precision DEFAULT 2,
     query text DEFAULT NULL, match text DEFAULT 'exact', category text DEFAULT NULL,
     starts_at timestamptz DEFAULT NULL, ends_at timestamptz DEFAULT NULL, enabled boolean DEFAULT true, note text DEFAULT NULL
 ) RETURNS bigint
@@ -42,7 +42,7 @@ $$;
 COMMENT ON FUNCTION boost IS 'Multiply the score of some products, or of those that a filter keeps, by a factor above 1.';
 
 CREATE OR REPLACE FUNCTION bury(
-    name text, products text[] DEFAULT NULL, filters jsonb DEFAULT NULL, factor real DEFAULT 0.5,
+    name text, products text[] DEFAULT NULL, filters jsonb DEFAULT NULL, factor double precision DEFAULT 0.5,
     query text DEFAULT NULL, match text DEFAULT 'exact', category text DEFAULT NULL,
     starts_at timestamptz DEFAULT NULL, ends_at timestamptz DEFAULT NULL, enabled boolean DEFAULT true, note text DEFAULT NULL
 ) RETURNS bigint

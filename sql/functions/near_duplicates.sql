@@ -49,7 +49,7 @@ $pairs$, 'image_sketch_' || space_id, 'image_vector_' || space_id, CASE WHEN of_
         CASE WHEN of_one THEN 100 ELSE 20 END, of_one::text)
 $$;
 
-CREATE OR REPLACE FUNCTION near_duplicates(min_similarity real DEFAULT 0.995, product text DEFAULT NULL) RETURNS TABLE (
+CREATE OR REPLACE FUNCTION near_duplicates(min_similarity double precision DEFAULT 0.995, product text DEFAULT NULL) RETURNS TABLE (
     product_id bigint, external_id text, other_product_id bigint, other_external_id text, image_id bigint, other_image_id bigint,
     similarity real, same_bytes boolean
 )

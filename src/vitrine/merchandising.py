@@ -27,7 +27,7 @@ TYPES = {
     "position": "integer",
     "products": "text[]",
     "filters": "jsonb",
-    "factor": "real",
+    "factor": "double precision",
     "instead": "text[]",
     "both_ways": "boolean",
     "enabled": "boolean",

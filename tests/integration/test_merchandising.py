@@ -2,80 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tests.integration.searchable import (
-    Product,
-    Variant,
-    add_category,
-    add_product,
-    ask,
-    names,
-)
+from tests.integration.ruled import applying, column, fill, pins, put, rules
+from tests.integration.searchable import Product, Variant, add_category, add_product, ask, names
 from vitrine.database import Connection
-
-TYPES = {
-    "product": "text", "position": "integer", "products": "text[]", "filters": "jsonb",
-    "factor": "real", "words": "text", "instead": "text[]", "both_ways": "boolean",
-    "starts_at": "timestamptz", "ends_at": "timestamptz", "enabled": "boolean",
-}  # fmt: skip
-
-
-def put(connection: Connection, action: str, name: str | None, **arguments: Any) -> int:
-    """Call an action's function with named arguments; filters as Python objects."""
-    given = {"name": name} | {
-        key: json.dumps(value) if key == "filters" and value is not None else value
-        for key, value in arguments.items()
-    }
-    named = ", ".join(f'"{key}" => %({key})s::{TYPES.get(key, "text")}' for key in given)
-    row = connection.execute(f"SELECT {action}({named})".encode(), given).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def rules(
-    connection: Connection, words: str | None = None, *categories: str, at: str = "now"
-) -> dict[str, Any]:
-    row = connection.execute(
-        "SELECT search_rules(%s, %s::text[], %s::timestamptz)", (words, [*categories], at)
-    ).fetchone()
-    assert row is not None
-    answer: dict[str, Any] = row[0]
-    return answer
-
-
-def applying(answer: dict[str, Any]) -> list[str]:
-    """The names of the rules in an answer."""
-    parts = ("pins", "hidden", "boosts", "synonyms")
-    return [rule["rule"] for part in parts for rule in answer[part]]
-
-
-def pins(answer: dict[str, Any]) -> list[tuple[int, str]]:
-    return [(pin["position"], pin["external_id"]) for pin in answer["pins"]]
-
-
-def column(connection: Connection, name: str, rule: str) -> Any:
-    row = connection.execute(
-        f"SELECT {name} FROM rule_status WHERE name = %s".encode(), (rule,)
-    ).fetchone()
-    assert row is not None
-    return row[0]
 
 
 @pytest.fixture
 def shop(connection: Connection) -> Connection:
-    for path in ("Women/Tops/Shirts", "Women/Dresses", "Men/Tops", "Sale"):
-        add_category(connection, path)
-    for number in range(1, 6):
-        add_product(connection, Product(f"P{number}", brand="Acme", categories=["Women/Tops"]))
-    return connection
+    return fill(connection)
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -343,69 +282,3 @@ def test_search_rules_writes_nothing(shop: Connection) -> None:
     assert shop.execute(
         "SELECT search_rules(NULL, NULL, NULL) -> 'pins' -> 0 ->> 'rule'"
     ).fetchone() == ("r",)
-
-
-def test_ten_thousand_rules(shop: Connection, explain: Callable[[str], str]) -> None:
-    shop.execute(
-        "SELECT count(pin('r' || n, 'P' || (1 + n % 5), 1 + n % 9, query => 'number ' || n)) "
-        "FROM generate_series(1, 10000) n"
-    )
-    assert applying(rules(shop, "number 777")) == ["r777"]
-    assert applying(rules(shop, "number")) == []
-    plan = explain("SELECT FROM rule r WHERE r.phrases && '{number 777}'")
-    assert "rule_phrases_idx" in plan
-
-
-@pytest.fixture
-def explain(shop: Connection) -> Callable[[str], str]:
-    """Return a function that gives a statement's plan."""
-
-    def plan(statement: str) -> str:
-        return "\n".join(row[0] for row in shop.execute(f"EXPLAIN {statement}".encode()))
-
-    return plan
-
-
-HOSTILE = [
-    "'; DROP TABLE rule; --",
-    "\\",
-    "%s %I $1 $$",
-    '"',
-    "{}",
-    "{a,NULL}",
-    "a,b",
-    "\u2028",
-    "🧥",
-]
-texts = st.one_of(
-    st.sampled_from(HOSTILE),
-    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20),
-)
-
-
-def test_hostile_texts_are_only_ever_texts(shop: Connection) -> None:
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(texts, texts)
-    def check(name: str, text: str) -> None:
-        actions: list[tuple[str, dict[str, Any]]] = [
-            ("pin", {"product": text, "position": 1, "query": text, "note": text}),
-            ("hide", {"products": [text, "P1"], "category": "women"}),
-            ("boost", {"filters": {"brand": text, "attributes": {text: text}}}),
-            ("add_synonym", {"words": text, "instead": [text, "x"]}),
-            ("redirect", {"url": text, "query": text}),
-            ("bury", {"products": ["P1"], "category": text}),
-        ]
-        for action, arguments in actions:
-            try:
-                put(shop, action, name, **arguments)
-            except psycopg.Error as error:
-                assert error.sqlstate in ("VT001", "VT003")  # noqa: PT017
-            else:
-                assert column(shop, "name", name) == name
-        answer = rules(shop, text, text)
-        for rule in (*answer["hidden"], *answer["boosts"]):
-            ask(shop, filters={"not": rule["filter"]})
-        shop.execute("SELECT remove_rule(%s)", (name,))
-
-    check()
-    assert shop.execute("SELECT count(*) FROM rule").fetchone() == (0,)
