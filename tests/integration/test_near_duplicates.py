@@ -188,3 +188,16 @@ def test_all_pairs_that_a_naive_comparison_finds(shop: Connection, seed: int) ->
     sure = {(a, b) for a, b, *_ in pairs(shop, 0.991, None)}
     assert sure <= expected <= close
     assert len(sure) > 20
+
+
+@pytest.mark.parametrize("of_one", [True, False])
+def test_the_nearest_come_from_the_index(shop: Connection, of_one: bool) -> None:
+    row = shop.execute("SELECT near_duplicates_sql(1, %s)", (of_one,)).fetchone()
+    assert row is not None
+    shop.execute(f"PREPARE pairs (double precision, bigint) AS {row[0]}".encode())
+    with shop.transaction():
+        shop.execute("SET LOCAL enable_seqscan = off")
+        rows = shop.execute("EXPLAIN EXECUTE pairs (0.995, 1)").fetchall()
+    plan = "\n".join(line for (line,) in rows)
+    assert "Index Scan using image_vector_1_hnsw_idx" in plan
+    assert "Seq Scan" not in plan

@@ -8,9 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 import vitrine
 from tests.integration.searchable import Product, add_category, add_product
+from vitrine import models
 from vitrine.database import Connection
 from vitrine.errors import DatabaseError, FilterError, QueryError
 from vitrine.merchandising import Rule, Rules
@@ -121,3 +124,21 @@ def test_the_app_writes_rules_and_the_others_read_them(
                     change()
     finally:
         connection.execute(f"DROP ROLE login_{role}".encode())
+
+
+def test_a_rule_saved_through_its_model_is_checked_and_normalised(
+    rules: Rules, database: str
+) -> None:
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(database))
+    with Session(engine) as session:
+        made = models.Rule(name="a pin", kind="pin", product="P1", position=1, query="  Red  DRESS")
+        session.add(made)
+        session.commit()
+        assert (made.query, made.phrases, made.pinned and made.pinned.external_id) == (
+            "red dress", ["red dress"], "P1",
+        )  # fmt: skip
+        made.position = 0
+        with pytest.raises(sa.exc.DBAPIError, match="position 0"):
+            session.commit()
+    engine.dispose()
+    assert rules.list()[0].position == 1
