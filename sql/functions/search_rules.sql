@@ -60,7 +60,7 @@ DECLARE
     nodes text[] := paths_above(categories);
 BEGIN
     RETURN QUERY
-    SELECT row_number() OVER (ORDER BY f.matched = asked AND (f.follow).match = 'exact' DESC NULLS LAST, cardinality(string_to_array(f.matched, ' ')) DESC NULLS LAST,
+    SELECT row_number() OVER (ORDER BY f.matched IS NOT NULL AND (f.follow).match = 'exact' DESC, cardinality(string_to_array(f.matched, ' ')) DESC NULLS LAST,
             cardinality(string_to_array((f.follow).category, '/')) DESC NULLS LAST, (f.follow).name, f.matched), f.matched, f.follow
     FROM (
         SELECT m.matched, r AS follow

@@ -129,6 +129,8 @@ def test_other_spaces_and_vectors_of_other_lengths(shop: Connection) -> None:
     add(shop, "b", NEAR)
     shop.execute("UPDATE image_vector_1 SET embedding = '[0.992,0,0,0]', content = 'y'")
     assert pairs(shop, 1, None) == [("a", "b", 1, True)]
+    same_bytes(shop)
+    assert pairs(shop, 0.999, None) == [("a", "b", 1, False)]
     make_space(shop, name="new", dimension=2)
     shop.execute("SELECT activate_space('new', force => true)")
     assert pairs(shop) == []
