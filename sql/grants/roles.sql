@@ -52,7 +52,7 @@ BEGIN
                 CASE r.role_name
                     WHEN app THEN CASE
                         WHEN c.relname IN ('setting', 'product', 'product_text', 'category',
-                            'product_category', 'variant', 'image', 'image_variant', 'caption',
+                            'product_category', 'variant', 'image', 'image_variant', 'caption', 'rule',
                             'import_run', 'import_row', 'import_link', 'import_member',
                             'import_reject') THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname ~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT, INSERT'

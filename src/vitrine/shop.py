@@ -23,6 +23,7 @@ from vitrine.errors import (
     SpaceError,
     UnknownQueryError,
 )
+from vitrine.merchandising import Rules
 from vitrine.query_encoding import (
     WORKER_PATIENCE,
     QueryEncoder,
@@ -179,6 +180,11 @@ class Shop:
         unknown = Unknown(words=query, picture=picture, space=space)
         with self.connection() as connection:
             return self._encode(connection, unknown)
+
+    @property
+    def rules(self) -> Rules:
+        """Merchandising: pins, boosts, hidden products, synonyms and redirects."""
+        return Rules(self.schema, self.connection)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -19,6 +19,7 @@ from vitrine.models.catalogue import (
 from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct, Whitening
 from vitrine.models.history import Event, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
+from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
 from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
 from vitrine.models.text import HeldDocument, ProductDocument, Word
@@ -48,6 +49,7 @@ __all__ = [
     "ProductText",
     "Query",
     "QueryVector",
+    "Rule",
     "Setting",
     "Space",
     "StaleProduct",
