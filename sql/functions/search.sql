@@ -1,137 +1,8 @@
 -- The one search function: words, pictures, products or nothing, under filters, to a page of products.
 
--- What the arms find of what is asked: at least so many products each, if so many match and no deadline forbids it.
-CREATE OR REPLACE FUNCTION search_all_arms(
-    question search_question, wanted integer, deadline timestamptz, explained boolean
-) RETURNS search_arms
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-DECLARE
-    image_arm record;
-    caption_arm record;
-    text_arm record;
-    arms search_arms;
-BEGIN
-    image_arm := search_arm('image', (question).space_id, (question).image, (question).filter, wanted, deadline, explained);
-    caption_arm := search_arm('caption', (question).space_id, (question).caption, (question).filter, wanted, deadline, explained);
-    arms.share := least(image_arm.share, caption_arm.share);
-    text_arm := search_text((question).parts, (question).locale, (question).space_id, (question).filter, wanted, arms.share, deadline);
-    arms.image_ids := coalesce(image_arm.product_ids, '{}');
-    arms.image_distances := image_arm.distances;
-    arms.caption_ids := coalesce(caption_arm.product_ids, '{}');
-    arms.caption_distances := caption_arm.distances;
-    arms.text_ids := coalesce(text_arm.product_ids, '{}');
-    arms.text_scores := text_arm.scores;
-    arms.complete := image_arm.complete AND caption_arm.complete AND text_arm.complete;
-    arms.report := jsonb_strip_nulls(jsonb_build_object('image', image_arm.report, 'caption', caption_arm.report, 'text', text_arm.report));
-    RETURN arms;
-END $$;
-
--- Products in their order, with what is known of each: product_ids, image_ids, scores, reasons.
-CREATE OR REPLACE FUNCTION search_ordered(
-    question search_question, arms search_arms, shown_already bigint[], most integer,
-    OUT product_ids bigint[], OUT image_ids bigint[], OUT scores double precision[], OUT reasons jsonb[]
-)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-BEGIN
-    EXECUTE search_ordered_sql((question).space_id, (question).filter, (question).locale, (question).boosts)
-    INTO product_ids, image_ids, scores, reasons
-    USING arms, (question).image, (question).caption, (question).parts, shown_already,
-        (question).named, (question).brand, (question).arm_weights, most;
-END $$;
-
--- Those that follow in another order: what browsing shows, and after a search what no arm can find yet.
-CREATE OR REPLACE FUNCTION search_followed(
-    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], others bigint[], browses boolean,
-    OUT all_products bigint[], OUT all_images bigint[], OUT all_scores double precision[], OUT all_reasons jsonb[]
-)
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT product_ids || array_agg(o.product_id ORDER BY o.place), image_ids || array_agg(NULL::bigint),
-        scores || array_agg(CASE WHEN browses THEN p.popularity ELSE 0 END::double precision ORDER BY o.place),
-        reasons || array_agg(jsonb_build_object('popularity', p.popularity) || CASE WHEN browses THEN '{}' ELSE '{"waiting": true}'::jsonb END ORDER BY o.place)
-    FROM unnest(others) WITH ORDINALITY o (product_id, place)
-    CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = o.product_id OFFSET 0) p
-$$;
-
--- What the arms found, of each the first so many.
-CREATE OR REPLACE FUNCTION search_first(arms search_arms, most integer) RETURNS search_arms
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN ROW((arms).image_ids[:most], (arms).image_distances[:most], (arms).caption_ids[:most], (arms).caption_distances[:most],
-    (arms).text_ids[:most], (arms).text_scores[:most], (arms).complete, (arms).share, (arms).report)::search_arms;
-
--- The same of some products alone, whichever arm found them.
-CREATE OR REPLACE FUNCTION search_of(arms search_arms, product_ids bigint[]) RETURNS search_arms
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN ROW(product_ids, NULL, '{}', NULL, '{}', NULL, (arms).complete, (arms).share, (arms).report)::search_arms;
-
--- Some of a page's products, by their places.
-CREATE OR REPLACE FUNCTION search_picked(
-    places integer[], product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[],
-    OUT picked_products bigint[], OUT picked_images bigint[], OUT picked_scores double precision[], OUT picked_reasons jsonb[]
-)
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT coalesce(array_agg(product_ids[p.place] ORDER BY p.number), '{}'), array_agg(image_ids[p.place] ORDER BY p.number),
-        array_agg(scores[p.place] ORDER BY p.number), array_agg(reasons[p.place] ORDER BY p.number)
-    FROM unnest(places) WITH ORDINALITY p (place, number)
-$$;
-
-CREATE OR REPLACE FUNCTION elapsed_ms(since timestamptz) RETURNS numeric
-LANGUAGE sql VOLATILE PARALLEL SAFE
-RETURN round(extract(epoch FROM clock_timestamp() - since) * 1000, 1);
-
--- The products of a page, in their order: product_ids, image_ids, scores, reasons, and whether the search looked everywhere.
-CREATE OR REPLACE FUNCTION search_products(
-    question search_question, k integer, shown_already bigint[], options jsonb, deadline timestamptz,
-    OUT product_ids bigint[], OUT image_ids bigint[], OUT scores double precision[], OUT reasons jsonb[],
-    OUT arms search_arms, OUT relevant bigint[]
-)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
-DECLARE
-    explained CONSTANT boolean := coalesce((options ->> 'explain')::boolean, false);
-    diversity CONSTANT double precision := coalesce((options ->> 'diversity')::double precision, 0);
-    sort CONSTANT text := coalesce(options ->> 'sort', 'relevance');
-    strictness CONSTANT double precision := search_strictness(options);
-    -- Variety is chosen from a few pages' worth.
-    most CONSTANT integer := CASE WHEN diversity > 0 THEN greatest(k, least(4 * k, 200)) ELSE k END;
-    others bigint[];
-BEGIN
-    IF (question).browses THEN
-        others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL);
-    ELSE
-        IF strictness > 0 THEN
-            arms := search_relevant_arms(question, strictness, deadline);
-            relevant := ARRAY(SELECT DISTINCT unnest(arms.image_ids || arms.caption_ids || arms.text_ids || (question).named));
-        ELSE
-            arms := search_all_arms(question, most + cardinality(shown_already), deadline, explained);
-        END IF;
-        IF sort <> 'relevance' THEN
-            others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL, relevant);
-            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM search_ordered(question, search_of(arms, others), '{}', k) o,
-                search_picked(ARRAY(SELECT array_position(o.product_ids, n.product_id) FROM unnest(others) WITH ORDINALITY n (product_id, place) ORDER BY n.place),
-                    o.product_ids, o.image_ids, o.scores, o.reasons) p;
-            others := NULL;
-        ELSE
-            SELECT o.* INTO product_ids, image_ids, scores, reasons
-            FROM search_ordered(question, search_first(arms, most + cardinality(shown_already)), shown_already, most) o;
-        END IF;
-        IF sort = 'relevance' AND diversity > 0 AND (question).space_id IS NOT NULL THEN
-            SELECT p.* INTO product_ids, image_ids, scores, reasons
-            FROM search_picked(search_diverse((question).space_id, product_ids, image_ids, scores, diversity, k), product_ids, image_ids, scores, reasons) p;
-        END IF;
-        -- What has no vector yet; where only words count, what lacks them is not found.
-        IF arms.complete AND strictness = 0 AND num_nonnulls((question).image, (question).caption) > 0 THEN
-            others := search_browse((question).space_id, (question).filter, 'popularity', shown_already || product_ids, k - cardinality(product_ids), arms.share);
-        END IF;
-    END IF;
-    IF cardinality(others) > 0 THEN
-        SELECT f.* INTO product_ids, image_ids, scores, reasons
-        FROM search_followed(coalesce(product_ids, '{}'), image_ids, scores, reasons, others, (question).browses) f;
-    END IF;
-END $$;
-
 -- Everything that search and search_page answer.
 CREATE OR REPLACE FUNCTION search_answer(
-    query text, terms jsonb, filters jsonb, k integer, cursor text, client text, session text, options jsonb
+    query text, terms jsonb, filters jsonb, k integer, cursor text, client text, session text, options jsonb, counts boolean
 ) RETURNS search_answer
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -150,9 +21,9 @@ BEGIN
         PERFORM option_error('a search goes no further than 10,000 products', 'Narrow it down by filters.');
     END IF;
     question := search_question(query, terms, filters, options);
-    stages := jsonb_build_object('question_ms', elapsed_ms(began));
-    page := search_products(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms');
-    stages := stages || jsonb_build_object('products_ms', elapsed_ms(began));
+    stages := jsonb_build_object('question', elapsed_ms(began));
+    page := search_paged(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms');
+    stages := stages || jsonb_build_object('products', elapsed_ms(began) - (stages -> 'question')::numeric);
     answer.understood := question.understood;
     answer.corrections := question.corrections;
     answer.redirect := question.redirect;
@@ -163,16 +34,48 @@ BEGIN
         RAISE NOTICE USING ERRCODE = 'VT010', MESSAGE = 'the deadline ended this search before it had looked everywhere',
             HINT = 'Some products may be missing; give it more milliseconds, or ask for fewer products.';
     END IF;
-    IF (options ->> 'explain')::boolean THEN
-        said := said || jsonb_build_object('search', coalesce((page.arms).report, '{}') || jsonb_build_object('complete', answer.complete, 'timings', stages));
-    END IF;
-    EXECUTE search_hits_sql(question.filter) INTO answer.hits
-    USING page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said;
     answer.total := before.total;
+    IF counts THEN
+        SELECT coalesce(before.total, c.total), c.facets INTO answer.total, answer.facets FROM search_counts(question, page.relevant, options) c;
+        stages := stages || jsonb_build_object('counts', elapsed_ms(began) - (stages -> 'question')::numeric - (stages -> 'products')::numeric);
+    END IF;
+    IF (options ->> 'explain')::boolean THEN
+        said := said || jsonb_build_object('search', search_explained(question, (page.arms).report, page.relevant)
+            || jsonb_build_object('complete', answer.complete, 'milliseconds', stages));
+    END IF;
+    EXECUTE search_hits_sql(question.filter, CASE WHEN question.wider IS NOT NULL THEN search_conditions(question.wider, NULL) END) INTO answer.hits
+    USING page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said;
     IF cardinality(answer.hits) = k THEN
         answer.cursor := make_cursor(fingerprint, answer.total, before.shown || page.product_ids);
     END IF;
     RETURN answer;
+END $$;
+
+-- The exact number of products that a search may show, and its facets, where they are asked for. What fulfils only part of
+-- the wishes counts for neither.
+CREATE OR REPLACE FUNCTION search_counts(question search_question, relevant bigint[], options jsonb, OUT total bigint, OUT facets jsonb)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    wanted jsonb := nullif(nullif(options -> 'facets', 'null'), 'false');
+    counted jsonb;
+BEGIN
+    IF wanted IS NULL AND NOT coalesce((options ->> 'total')::boolean, false) THEN RETURN; END IF;
+    counted := facet_counts(filters_together((question).filters, CASE WHEN (question).excluded IS NOT NULL THEN
+        (SELECT jsonb_build_object('all', jsonb_build_array(jsonb_build_object('not', jsonb_build_object('external_id', jsonb_agg(p.external_id)))))
+         FROM product p WHERE p.product_id = ANY ((question).excluded)) END), coalesce(wanted, '[]'), relevant);
+    total := (counted -> 'total')::bigint;
+    facets := CASE WHEN wanted IS NOT NULL THEN counted -> 'facets' END;
+END $$;
+
+-- What `explain` says: how each arm looked for its rows, and how many products really match beside the estimates.
+CREATE OR REPLACE FUNCTION search_explained(question search_question, report jsonb, relevant bigint[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    matching bigint;
+BEGIN
+    EXECUTE concat('SELECT count(*) FROM product p WHERE ', ((question).filter).shown) INTO matching;
+    RETURN coalesce(report, '{}') || jsonb_strip_nulls(jsonb_build_object('matching_products', matching, 'relevant_products', cardinality(relevant),
+        'filters', CASE WHEN (question).filters <> '{}' THEN (question).filters END));
 END $$;
 
 CREATE OR REPLACE FUNCTION search_plans(report jsonb) RETURNS jsonb
@@ -196,7 +99,7 @@ SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 100 SET hnsw.max_scan_tuples = 40000
 AS $$
 DECLARE
-    answer search_answer := search_answer(query, terms, filters, k, cursor, client, session, options);
+    answer search_answer := search_answer(query, terms, filters, k, cursor, client, session, options, false);
 BEGIN
     RETURN QUERY SELECT h.rank, h.product_id, h.external_id, h.variant_id, h.image_id, h.score,
         CASE WHEN answer.cursor IS NOT NULL AND h.rank = answer.hits[cardinality(answer.hits)].rank
@@ -217,7 +120,7 @@ SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 100 SET hnsw.max_scan_tuples = 40000
 AS $$
 DECLARE
-    answer search_answer := search_answer(query, terms, filters, k, cursor, client, session, options);
+    answer search_answer := search_answer(query, terms, filters, k, cursor, client, session, options, true);
 BEGIN
     RETURN jsonb_build_object('hits', coalesce(to_jsonb(answer.hits), '[]'), 'complete', answer.complete, 'cursor', answer.cursor)
         || jsonb_strip_nulls(jsonb_build_object('total', answer.total, 'facets', answer.facets, 'understood', answer.understood,

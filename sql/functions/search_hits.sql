@@ -84,8 +84,9 @@ $sql$)
 $$;
 
 -- A page of products ($1 product_ids, $2 pictures where known, $3 scores, $4 reasons, in their order; $5 how many were
--- shown before, $6 what every row says of the search): each with its picture and the one variant that fits.
-CREATE OR REPLACE FUNCTION search_hits_sql(filter search_filter) RETURNS text
+-- shown before, $6 what every row says of the search): each with its picture and the one variant that fits. What follows
+-- beyond the shopper's wishes needs to fit the wider filter alone.
+CREATE OR REPLACE FUNCTION search_hits_sql(filter search_filter, wider search_filter) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$
 SELECT array_agg(($5 + g.place, p.product_id, p.external_id, chosen.variant_id, coalesce(g.image_id, picture.image_id),
@@ -93,15 +94,21 @@ SELECT array_agg(($5 + g.place, p.product_id, p.external_id, chosen.variant_id, 
 FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::jsonb[]) WITH ORDINALITY g (product_id, image_id, score, why, place)
 JOIN product p USING (product_id)
 LEFT JOIN LATERAL (
-    SELECT i.image_id FROM image i WHERE g.image_id IS NULL AND i.product_id = p.product_id AND $sql$, (filter).counts, $sql$
+    SELECT i.image_id FROM image i WHERE g.image_id IS NULL AND i.product_id = p.product_id AND $sql$,
+    search_either_sql((filter).counts, (wider).counts), $sql$
     ORDER BY i.position, i.image_id LIMIT 1) picture ON true
 LEFT JOIN LATERAL (
-    SELECT v.variant_id FROM variant v WHERE $sql$, (filter).fits, $sql$
+    SELECT v.variant_id FROM variant v WHERE v.product_id = p.product_id AND $sql$, search_either_sql((filter).fits, (wider).fits), $sql$
     ORDER BY EXISTS (SELECT FROM image_variant s WHERE s.product_id = v.product_id
                      AND s.image_id = coalesce(g.image_id, picture.image_id) AND s.variant_id = v.variant_id) DESC,
         (v.stock IS NULL OR v.stock > 0) DESC, v.price, v.variant_id LIMIT 1) chosen ON true
 $sql$)
 $$;
+
+CREATE OR REPLACE FUNCTION search_either_sql(condition text, wider text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN wider IS NULL OR wider = condition THEN condition
+    ELSE concat('CASE WHEN g.why ? ''beyond'' THEN ', wider, ' ELSE ', condition, ' END') END;
 
 -- Maximal marginal relevance (Carbonell and Goldstein, 1998): each next product is the best by its score less how much
 -- its picture is like one that was chosen before. Returns the places, in the new order.

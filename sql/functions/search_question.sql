@@ -7,52 +7,108 @@ RETURN CASE WHEN coalesce(jsonb_typeof(arms), 'null') = 'null' THEN '{2,1,1}'::d
     ELSE ARRAY[coalesce((arms ->> 'image')::double precision, 0), coalesce((arms ->> 'caption')::double precision, 0),
                coalesce((arms ->> 'text')::double precision, 0)] END;
 
--- Filters that must all hold.
+-- Filters that must all hold. What can stands beside the shopper's own keys, so that facets know it for theirs; the
+-- rest stands under `all`.
 CREATE OR REPLACE FUNCTION filters_together(filters jsonb, others jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN others IS NULL OR others = '{}' THEN filters
-    WHEN filters IS NULL OR filters = '{}' THEN others
-    ELSE jsonb_build_object('all', jsonb_build_array(filters, others)) END;
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE WHEN others IS NULL OR others = '{}' THEN f.own WHEN f.own = '{}' THEN others
+        ELSE f.own || coalesce((SELECT jsonb_object_agg(o.key, o.value) FROM jsonb_each(others) o WHERE NOT f.own ? o.key), '{}')
+            || coalesce((SELECT jsonb_build_object('all', coalesce(f.own -> 'all', '[]') || jsonb_agg(jsonb_build_object(o.key, o.value)))
+                FROM jsonb_each(others) o WHERE f.own ? o.key), '{}') END
+    FROM (SELECT coalesce(nullif(filters, 'null'), '{}')) f (own)
+$$;
+
+-- What the shopper's words ask for by value is a wish: where too little fulfils it, the rest follows. What they ask of
+-- prices and stock, and what they do not want, holds for that too.
+CREATE OR REPLACE FUNCTION filters_firm(understood jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT coalesce(jsonb_object_agg(u.key, u.value), '{}') FROM jsonb_each(understood) u WHERE u.key IN ('price', 'in_stock', 'not', 'all', 'any')
+$$;
+
+-- The words of a search, and what part of them became filters.
+CREATE OR REPLACE FUNCTION search_understood(question search_question, query text, filters jsonb, options jsonb) RETURNS search_question
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    asked jsonb := coalesce(options -> 'understand', 'true');
+    firm jsonb;
+BEGIN
+    question.words := query;
+    question.filters := filters;
+    IF query IS NULL OR asked IN ('false', 'null') THEN RETURN question; END IF;
+    question.understood := understand(query, CASE jsonb_typeof(asked) WHEN 'object' THEN asked - 'strict' ELSE '{}'::jsonb END);
+    IF question.understood -> 'chips' = '[]' THEN
+        question.understood := NULL;
+        RETURN question;
+    END IF;
+    question.words := question.understood ->> 'words';
+    question.filters := filters_together(filters, question.understood -> 'filters');
+    firm := filters_firm(question.understood -> 'filters');
+    IF NOT coalesce((asked -> 'strict')::boolean, false) AND firm <> question.understood -> 'filters' THEN
+        question.wider := filters_together(filters, firm);
+    END IF;
+    RETURN question;
+END $$;
+
+-- What merchandising rules say: where the search leads, and what is hidden, pinned and boosted.
+CREATE OR REPLACE FUNCTION search_ruled(question search_question, query text, rules jsonb) RETURNS search_question
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    hidden jsonb := (SELECT jsonb_build_object('all', jsonb_agg(jsonb_build_object('not', h.value -> 'filter')))
+        FROM jsonb_array_elements(rules -> 'hidden') h HAVING count(*) > 0);
+BEGIN
+    question.redirect := rules ->> 'redirect';
+    question.pins := nullif(rules -> 'pins', '[]');
+    question.boosts := rules -> 'boosts';
+    question.filters := filters_together(question.filters, hidden);
+    IF question.wider IS NOT NULL THEN question.wider := filters_together(question.wider, hidden); END IF;
+    RETURN question;
+END $$;
 
 CREATE OR REPLACE FUNCTION search_question(query text, terms jsonb, filters jsonb, options jsonb) RETURNS search_question
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     question search_question;
+    rules jsonb := '{}';
     texts record;
     vectors record;
     by_vectors boolean;
-    corrected text := query;
+    -- With a picture or a product words say how it should differ, which is their vector's business.
+    words_alone boolean := NOT EXISTS (SELECT FROM search_parts(query, terms) p WHERE p.kind <> 'words');
 BEGIN
-    question.browses := NOT EXISTS (SELECT FROM search_parts(query, terms));
+    -- Before the words: nobody should wait for a worker to learn that a filter is wrong.
+    PERFORM compile_filter(filters);
     question.arm_weights := search_arm_weights(options -> 'arms');
     question.locale := options ->> 'locale';
-    -- With a picture or a product words say how it should differ, which is their vector's business.
-    IF NOT EXISTS (SELECT FROM search_parts(query, terms) p WHERE p.kind <> 'words') THEN
-        question.words := (SELECT string_agg(p.asked, ' ') FROM search_parts(query, terms) p WHERE p.weight > 0);
-    END IF;
-    question.filters := filters;
     question.named := '{}';
-    -- Before the words: nobody should wait for a worker to learn that a filter is wrong.
-    question.filter := search_conditions(question.filters, NULL);
+    question := search_understood(question, query, filters, options);
+    question.browses := NOT EXISTS (SELECT FROM search_parts(question.words, terms));
+    IF coalesce((options ->> 'rules')::boolean, true) THEN
+        rules := search_rules(query, filter_paths(question.filters));
+        question := search_ruled(question, query, rules);
+    END IF;
     by_vectors := NOT question.browses AND question.arm_weights[1] + question.arm_weights[2] > 0;
     IF by_vectors OR options ->> 'space' IS NOT NULL THEN
         question.space_id := (SELECT s.space_id FROM search_space(options ->> 'space') s);
     ELSE
         question.space_id := (SELECT s.space_id FROM space s WHERE s.status = 'active');
     END IF;
-    IF question.words IS NOT NULL AND question.arm_weights[3] > 0 THEN
-        texts := text_query(question.words, question.locale, '[]', coalesce((options ->> 'typos')::boolean, true));
-        question.corrections := nullif(texts.corrections, '[]');
-        question.parts := texts.parts;
-        IF terms IS NULL OR terms IN ('[]', 'null') THEN corrected := texts.corrected; END IF;
-        question.named := coalesce(search_named(question.words), '{}');
-        question.brand := lower(normalize_query(question.words));
+    texts := text_query(CASE WHEN words_alone AND question.arm_weights[3] > 0 THEN
+        (SELECT string_agg(p.asked, ' ') FROM search_parts(question.words, terms) p WHERE p.weight > 0) END,
+        question.locale, rules -> 'synonyms', coalesce((options ->> 'typos')::boolean, true));
+    question.parts := texts.parts;
+    question.corrections := nullif(texts.corrections, '[]');
+    IF texts.parts IS NOT NULL THEN
+        question.named := coalesce(search_named(coalesce(query, texts.corrected)), '{}');
+        question.brand := lower(normalize_query(texts.corrected));
     END IF;
     IF by_vectors THEN
-        vectors := search_vectors(CASE WHEN query IS NOT NULL THEN corrected END, query, terms, question.space_id, options ->> 'space');
+        -- The vector is of the words as they were corrected, unless other words stand beside them.
+        vectors := search_vectors(CASE WHEN jsonb_array_length(coalesce(nullif(terms, 'null'), '[]')) = 0 AND question.words IS NOT NULL
+            THEN coalesce(texts.corrected, question.words) ELSE question.words END, query, terms, question.space_id, options ->> 'space');
         question.image := CASE WHEN question.arm_weights[1] > 0 THEN vectors.image END;
         question.caption := CASE WHEN question.arm_weights[2] > 0 THEN vectors.caption END;
-        IF vectors.excluded IS NOT NULL THEN question.filter := search_conditions(question.filters, vectors.excluded); END IF;
+        question.excluded := vectors.excluded;
     END IF;
+    question.filter := search_conditions(question.filters, question.excluded);
     RETURN question;
 END $$;

@@ -131,6 +131,7 @@ DECLARE
 BEGIN
     corrections := '[]';
     corrected := query;
+    IF query IS NULL THEN RETURN; END IF;
     FOR token IN SELECT * FROM query_tokens(query) LOOP
         bare := fold(btrim(token.token, E'.,;:!?()[]{}<>*&|"'''));
         part := words_query(token.token, token.is_phrase, configurations);

@@ -55,9 +55,9 @@ CREATE TYPE search_answer AS (
 );
 COMMENT ON TYPE search_answer IS 'All that a search found out: functions/search.sql.';
 CREATE TYPE search_question AS (
-    browses boolean, words text, filters jsonb, understood jsonb, corrections jsonb, redirect text, pins jsonb, boosts jsonb,
+    browses boolean, words text, filters jsonb, wider jsonb, understood jsonb, corrections jsonb, redirect text, pins jsonb, boosts jsonb,
     space_id integer, image halfvec, caption halfvec, parts tsquery[], locale text,
-    arm_weights double precision[], named bigint[], brand text, filter search_filter
+    arm_weights double precision[], named bigint[], brand text, excluded bigint[], filter search_filter
 );
 COMMENT ON TYPE search_question IS 'What a search asks for, as it was understood: functions/search_question.sql.';
 CREATE TYPE search_arms AS (

@@ -1,0 +1,209 @@
+-- The products of a page, in their order: what the arms found, the relevant, pins, and what follows beyond the wishes.
+
+-- What the arms find of what is asked: at least so many products each, if so many match and no deadline forbids it.
+CREATE OR REPLACE FUNCTION search_all_arms(
+    question search_question, wanted integer, deadline timestamptz, explained boolean
+) RETURNS search_arms
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    image_arm record;
+    caption_arm record;
+    text_arm record;
+    arms search_arms;
+BEGIN
+    image_arm := search_arm('image', (question).space_id, (question).image, (question).filter, wanted, deadline, explained);
+    caption_arm := search_arm('caption', (question).space_id, (question).caption, (question).filter, wanted, deadline, explained);
+    arms.share := least(image_arm.share, caption_arm.share);
+    text_arm := search_text((question).parts, (question).locale, (question).space_id, (question).filter, wanted, arms.share, deadline);
+    arms.image_ids := coalesce(image_arm.product_ids, '{}');
+    arms.image_distances := image_arm.distances;
+    arms.caption_ids := coalesce(caption_arm.product_ids, '{}');
+    arms.caption_distances := caption_arm.distances;
+    arms.text_ids := coalesce(text_arm.product_ids, '{}');
+    arms.text_scores := text_arm.scores;
+    arms.complete := image_arm.complete AND caption_arm.complete AND text_arm.complete;
+    arms.report := jsonb_strip_nulls(jsonb_build_object('image', image_arm.report, 'caption', caption_arm.report, 'text', text_arm.report));
+    RETURN arms;
+END $$;
+
+-- Products in their order, with what is known of each: product_ids, image_ids, scores, reasons.
+CREATE OR REPLACE FUNCTION search_ordered(
+    question search_question, arms search_arms, shown_already bigint[], most integer,
+    OUT product_ids bigint[], OUT image_ids bigint[], OUT scores double precision[], OUT reasons jsonb[]
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    EXECUTE search_ordered_sql((question).space_id, (question).filter, (question).locale, (question).boosts)
+    INTO product_ids, image_ids, scores, reasons
+    USING arms, (question).image, (question).caption, (question).parts, shown_already,
+        (question).named, (question).brand, (question).arm_weights, most;
+END $$;
+
+-- Those that follow in another order: what browsing shows, and after a search what no arm can find yet.
+CREATE OR REPLACE FUNCTION search_followed(
+    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], others bigint[], browses boolean,
+    OUT all_products bigint[], OUT all_images bigint[], OUT all_scores double precision[], OUT all_reasons jsonb[]
+)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT product_ids || array_agg(o.product_id ORDER BY o.place), image_ids || array_agg(NULL::bigint),
+        scores || array_agg(CASE WHEN browses THEN p.popularity ELSE 0 END::double precision ORDER BY o.place),
+        reasons || array_agg(jsonb_build_object('popularity', p.popularity) || CASE WHEN browses THEN '{}' ELSE '{"waiting": true}'::jsonb END ORDER BY o.place)
+    FROM unnest(others) WITH ORDINALITY o (product_id, place)
+    CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = o.product_id OFFSET 0) p
+$$;
+
+-- What the arms found, of each the first so many.
+CREATE OR REPLACE FUNCTION search_first(arms search_arms, most integer) RETURNS search_arms
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN ROW((arms).image_ids[:most], (arms).image_distances[:most], (arms).caption_ids[:most], (arms).caption_distances[:most],
+    (arms).text_ids[:most], (arms).text_scores[:most], (arms).complete, (arms).share, (arms).report)::search_arms;
+
+-- The same of some products alone, whichever arm found them.
+CREATE OR REPLACE FUNCTION search_of(arms search_arms, product_ids bigint[]) RETURNS search_arms
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN ROW(product_ids, NULL, '{}', NULL, '{}', NULL, (arms).complete, (arms).share, (arms).report)::search_arms;
+
+-- Some of a page's products, by their places.
+CREATE OR REPLACE FUNCTION search_picked(
+    places integer[], product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[],
+    OUT picked_products bigint[], OUT picked_images bigint[], OUT picked_scores double precision[], OUT picked_reasons jsonb[]
+)
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT coalesce(array_agg(product_ids[p.place] ORDER BY p.number), '{}'), array_agg(image_ids[p.place] ORDER BY p.number),
+        array_agg(scores[p.place] ORDER BY p.number), array_agg(reasons[p.place] ORDER BY p.number)
+    FROM unnest(places) WITH ORDINALITY p (place, number)
+$$;
+
+CREATE OR REPLACE FUNCTION elapsed_ms(since timestamptz) RETURNS numeric
+LANGUAGE sql VOLATILE PARALLEL SAFE
+RETURN round(extract(epoch FROM clock_timestamp() - since) * 1000, 1);
+
+-- The products of a page, in their order: product_ids, image_ids, scores, reasons, and whether the search looked everywhere.
+CREATE OR REPLACE FUNCTION search_products(
+    question search_question, k integer, shown_already bigint[], options jsonb, deadline timestamptz,
+    OUT product_ids bigint[], OUT image_ids bigint[], OUT scores double precision[], OUT reasons jsonb[],
+    OUT arms search_arms, OUT relevant bigint[]
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+DECLARE
+    explained CONSTANT boolean := coalesce((options ->> 'explain')::boolean, false);
+    diversity CONSTANT double precision := coalesce((options ->> 'diversity')::double precision, 0);
+    sort CONSTANT text := coalesce(options ->> 'sort', 'relevance');
+    strictness CONSTANT double precision := search_strictness(options);
+    -- Variety is chosen from a few pages' worth.
+    most CONSTANT integer := CASE WHEN diversity > 0 THEN greatest(k, least(4 * k, 200)) ELSE k END;
+    others bigint[];
+BEGIN
+    IF (question).browses THEN
+        others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL);
+    ELSE
+        IF strictness > 0 THEN
+            arms := search_relevant_arms(question, strictness, deadline);
+            relevant := ARRAY(SELECT DISTINCT unnest(arms.image_ids || arms.caption_ids || arms.text_ids || (question).named));
+        ELSE
+            arms := search_all_arms(question, most + cardinality(shown_already), deadline, explained);
+        END IF;
+        IF sort <> 'relevance' THEN
+            others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL, relevant);
+            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM search_ordered(question, search_of(arms, others), '{}', k) o,
+                search_picked(ARRAY(SELECT array_position(o.product_ids, n.product_id) FROM unnest(others) WITH ORDINALITY n (product_id, place) ORDER BY n.place),
+                    o.product_ids, o.image_ids, o.scores, o.reasons) p;
+            others := NULL;
+        ELSE
+            SELECT o.* INTO product_ids, image_ids, scores, reasons
+            FROM search_ordered(question, search_first(arms, most + cardinality(shown_already)), shown_already, most) o;
+        END IF;
+        IF sort = 'relevance' AND diversity > 0 AND (question).space_id IS NOT NULL THEN
+            SELECT p.* INTO product_ids, image_ids, scores, reasons
+            FROM search_picked(search_diverse((question).space_id, product_ids, image_ids, scores, diversity, k), product_ids, image_ids, scores, reasons) p;
+        END IF;
+        -- What has no vector yet; where only words count, what lacks them is not found.
+        IF arms.complete AND strictness = 0 AND num_nonnulls((question).image, (question).caption) > 0 THEN
+            others := search_browse((question).space_id, (question).filter, 'popularity', shown_already || product_ids, k - cardinality(product_ids), arms.share);
+        END IF;
+    END IF;
+    IF cardinality(others) > 0 THEN
+        SELECT f.* INTO product_ids, image_ids, scores, reasons
+        FROM search_followed(coalesce(product_ids, '{}'), image_ids, scores, reasons, others, (question).browses) f;
+    END IF;
+END $$;
+
+-- Which pins a page shows, by place: those whose products the filters keep, where the page comes to their position or ends.
+CREATE OR REPLACE FUNCTION search_pinned(question search_question, shown_already bigint[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    pinned jsonb;
+BEGIN
+    IF (question).pins IS NULL THEN RETURN '[]'; END IF;
+    EXECUTE concat('SELECT coalesce(jsonb_agg(n.pin ORDER BY (n.pin -> ''position'')::integer), ''[]'') FROM jsonb_array_elements($1) n (pin) ',
+        'WHERE (n.pin -> ''product_id'')::bigint <> ALL ($2) AND EXISTS (SELECT FROM product p WHERE p.product_id = (n.pin -> ''product_id'')::bigint AND ',
+        ((question).filter).shown, ')')
+    INTO pinned USING (question).pins, shown_already;
+    RETURN pinned;
+END $$;
+
+-- The page with its pins: each at its place, or after the last where the page is shorter.
+CREATE OR REPLACE FUNCTION search_with_pins(
+    pinned jsonb, shown_before integer, k integer, product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[],
+    OUT all_products bigint[], OUT all_images bigint[], OUT all_scores double precision[], OUT all_reasons jsonb[]
+)
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    WITH pin AS (
+        SELECT (p.value -> 'product_id')::bigint AS product_id, (p.value -> 'position')::integer - shown_before AS place, p.value ->> 'rule' AS rule
+        FROM jsonb_array_elements(pinned) p
+    ), free AS (
+        SELECT f.place, row_number() OVER (ORDER BY f.place) AS number
+        FROM generate_series(1, k) f (place) WHERE f.place NOT IN (SELECT p.place FROM pin p)
+    ), page AS (
+        SELECT u.product_id, u.image_id, u.score, u.reason, f.place, 0 AS late
+        FROM unnest(product_ids, image_ids, scores, reasons) WITH ORDINALITY u (product_id, image_id, score, reason, number) JOIN free f USING (number)
+        UNION ALL
+        SELECT p.product_id, NULL, NULL, jsonb_build_object('pinned', p.rule), p.place, (p.place < 1)::integer FROM pin p
+        WHERE p.place <= k
+    ), scored AS (
+        -- A pin has the score of what it stands before, so that scores never rise.
+        SELECT g.*, coalesce(max(g.score) OVER (ORDER BY g.place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), 0) AS shown_score FROM page g
+    )
+    SELECT array_agg(s.product_id ORDER BY s.place), array_agg(s.image_id ORDER BY s.place), array_agg(s.shown_score ORDER BY s.place), array_agg(s.reason ORDER BY s.place)
+    FROM (SELECT * FROM scored ORDER BY place LIMIT k) s
+$$;
+
+-- The products of a page: those that fulfil all wishes, then what follows where these are fewer, with pins among them.
+CREATE OR REPLACE FUNCTION search_paged(
+    question search_question, k integer, shown_already bigint[], options jsonb, deadline timestamptz,
+    OUT product_ids bigint[], OUT image_ids bigint[], OUT scores double precision[], OUT reasons jsonb[],
+    OUT arms search_arms, OUT relevant bigint[]
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    pinned CONSTANT jsonb := search_pinned(question, shown_already);
+    pins CONSTANT bigint[] := ARRAY(SELECT (p.value -> 'product_id')::bigint FROM jsonb_array_elements(pinned) p);
+    -- No more than the page has room for beside its pins.
+    room CONSTANT integer := k - (SELECT count(*) FROM jsonb_array_elements(pinned) p WHERE (p.value -> 'position')::integer <= cardinality(shown_already) + k)::integer;
+    page record;
+    beyond record;
+    wider search_question := question;
+BEGIN
+    page := search_products(question, greatest(room, 0), shown_already || pins, options, deadline);
+    arms := page.arms;
+    relevant := page.relevant;
+    product_ids := coalesce(page.product_ids, '{}');
+    image_ids := page.image_ids;
+    scores := page.scores;
+    reasons := page.reasons;
+    IF (question).wider IS NOT NULL AND cardinality(product_ids) < room AND search_strictness(options) = 0 AND coalesce(arms.complete, true) THEN
+        wider.filter := search_conditions((question).wider, (question).excluded);
+        beyond := search_products(wider, room - cardinality(product_ids), shown_already || pins || product_ids, options, deadline);
+        product_ids := product_ids || beyond.product_ids;
+        image_ids := image_ids || beyond.image_ids;
+        scores := scores || ARRAY(SELECT least(s.score, scores[cardinality(scores)]) FROM unnest(beyond.scores) WITH ORDINALITY s (score, place) ORDER BY s.place);
+        reasons := reasons || ARRAY(SELECT r.reason || '{"beyond": true}' FROM unnest(beyond.reasons) WITH ORDINALITY r (reason, place) ORDER BY r.place);
+        IF arms IS NOT NULL THEN arms.complete := (beyond.arms).complete; END IF;
+    END IF;
+    IF pinned <> '[]' THEN
+        SELECT p.* INTO product_ids, image_ids, scores, reasons
+        FROM search_with_pins(pinned, cardinality(shown_already), k, product_ids, image_ids, scores, reasons) p;
+    END IF;
+END $$;
+
