@@ -1,7 +1,7 @@
 -- What a query asks for besides its words: prices, sizes, brands, colours, categories and negations as filters.
 
 CREATE OR REPLACE FUNCTION check_understand(options jsonb) RETURNS void
-LANGUAGE plpgsql IMMUTABLE AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     unknown text;
 BEGIN
@@ -20,7 +20,7 @@ END $$;
 
 -- Takes spans out of reach: what the shopper removed stays plain words.
 CREATE OR REPLACE FUNCTION mask_spans(query text, spans jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
 DECLARE
     span text;
     masked text := query;
@@ -135,7 +135,7 @@ END $$;
 
 -- The query without the spans that became filters alone, and without the small words that led to them; NULL: nothing is left.
 CREATE OR REPLACE FUNCTION words_left(query text, parts jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
 DECLARE
     part jsonb;
     kept text := translate(query, chr(1), ' ');

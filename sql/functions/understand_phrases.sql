@@ -51,11 +51,11 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     asked record := query_words(query);
     known record;
-    hint integer;
-    chosen understood_phrase[] := '{}';
-    one understood_phrase;
+    chosen jsonb := '[]';
+    one record;
     taken boolean[] := array_fill(false, ARRAY[greatest(1, cardinality(asked.words))]);
-    last understood_phrase;
+    last_stop integer;
+    last_named text;
     from_place integer;
 BEGIN
     FOR known IN
@@ -75,17 +75,20 @@ BEGIN
             CONTINUE WHEN known.given IS NULL;
         END IF;
         FOR i IN known.place - greatest(known.hint, 0) .. known.place + known.width - 1 LOOP taken[i] := true; END LOOP;
-        one := (known.place, known.width, known.hint, known.field, known.name, known.given[1 : 50]);
-        chosen := chosen || one;
+        chosen := chosen || jsonb_build_object('place', known.place, 'width', known.width, 'hint', known.hint,
+            'field', known.field, 'name', known.name, 'given', known.given[1 : 50]);
     END LOOP;
-    FOR one IN SELECT c.* FROM unnest(chosen) c ORDER BY c.place LOOP
+    FOR one IN
+        SELECT c.* FROM jsonb_to_recordset(chosen) c (place integer, width integer, hint integer, field text, name text, given text[])
+        ORDER BY c.place
+    LOOP
         field := one.field; name := one.name; given := one.given; hinted := one.hint <> 0;
         from_place := one.place - greatest(one.hint, 0);
         link := asked.links[from_place];
         before := asked.words[from_place - 1];
-        follows := last.place IS NOT NULL AND last.place + last.width = from_place;
+        follows := coalesce(last_stop = from_place, false);
         -- A list goes on: "not black or white".
-        negated := coalesce(negated AND follows AND link IN ('or', 'and') AND (last.field, lower(last.name)) = (field, lower(name)), false);
+        negated := coalesce(negated AND follows AND link IN ('or', 'and') AND last_named = concat(field, '.', lower(name)), false);
         IF negation_start(asked.words, asked.links, from_place) > 0 THEN
             negated := true;
             from_place := negation_start(asked.words, asked.links, from_place);
@@ -96,7 +99,8 @@ BEGIN
             negated := true;
             stop := asked.stops[one.place + one.width];
         END IF;
-        last := one;
+        last_stop := one.place + one.width;
+        last_named := concat(field, '.', lower(name));
         RETURN NEXT;
     END LOOP;
 END $$;

@@ -5,7 +5,7 @@
 CREATE OR REPLACE FUNCTION query_words(
     query text, OUT words text[], OUT links text[], OUT starts integer[], OUT stops integer[]
 )
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
 DECLARE
     part text[];
     word text;
@@ -58,7 +58,7 @@ END $$;
 
 -- Where the negation of a phrase begins ("not", "without a", "anything but"); 0 where there is none.
 CREATE OR REPLACE FUNCTION negation_start(words text[], links text[], place integer) RETURNS integer
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
 DECLARE
     at integer := place;
     of_it boolean := false;

@@ -18,11 +18,12 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         (SELECT s.value #>> '{}' FROM setting s WHERE s.name = 'locale'), 'en'))) c (name)
 $$;
 
--- The stem of a word; stop words are their own, and so are two spellings of one colour.
+-- The stem of a word; stop words are their own. Dictionaries leave the s of short plurals such as "bras", and
+-- know nothing of British spelling.
 CREATE OR REPLACE FUNCTION word_stem(word text, dictionary regdictionary) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE word WHEN 'grey' THEN 'gray' WHEN 'colour' THEN 'color' WHEN 'coloured' THEN 'color'
-    ELSE coalesce((ts_lexize(dictionary, left(word, 100)))[1], word) END;
+RETURN CASE WHEN word = 'grey' THEN 'gray' WHEN word = 'colour' THEN 'color'
+    ELSE regexp_replace(coalesce((ts_lexize(dictionary, left(word, 100)))[1], word), '^([[:alpha:]]{2,}[aiou])s$', '\1') END;
 
 CREATE OR REPLACE FUNCTION phrase_key(words text[], dictionary regdictionary) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -80,7 +81,7 @@ END;
 -- Adds values that the vocabulary lacks, and those that tend_vocabulary is about to drop. No lock: what two
 -- transactions add at once stands twice, and so may what an old snapshot cannot tell to be there.
 CREATE OR REPLACE FUNCTION add_vocabulary(field text, names text[], given text[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     sees_all CONSTANT boolean := current_setting('transaction_isolation') = 'read committed';
@@ -107,7 +108,7 @@ END $$;
 
 -- Notes that a product lost values, once a transaction.
 CREATE OR REPLACE FUNCTION doubt_vocabulary(field text, names text[], given text[]) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE sql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
     INSERT INTO vocabulary_doubt (field, name, value)
     SELECT DISTINCT doubt_vocabulary.field, lower(u.name), lower(u.value) FROM unnest(names, given) u (name, value)
     WHERE NOT EXISTS (
@@ -148,7 +149,7 @@ END $$;
 
 -- Fills the vocabulary from the catalogue anew.
 CREATE OR REPLACE FUNCTION rebuild_vocabulary() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = on SET jit = off AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = on SET jit = off AS $$
 BEGIN
     -- Whoever writes the catalogue meanwhile would rely on phrases that go.
     LOCK TABLE product, variant, category IN SHARE MODE;

@@ -1,5 +1,7 @@
 -- The vocabulary follows the catalogue: values that come are added, values that a product loses are doubted.
 
+-- The triggers run as their owner: who writes the catalogue need not write the vocabulary.
+
 CREATE OR REPLACE FUNCTION vocabulary_product_added() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -17,7 +19,7 @@ CREATE OR REPLACE TRIGGER product_vocabulary_insert
 
 -- What these products have is doubted: their brand, attributes and options, or the options alone.
 CREATE OR REPLACE FUNCTION doubt_product(brands text[], attributes jsonb[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM doubt_vocabulary('brand', array_agg(''::text), array_agg(u.brand)) FROM (
         SELECT DISTINCT b.brand FROM unnest(brands) b (brand) WHERE b.brand IS NOT NULL AND length(b.brand) <= 60) u;
@@ -26,14 +28,14 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION doubt_options(objects jsonb[]) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE sql SET search_path FROM CURRENT AS $$
     SELECT doubt_vocabulary('options', array_agg(m.name), array_agg(m.value)) FROM (
         SELECT DISTINCT m.name, m.value FROM (SELECT DISTINCT o.object FROM unnest(objects) o (object)) o
         CROSS JOIN LATERAL nameable_members('options', o.object) m) m
 $$;
 
 CREATE OR REPLACE FUNCTION add_options(objects jsonb[]) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE sql SET search_path FROM CURRENT AS $$
     SELECT add_vocabulary('options', array_agg(m.name), array_agg(m.value)) FROM (
         SELECT DISTINCT m.name, m.value FROM unnest(objects) o (object)
         CROSS JOIN LATERAL nameable_members('options', o.object) m) m
@@ -97,7 +99,7 @@ CREATE OR REPLACE TRIGGER variant_vocabulary_insert
 
 -- A product that loses its last active variant is no longer shown.
 CREATE OR REPLACE FUNCTION doubt_variants(products bigint[], objects jsonb[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF products IS NULL THEN RETURN; END IF;
     PERFORM doubt_options(objects);

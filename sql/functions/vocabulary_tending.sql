@@ -4,7 +4,7 @@
 -- rely on its phrases, the second (which sees that said) notes who may not have heard, the third finds all of those
 -- gone, looks once more, and drops them. Whoever brings such a value meanwhile adds its phrases anew.
 CREATE OR REPLACE FUNCTION settle_vocabulary() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     DELETE FROM vocabulary_doubt d
     USING (SELECT u.field, u.name, u.value FROM (SELECT DISTINCT o.field, o.name, o.value FROM vocabulary_doubt o OFFSET 0) u
@@ -66,6 +66,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off AS $$
     CROSS JOIN LATERAL nameable_members('options', o.options) m GROUP BY lower(m.name), lower(m.value)
 $$;
 
+-- Runs as its owner, so that a worker or an import may call it.
 CREATE OR REPLACE FUNCTION tend_vocabulary(phrases integer DEFAULT 2000) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE

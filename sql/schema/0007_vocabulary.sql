@@ -35,6 +35,3 @@ CREATE INDEX vocabulary_doubt_value_idx ON vocabulary_doubt (field, name, value)
 
 -- The categories of a name.
 CREATE INDEX category_name_idx ON category (lower(replace(btrim(name), '/', '-')));
-
--- What the functions of understanding hand to each other: a phrase by the place of its words.
-CREATE TYPE understood_phrase AS (place integer, width integer, hint integer, field text, name text, given text[]);

@@ -22,6 +22,7 @@ from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
 from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
 from vitrine.models.vectors import CaptionVector, ImageVector, caption_vector, image_vector
+from vitrine.models.vocabulary import Vocabulary, VocabularyDoubt
 
 __all__ = [
     "Base",
@@ -49,6 +50,8 @@ __all__ = [
     "Space",
     "StaleProduct",
     "Variant",
+    "Vocabulary",
+    "VocabularyDoubt",
     "WaitingProduct",
     "WorkQueue",
     "Worker",
