@@ -1,8 +1,9 @@
 """How many queries are understood exactly: `python -m benchmarks.understanding [--development]`.
 
-Imports the Magento test catalogue of ../shared/data (or VITRINE_DATA) and the shoe shop of footwear.py
-into a throw-away shop each, and asks the queries of queries.json: accuracy overall, per catalogue and per
-kind of condition in the label, every miss, and how long `understand` takes. --url asks shops that are there.
+Imports the Magento test catalogue of ../shared/data (or VITRINE_DATA) and the shoe shop of
+footwear.py into a throw-away shop each, and asks the queries of queries.json: accuracy overall, per
+catalogue and per kind of condition in the label, every miss, and how long `understand` takes.
+--url asks shops that are there.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-
 from benchmarks.temporary_shop import temporary_shop
 from benchmarks.understanding.footwear import write_footwear
+
 from vitrine.catalogue import ImportOptions, import_catalogue
 from vitrine.migrate import upgrade
 

@@ -52,8 +52,8 @@ RETURN CASE field
         WHEN price ? 'gt' THEN 'over ' || (price ->> 'gt') ELSE 'from ' || (price ->> 'gte') END
     WHEN 'in_stock' THEN 'in stock'
     ELSE concat(CASE WHEN given[1] !~ '[[:alpha:]]{2}' AND field = 'options' THEN lower(name) || ' ' END,
-        (SELECT string_agg(CASE field WHEN 'category' THEN g.value ELSE g.value END, ' or ' ORDER BY g.number)
-         FROM unnest(given[:3]) WITH ORDINALITY g (value, number)), CASE WHEN cardinality(given) > 3 THEN ' …' END) END;
+        (SELECT string_agg(DISTINCT CASE field WHEN 'category' THEN substring(g.value from '[^/]+$') ELSE g.value END, ' or ')
+         FROM unnest(given[:3]) g (value)), CASE WHEN cardinality(given) > 3 AND field <> 'category' THEN ' …' END) END;
 
 -- Everything that is understood, in the order of the query: parts for understood_filters, with their chips.
 CREATE OR REPLACE FUNCTION understood_parts(query text, without jsonb) RETURNS jsonb

@@ -19,9 +19,7 @@ class Vocabulary(Base):
     __table_args__ = (
         known("vocabulary", "field", "brand", "category", "options", "attributes"),
         sa.Index("vocabulary_key_idx", "key"),
-        sa.Index(
-            "vocabulary_value_idx", "field", sa.text("lower(name)"), sa.text("lower(value)")
-        ),
+        sa.Index("vocabulary_value_idx", "field", sa.text("lower(name)"), sa.text("lower(value)")),
         {
             "comment": "Phrases that name a value of a field: the whole of it, or its last words"
             " (not whole). A pair may stand twice."
