@@ -145,10 +145,10 @@ BEGIN
         width := (part -> 'stop')::integer - (part -> 'start')::integer + 1;
         kept := overlay(kept placing repeat(chr(1), width) from (part -> 'start')::integer for width);
     END LOOP;
-    IF position(chr(1) IN kept) = 0 THEN RETURN CASE WHEN btrim(kept) ~ '[[:alnum:]]' THEN btrim(kept) END; END IF;
+    IF position(chr(1) IN kept) = 0 THEN RETURN nullif(btrim(query, E' \t\n\r'), ''); END IF;
     kept := regexp_replace(kept, '(?:(?<![[:alnum:]])(?:in|for|with|at|and|but|or|of|mit|für|und)(?![[:alnum:]])[\s,]*|[,;]\s*)*\u0001+(?:\s*[,;])?', ' ', 'gi');
     kept := btrim(regexp_replace(kept, '\s+', ' ', 'g'));
-    RETURN CASE WHEN kept ~ '[[:alnum:]]' THEN kept END;
+    RETURN CASE WHEN kept ~ '[^[:space:][:punct:]]' THEN kept END;
 END $$;
 
 CREATE OR REPLACE FUNCTION understand(query text, options jsonb DEFAULT '{}') RETURNS jsonb
