@@ -27,7 +27,6 @@ __all__ = ["Keeper", "Registration"]
 logger = logging.getLogger(__name__)
 
 HEARTBEAT = 5.0  # seconds; a worker not seen for three of them counts as gone
-MINUTE = 60.0  # seconds between looks at what the vocabulary gained and lost
 DAY = 86_400.0  # seconds between looks whether the history's coming months have their partitions
 
 
@@ -76,7 +75,6 @@ class Keeper:
         self._known_queries = known_queries
         self._every = min(HEARTBEAT, lease_seconds / 4)
         self._months_due = time.monotonic()
-        self._vocabulary_due = time.monotonic()
 
     def run(self, ended: threading.Event) -> None:
         """Beat until the worker has ended, then take its row away."""
@@ -115,6 +113,3 @@ class Keeper:
             # A month's partition cannot be made once it is missed: events would be refused.
             connection.execute("SELECT ensure_partitions()")
             self._months_due = time.monotonic() + DAY
-        if time.monotonic() >= self._vocabulary_due:
-            connection.execute("SELECT tend_vocabulary()")
-            self._vocabulary_due = time.monotonic() + MINUTE

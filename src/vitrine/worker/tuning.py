@@ -1,4 +1,4 @@
-"""Keeps the cells of a space in order, so that searches of many vectors stay fast."""
+"""Keeps the cells of a space and the vocabulary in order, beside the worker's own work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERY = 30.0  # seconds between looks whether the cells are due
 
 
 class Tuner:
-    """Trains cells when a space has grown, and moves sketches into them a few at a time."""
+    """Tends the vocabulary; trains cells when a space has grown, and moves sketches into them."""
 
     def __init__(
         self, session: Session[Connection], space_id: int, *, stop: threading.Event
@@ -42,6 +42,7 @@ class Tuner:
         Searches find everything without cells too, only slower.
         """
         try:
+            self._session.run(lambda connection: connection.execute("SELECT tend_vocabulary()"))
             for kind in ("image", "caption"):
                 after: int | None = 0
                 while after is not None and not self._stop.is_set():
@@ -49,7 +50,7 @@ class Tuner:
         except StoppedError:
             return False
         except DatabaseError as error:
-            logger.warning("the cells of the space are left as they are: %s", error)
+            logger.warning("the cells and the vocabulary are left as they are: %s", error)
             return False
         return True
 
