@@ -5,5 +5,6 @@ from __future__ import annotations
 from vitrine.errors import VitrineError
 from vitrine.search import Hit, Page
 from vitrine.shop import Shop, connect
+from vitrine.understanding import Chip, Understood
 
-__all__ = ["Hit", "Page", "Shop", "VitrineError", "connect"]
+__all__ = ["Chip", "Hit", "Page", "Shop", "Understood", "VitrineError", "connect"]

@@ -82,7 +82,9 @@ def replay(connection: sqlalchemy.Connection) -> None:
     connection.exec_driver_sql("SET LOCAL check_function_bodies = off")
     for name in [*sql_files.names("functions"), *sql_files.names("grants")]:
         _run(connection, name)
-    connection.exec_driver_sql("SELECT ensure_partitions(), ensure_sketches(), ensure_documents()")
+    connection.exec_driver_sql(
+        "SELECT ensure_partitions(), ensure_sketches(), ensure_documents(), ensure_vocabulary()"
+    )
 
 
 def run_schema_file(name: str) -> None:

@@ -36,6 +36,7 @@ from vitrine.query_encoding import (
 )
 from vitrine.search import Page, SearchRequest, run_search
 from vitrine.settings import load_settings
+from vitrine.understanding import Understood, run_understand
 
 __all__ = ["Shop", "connect"]
 
@@ -159,6 +160,24 @@ class Shop:
     ) -> Page:
         """Products like this one (an external_id or SKU), without itself; raises as `search`."""
         return self.search(terms=[{"product": product}], filters=filters, k=k, options=options)
+
+    def understand(
+        self, query: str, *, without: Sequence[str] = (), locale: str | None = None
+    ) -> Understood:
+        """What a query asks for: its words, and filters with a chip for each.
+
+        `without` are the texts of chips that the shopper removed: these stay plain words.
+
+        Raises:
+            QueryError: the query or a span cannot be read.
+            DatabaseError: the database cannot be used.
+
+        """
+        return self._retried(
+            lambda connection: run_understand(
+                connection, self.schema, query, without=without, locale=locale
+            )
+        )
 
     def encode(
         self,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import torch
 
-__all__ = ["STARTER", "load_encoder", "starter_folder"]
+__all__ = ["STARTER", "check_weights", "load_encoder", "locate_model", "starter_folder"]
 
 STARTER = "starter"
 WANTED_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
@@ -39,7 +39,7 @@ def load_encoder(
     are read and no code from the model's repository is run. Raises ModelError.
     """
     place = _device(device)
-    name, commit, folder = _locate(model, revision)
+    name, commit, folder = locate_model(model, revision)
     _check_files(folder)
     network = _network(folder)
     image_processor, tokenizer = _processors(folder)
@@ -94,7 +94,7 @@ def _device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _locate(model: str, revision: str | None) -> tuple[str, str | None, Path]:
+def locate_model(model: str, revision: str | None) -> tuple[str, str | None, Path]:
     """Name for the identity, commit (None for folders: hashed) and the folder with the files."""
     if model == STARTER:
         return "vitrine/starter", None, starter_folder()
@@ -134,8 +134,8 @@ def _download(name: str, revision: str) -> Path:
     return Path(found)
 
 
-def _check_files(folder: Path) -> None:
-    """Say what a folder lacks before a library does so less clearly."""
+def check_weights(folder: Path) -> None:
+    """Refuse a folder without a model, or with weights that could run code. Raises ModelError."""
     if not (folder / "config.json").is_file():
         message = f"{folder} has no config.json; it is not a model's folder"
         raise ModelError(message)
@@ -147,6 +147,11 @@ def _check_files(folder: Path) -> None:
             "save the model with save_pretrained(…, safe_serialization=True)"
         )
         raise ModelError(message)
+
+
+def _check_files(folder: Path) -> None:
+    """Say what a folder lacks before a library does so less clearly."""
+    check_weights(folder)
     if not any((folder / name).is_file() for name in PROCESSOR_FILES):
         message = f"{folder} has no preprocessor_config.json; save the model's processor beside it"
         raise ModelError(message)

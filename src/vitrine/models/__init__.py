@@ -24,6 +24,7 @@ from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, W
 from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
 from vitrine.models.text import HeldDocument, ProductDocument, Word
 from vitrine.models.vectors import CaptionVector, ImageVector, caption_vector, image_vector
+from vitrine.models.vocabulary import Vocabulary, VocabularyDoubt
 
 __all__ = [
     "Base",
@@ -54,6 +55,8 @@ __all__ = [
     "Space",
     "StaleProduct",
     "Variant",
+    "Vocabulary",
+    "VocabularyDoubt",
     "WaitingProduct",
     "Whitening",
     "Word",

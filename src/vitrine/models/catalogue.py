@@ -128,6 +128,7 @@ class Category(Base):
         sa.CheckConstraint("btrim(name) <> ''", name="category_name_not_empty"),
         sa.Index("category_parent_idx", "parent_id"),
         sa.Index("category_path_prefix_idx", "path", postgresql_ops={"path": "text_pattern_ops"}),
+        sa.Index("category_name_idx", sa.text("lower(replace(btrim(name), '/', '-'))")),
         {"comment": "A tree; path is the lower-case names from the root, joined by slashes."},
     )
 

@@ -1,4 +1,4 @@
-"""Keeps what searches of a space have learned in order: its cells, its whitening."""
+"""Keeps what searches have learned in order: cells, whitening, vocabulary, words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVERY = 30.0  # seconds between looks whether the cells are due
 
 
 class Tuner:
-    """Trains cells when a space has grown, and moves sketches into them a few at a time."""
+    """Tends the vocabulary; trains cells when a space has grown, and moves sketches into them."""
 
     def __init__(
         self, session: Session[Connection], space_id: int, *, stop: threading.Event
@@ -43,6 +43,7 @@ class Tuner:
         Searches find everything without it too, only slower, and composed ones less well.
         """
         try:
+            self._session.run(lambda connection: connection.execute("SELECT tend_vocabulary(), tidy_words(200)"))
             for kind in ("image", "caption"):
                 after: int | None = 0
                 while after is not None and not self._stop.is_set():
