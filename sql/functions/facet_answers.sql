@@ -1,29 +1,55 @@
 -- Counts the values of facets in sets of products, and shows them.
 
--- Values by set: those of a name in the facet's own, one written exactly in another where there are such.
+-- The values of facets, each with the set that it is counted in: those of a name in the facet's own, one written
+-- exactly in another where there are such. Spellings of one value (place) are counted together; alone: it has no other.
+CREATE OR REPLACE FUNCTION facet_asked_values(
+    requests jsonb, patch facet_patch, OUT value_id integer[], OUT set integer[], OUT place integer[], OUT alone boolean[],
+    OUT facet text[], OUT shown text[]
+)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH asked AS MATERIALIZED (
+        SELECT q.facet, q.field, d.value_id, CASE WHEN d.field LIKE '%=' THEN q.exact ELSE q.set END AS set,
+            d.element #>> '{}' AS shown, lower(d.element #>> '{}') COLLATE "C" AS value
+        FROM jsonb_to_recordset(requests) q (facet text, field text, name text, set integer, exact integer)
+        CROSS JOIN LATERAL (SELECT * FROM facet_values(patch, q.field, q.name)
+            UNION ALL SELECT * FROM facet_values(patch, q.field || '=', q.name) e WHERE q.exact IS NOT NULL AND e.name = q.name) d
+        WHERE q.field IN ('category', 'brand', 'options', 'attributes') AND d.element IS NOT NULL
+    ), meant AS MATERIALIZED (
+        SELECT a.facet, a.value, min(a.shown COLLATE "C") AS shown, (row_number() OVER ())::integer AS place,
+            count(*) = 1 AND min(a.field) <> 'options' AS alone
+        FROM asked a GROUP BY a.facet, a.value
+    )
+    SELECT v.*, m.* FROM (
+        SELECT array_agg(a.value_id), array_agg(a.set), array_agg(m.place), array_agg(m.alone)
+        FROM asked a JOIN meant m ON m.facet = a.facet AND m.value = a.value) v,
+        (SELECT array_agg(m.facet ORDER BY m.place), array_agg(m.shown ORDER BY m.place) FROM meant m) m
+$$;
+
+-- The sets hold ready for each value; a value alone is counted where it lies, of several, and of variants, what they
+-- hold together.
 CREATE OR REPLACE FUNCTION facet_value_counts(
     requests jsonb, patch facet_patch, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
-) RETURNS TABLE (facet text, value text, shown text, count bigint)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+) RETURNS TABLE (facet text, given text[], counts bigint[])
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off AS $$
+DECLARE
+    asked record := facet_asked_values(requests, patch);
+    -- GROUP BY tells the planner that each is there once: bitmaps then stream by, and what they meet lies ready.
+    counted text := 'FROM (SELECT (a.set::bigint << 40) + (r.block::bigint << 16) + r.plane AS key, r.block, r.bits, a.place FROM (%s OFFSET 0) r '
+        'JOIN (SELECT a.value_id, min(a.set) AS set, min(a.place) AS place FROM unnest($2, $3, $4, $5) a (value_id, set, place, alone) '
+        'WHERE %s GROUP BY a.value_id) a ON a.value_id = r.value_id OFFSET 0) r '
+        'JOIN (SELECT (s.number::bigint << 40) + (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits '
+        'FROM unnest($6, $7, $8, $9) s (number, block, plane, bits) GROUP BY 1) s ON s.key = r.key';
+    of_alone integer[] := ARRAY(SELECT a.value_id FROM unnest(asked.value_id, asked.alone) a (value_id, alone) WHERE a.alone);
+    of_others integer[] := ARRAY(SELECT a.value_id FROM unnest(asked.value_id, asked.alone) a (value_id, alone) WHERE NOT a.alone);
 BEGIN
     RETURN QUERY EXECUTE concat(
-        'WITH asked AS MATERIALIZED (SELECT q.facet, d.value_id, CASE WHEN d.field LIKE ''%='' THEN q.exact ELSE q.set END AS set, '
-        'lower(d.element #>> ''{}'') AS value, d.element #>> ''{}'' AS shown '
-        'FROM jsonb_to_recordset($3) q (facet text, field text, name text, set integer, exact integer) '
-        'CROSS JOIN LATERAL (SELECT * FROM facet_values($1, q.field, q.name) '
-        'UNION ALL SELECT * FROM facet_values($1, q.field || ''='', q.name) e WHERE q.exact IS NOT NULL AND e.name = q.name) d '
-        'WHERE q.field IN (''category'', ''brand'', ''options'', ''attributes'') AND d.element IS NOT NULL), ',
-        'r AS MATERIALIZED (', facet_rows_sql(NOT patch IS NULL), '), '
-        's AS MATERIALIZED (SELECT * FROM unnest($4, $5, $6, $7) s (number, block, plane, bits)) '
-        'SELECT c.facet, c.value, min(c.shown), sum(c.count)::bigint FROM ('
-        'SELECT a.facet, a.value, min(a.shown) AS shown, bit_count(bit_or(r.bits & s.bits)) AS count '
-        'FROM asked a JOIN r ON r.value_id = a.value_id JOIN s ON s.number = a.set AND s.block = r.block AND s.plane = r.plane '
-        'GROUP BY a.facet, a.value, r.block) c WHERE c.count > 0 GROUP BY c.facet, c.value')
-    USING patch, ARRAY(SELECT d.value_id
-        FROM jsonb_to_recordset(requests) q (field text, name text, exact integer)
-        CROSS JOIN LATERAL (SELECT * FROM facet_values(patch, q.field, q.name)
-            UNION ALL SELECT * FROM facet_values(patch, q.field || '=', q.name) e WHERE q.exact IS NOT NULL) d
-        WHERE q.field IN ('category', 'brand', 'options', 'attributes') AND d.element IS NOT NULL), requests, set_number, set_block, set_plane, set_bits;
+        'SELECT l.facet, array_agg(l.shown), array_agg(c.count) FROM (SELECT c.place, sum(c.count)::bigint AS count FROM ('
+        'SELECT r.place, bit_count(r.bits & s.bits) AS count ', format(counted, facet_rows_sql(NOT patch IS NULL, '$12', of_alone), 'a.alone'),
+        ' UNION ALL SELECT r.place, bit_count(bit_or(r.bits & s.bits)) ', format(counted, facet_rows_sql(NOT patch IS NULL, '$13', of_others), 'NOT a.alone'),
+        ' GROUP BY r.place, r.block) c WHERE c.count > 0 GROUP BY c.place) c '
+        'JOIN unnest($10, $11) WITH ORDINALITY l (facet, shown, place) ON l.place = c.place GROUP BY l.facet')
+    USING patch, asked.value_id, asked.set, asked.place, asked.alone, set_number, set_block, set_plane, set_bits,
+        asked.facet, asked.shown, of_alone, of_others;
 END $$;
 
 -- Which of some values the filter asks for.
@@ -44,7 +70,7 @@ END $$;
 -- One facet's values, most first, the selected ones in any case.
 CREATE OR REPLACE FUNCTION facet_list(request jsonb, given text[], counts bigint[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    WITH chosen AS (
+    WITH chosen AS MATERIALIZED (
         SELECT facet_selected(request ->> 'field', request ->> 'name', request -> 'own', given) AS texts
     ), listed AS (
         SELECT g.value, g.count, g.value = ANY (c.texts) AS selected
@@ -72,11 +98,12 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH RECURSIVE top AS (
         SELECT (SELECT n FROM filter_category_nodes(request #>> '{settings,under}', '') n) AS category_id
         WHERE request #>> '{settings,under}' IS NOT NULL
+    ), chosen AS MATERIALIZED (
+        SELECT facet_selected('category', '', request -> 'own', ARRAY(SELECT c.category_id::text FROM category c)) AS texts
     ), listed AS (
         SELECT c.category_id, c.parent_id, c.path, c.name, cardinality(c.lineage) AS depth, coalesce(g.count, 0) AS count,
             c.category_id::text = ANY (s.texts) AS selected
-        FROM (SELECT facet_selected('category', '', request -> 'own', ARRAY(SELECT c.category_id::text FROM category c))) s (texts)
-        CROSS JOIN category c LEFT JOIN unnest(given, counts) g (value, count) ON g.value = c.category_id::text
+        FROM chosen s CROSS JOIN category c LEFT JOIN unnest(given, counts) g (value, count) ON g.value = c.category_id::text
         WHERE (g.count > 0 OR c.category_id::text = ANY (s.texts))
           AND NOT EXISTS (SELECT FROM top t WHERE NOT (t.category_id = ANY (c.lineage) AND c.category_id <> t.category_id))
     ), limited AS (
@@ -106,10 +133,8 @@ DECLARE
     more jsonb := '{}';
     counted jsonb;
 BEGIN
-    counted := (SELECT jsonb_object_agg(c.facet, jsonb_build_object('values', c.given, 'counts', c.counts)) FROM (
-        SELECT c.facet, array_agg(CASE WHEN q.field = 'category' THEN c.value ELSE c.shown END) AS given, array_agg(c.count) AS counts
-        FROM facet_value_counts(requests, patch, set_number, set_block, set_plane, set_bits) c
-        JOIN jsonb_to_recordset(requests) q (facet text, field text) ON q.facet = c.facet GROUP BY c.facet) c);
+    counted := (SELECT jsonb_object_agg(c.facet, jsonb_build_object('values', c.given, 'counts', c.counts))
+        FROM facet_value_counts(requests, patch, set_number, set_block, set_plane, set_bits) c);
     FOR request IN SELECT q.value, q.value ->> 'facet' AS facet, q.value ->> 'field' AS field, (q.value -> 'set')::integer AS set,
         ARRAY(SELECT v.value FROM jsonb_array_elements_text(counted #> ARRAY[q.value ->> 'facet', 'values']) v (value)) AS given,
         ARRAY(SELECT v.value::bigint FROM jsonb_array_elements_text(counted #> ARRAY[q.value ->> 'facet', 'counts']) v (value)) AS counts

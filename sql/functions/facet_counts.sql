@@ -95,6 +95,7 @@ DECLARE
     plan record;
     asked record;
     bitmaps record;
+    ids integer[];
     set_number integer[]; set_block integer[]; set_plane integer[]; set_bits bit(8192)[];
     result jsonb;
 BEGIN
@@ -110,9 +111,9 @@ BEGIN
     asked := facet_requests_sets(wanted, facet_requests(facets, patch), patch, plan.conjuncts, plan.leaves);
     bitmaps := facet_add_bitmaps(patch, asked.leaves, relevant);
     patch := bitmaps.patch;
-    EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL)
-    INTO set_number, set_block, set_plane, set_bits
-    USING patch, (SELECT c.ids FROM facet_columns(asked.conjuncts, bitmaps.leaves) c);
+    ids := (SELECT c.ids FROM facet_columns(asked.conjuncts, bitmaps.leaves) c);
+    EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, ids)
+    INTO set_number, set_block, set_plane, set_bits USING patch, ids;
     result := facet_answers(asked.requests, patch, width, set_number, set_block, set_plane, set_bits);
     RETURN result;
 END $$;

@@ -45,11 +45,11 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane.
-CREATE OR REPLACE FUNCTION facet_prices_sql(patched boolean, width integer) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH r AS MATERIALIZED (', facet_rows_sql(patched), '), v AS MATERIALIZED (SELECT r.block, r.plane',
+CREATE OR REPLACE FUNCTION facet_prices_sql(patched boolean, ids integer[]) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('WITH r AS MATERIALIZED (', facet_rows_sql(patched, '$2', ids), '), v AS MATERIALIZED (SELECT r.block, r.plane',
         (SELECT string_agg(format(', coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = %1$s), 0::bit(8192)) AS s%1$s', i), '')
-         FROM unnest(4 || ARRAY(SELECT generate_series(100, 99 + width))) i),
+         FROM unnest(ids) i),
         ' FROM r GROUP BY r.block, r.plane), m AS MATERIALIZED (SELECT v.*, v.s4 & s.bits AS kept FROM v '
         'JOIN unnest($4, $5, $6, $7) s (number, block, plane, bits) ON s.number = $3 AND s.block = v.block AND s.plane = v.plane) ')
 $$;
@@ -66,14 +66,14 @@ DECLARE
     counts bigint[];
 BEGIN
     IF width IS NULL THEN RETURN facet_prices_read(request, of_set, set_number, set_block, set_plane, set_bits); END IF;
-    EXECUTE concat(facet_prices_sql(NOT patch IS NULL, width),
+    EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids),
         'SELECT min(facet_extreme(m.kept, b.slices, false)) / 1000.0, max(facet_extreme(m.kept, b.slices, true)) / 1000.0 '
         'FROM m CROSS JOIN LATERAL (SELECT ARRAY[', (SELECT string_agg('m.s' || i, ', ' ORDER BY i) FROM generate_series(100, 99 + width) i),
         '] AS slices OFFSET 0) b')
     INTO lowest, highest USING patch, ids, of_set, set_number, set_block, set_plane, set_bits;
     bounds := facet_bounds(lowest, highest, coalesce((request #>> '{settings,buckets}')::integer, 10));
     IF bounds IS NOT NULL THEN
-        EXECUTE concat(facet_prices_sql(NOT patch IS NULL, width), ', g AS (SELECT m.block',
+        EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids), ', g AS (SELECT m.block',
             (SELECT string_agg(format(', m.kept & %s AS g%s', replace(facet_price_at_least(ceil(b.bound * 1000), width), 'v.', 'm.'), b.place), '')
              FROM unnest(bounds) WITH ORDINALITY b (bound, place)),
             ' FROM m), c AS (SELECT g.block',
@@ -115,7 +115,7 @@ DECLARE
     result jsonb;
 BEGIN
     EXECUTE concat(
-        'WITH r AS MATERIALIZED (', facet_rows_sql(NOT patch IS NULL), '), c AS ('
+        'WITH r AS MATERIALIZED (', facet_rows_sql(NOT patch IS NULL, '$2', '{3}'), '), c AS ('
         'SELECT bit_or(s.bits & ~coalesce(r.bits, 0::bit(8192))) AS here, bit_or(s.bits & coalesce(r.bits, 0::bit(8192))) AS gone '
         'FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) '
         'LEFT JOIN (SELECT r.block, r.plane, bit_or(r.bits) AS bits FROM r GROUP BY r.block, r.plane) r ON r.block = s.block AND r.plane = s.plane '

@@ -26,25 +26,24 @@ BEGIN
     END LOOP;
 END $$;
 
--- Bitmaps by number ($2, an array), as they are now ($1, the patch).
-CREATE OR REPLACE FUNCTION facet_rows_sql(patched boolean) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT 'SELECT w.value_id, b.block, b.plane, b.bits FROM unnest($2) w (value_id) CROSS JOIN LATERAL '
-        '(SELECT b.block, b.plane, b.bits FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b'
-    WHERE NOT patched
-    UNION ALL
-    SELECT 'SELECT w.value_id, b.block, b.plane, b.bits & coalesce(CASE WHEN w.value_id BETWEEN 3 AND 199 THEN k.prices_keep ELSE k.keep END, '
-        '~0::bit(8192)) AS bits FROM unnest($2) w (value_id) CROSS JOIN LATERAL '
-        '(SELECT b.block, b.plane, b.bits FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b '
-        'LEFT JOIN unnest(($1).masked, ($1).keep, ($1).prices_keep) k (block, keep, prices_keep) ON k.block = b.block '
-        'UNION ALL SELECT f.* FROM unnest(($1).value_id, ($1).block, ($1).plane, ($1).bits) f (value_id, block, plane, bits) '
-        'WHERE f.value_id = ANY ($2)'
-    WHERE patched
+-- Bitmaps by number (an array, and the parameter that it is), as they are now ($1, the patch). Where many are asked for,
+-- reading all of them in their order is quicker than looking each up; no index knows the number plus nothing.
+CREATE OR REPLACE FUNCTION facet_rows_sql(patched boolean, parameter text, ids integer[]) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('SELECT b.value_id, b.block, b.plane, b.bits',
+        CASE WHEN patched THEN ' & coalesce(CASE WHEN b.value_id BETWEEN 3 AND 199 THEN k.prices_keep ELSE k.keep END, ~0::bit(8192)) AS bits' END,
+        CASE WHEN pg_relation_size('facet_bitmap') / 8192 <= 15 * cardinality(ids) THEN format(
+            ' FROM (SELECT * FROM facet_bitmap b WHERE b.value_id + 0 = ANY (%s) OFFSET 0) b', parameter)
+        ELSE format(' FROM unnest(%s) w (value_id) CROSS JOIN LATERAL (SELECT * FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b', parameter) END,
+        CASE WHEN patched THEN concat(
+            ' LEFT JOIN unnest(($1).masked, ($1).keep, ($1).prices_keep) k (block, keep, prices_keep) ON k.block = b.block '
+            'UNION ALL SELECT f.* FROM unnest(($1).value_id, ($1).block, ($1).plane, ($1).bits) f (value_id, block, plane, bits) '
+            'WHERE f.value_id = ANY (', parameter, ')') END)
 $$;
 
 -- The columns of a plan, and the numbers of bitmaps that they are made of.
 CREATE OR REPLACE FUNCTION facet_columns(conjuncts jsonb, leaves jsonb, OUT of_product text, OUT of_variant text, OUT ids integer[])
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH col AS (
         SELECT 'p' AS alias, 's1' AS name, '{1}'::integer[] AS ids
         UNION ALL SELECT 'v', 's2', '{2}'
@@ -64,8 +63,8 @@ $$;
 
 -- sets: [{"without": own, "planes": whether the variants are asked for too, "mask": which of the conditions that few
 -- sets have}]. Rows are (number, block, plane, bits); in plane 0 are the products of which any variant does.
-CREATE OR REPLACE FUNCTION facet_sets_sql(conjuncts jsonb, leaves jsonb, sets jsonb, patched boolean) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+CREATE OR REPLACE FUNCTION facet_sets_sql(conjuncts jsonb, leaves jsonb, sets jsonb, patched boolean, ids integer[]) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH asked AS (
         SELECT s.place AS number, (s.value -> 'planes')::boolean AS planes, coalesce(bool_or((c.value -> 'variant')::boolean), false) AS needs_variant,
             coalesce(string_agg(format('k%s', c.place), ' & ') FILTER (WHERE c.place IS NOT NULL), '~0::bit(8192)') AS kept
@@ -81,7 +80,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
                 FROM jsonb_array_elements(conjuncts) WITH ORDINALITY k (value, place)) AS of_variants
         FROM facet_columns(conjuncts, leaves) c
     )
-    SELECT concat('WITH r AS MATERIALIZED (', facet_rows_sql(patched), '), ',
+    SELECT concat('WITH r AS MATERIALIZED (', facet_rows_sql(patched, '$2', ids), '), ',
         'p0 AS MATERIALIZED (SELECT r.block, ', m.of_product, ' FROM r WHERE r.plane = 0 GROUP BY r.block), ',
         'p AS MATERIALIZED (SELECT p.*', m.of_products, ' FROM p0 p), ',
         'v0 AS MATERIALIZED (SELECT r.block, r.plane, ', m.of_variant, ' FROM r WHERE r.plane > 0 GROUP BY r.block, r.plane), ',
