@@ -44,9 +44,9 @@ DECLARE
 BEGIN
     RETURN QUERY EXECUTE concat(
         'SELECT l.facet, array_agg(l.shown), array_agg(c.count) FROM (SELECT c.place, sum(c.count)::bigint AS count FROM ('
-        'SELECT r.place, bit_count(r.bits & s.bits) AS count ', format(counted, facet_rows_sql(NOT patch IS NULL, '$12', of_alone), 'a.alone'),
-        ' UNION ALL SELECT r.place, bit_count(bit_or(r.bits & s.bits)) ', format(counted, facet_rows_sql(NOT patch IS NULL, '$13', of_others), 'NOT a.alone'),
-        ' GROUP BY r.place, r.block) c WHERE c.count > 0 GROUP BY c.place) c '
+        'SELECT r.place, bit_count(r.bits & s.bits) AS count ', format(counted, facet_rows_sql(NOT patch IS NULL, '$12', of_alone, true), 'a.alone'),
+        ' UNION ALL SELECT r.place, bit_count(bit_or(r.bits & s.bits)) ', format(counted, facet_rows_sql(NOT patch IS NULL, '$13', of_others, true), 'NOT a.alone'),
+        ' GROUP BY r.place, r.block) c GROUP BY c.place HAVING sum(c.count) > 0) c '
         'JOIN unnest($10, $11) WITH ORDINALITY l (facet, shown, place) ON l.place = c.place GROUP BY l.facet')
     USING patch, asked.value_id, asked.set, asked.place, asked.alone, set_number, set_block, set_plane, set_bits,
         asked.facet, asked.shown, of_alone, of_others;

@@ -4,7 +4,7 @@
 -- requests: {facet: {"field", "name", "set": number of its set, "exact": number of the set for names written exactly,
 -- "settings", "own": what the filter asks of it}}.
 CREATE OR REPLACE FUNCTION facet_own(filters jsonb, facet text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT jsonb_agg(o.value) FROM (
         SELECT f.value FROM jsonb_each(filters) f WHERE f.key = facet
         UNION ALL

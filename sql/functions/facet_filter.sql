@@ -27,7 +27,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION facet_leaf(INOUT leaves jsonb, leaf jsonb, OUT expression text)
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT leaves || leaf, format('%s.l%s', CASE WHEN (leaf -> 'variant')::boolean THEN 'v' ELSE 'p' END, jsonb_array_length(leaves))
 $$;
 
@@ -69,7 +69,7 @@ END $$;
 
 -- What no bitmap knows, as rows (product_id, plane) of the catalogue.
 CREATE OR REPLACE FUNCTION facet_rows_where(condition text, of_variants boolean) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT CASE WHEN of_variants THEN concat(
         'SELECT n.product_id, n.plane FROM (SELECT v.*, row_number() OVER (PARTITION BY v.product_id ORDER BY v.variant_id) AS plane '
         'FROM variant v WHERE v.status = ''active'' AND v.product_id IN (SELECT v.product_id FROM variant v WHERE ', condition,

@@ -14,7 +14,7 @@ DECLARE
     repriced bigint[];
 BEGIN
     -- One at a time. Another shop's folding has another number.
-    IF NOT pg_try_advisory_xact_lock(hashtext('vitrine.fold_facets'), to_regclass('facet_bitmap')::oid::integer) THEN
+    IF NOT pg_try_advisory_xact_lock(hashtext('fold_facets'), hashoid(to_regclass('facet_bitmap'))) THEN
         RETURN (SELECT count(*) FROM facet_change);
     END IF;
     PERFORM move_facet_horizon();

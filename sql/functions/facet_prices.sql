@@ -2,7 +2,7 @@
 
 -- Steps of 1, 2, 2.5 or 5 times a power of ten, as few that no more buckets are needed.
 CREATE OR REPLACE FUNCTION facet_step(lowest numeric, highest numeric, buckets integer) RETURNS numeric
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT min(s.step) FROM (
         SELECT m.factor * 10::numeric ^ e.power AS step
         FROM generate_series(-3, 1 + length(trunc(greatest(highest, 1))::text)) e (power) CROSS JOIN (VALUES (1), (2), (2.5), (5)) m (factor)) s (step)
@@ -11,7 +11,7 @@ $$;
 
 -- The lowest or the highest price in a bitmap; slices are the bits of the prices, the lowest first.
 CREATE OR REPLACE FUNCTION facet_extreme(kept bit(8192), slices bit(8192)[], highest boolean) RETURNS bigint
-LANGUAGE plpgsql IMMUTABLE AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     units bigint := 0;
     narrowed bit(8192);
@@ -37,7 +37,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION facet_histogram(request jsonb, lowest numeric, highest numeric, bounds numeric[], counts bigint[]) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT jsonb_build_object('min', trim_scale(lowest), 'max', trim_scale(highest), 'buckets', coalesce((
             SELECT jsonb_agg(jsonb_build_object('gte', bounds[i], 'lt', bounds[i + 1], 'count', coalesce(counts[i], 0)) ORDER BY i)
             FROM generate_series(1, cardinality(bounds) - 1) i), '[]'))
@@ -47,10 +47,10 @@ $$;
 -- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane.
 CREATE OR REPLACE FUNCTION facet_prices_sql(patched boolean, ids integer[]) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH r AS MATERIALIZED (', facet_rows_sql(patched, '$2', ids), '), v AS MATERIALIZED (SELECT r.block, r.plane',
+    SELECT concat('WITH r AS (', facet_rows_sql(patched, '$2', ids), '), v AS (SELECT r.block, r.plane',
         (SELECT string_agg(format(', coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = %1$s), 0::bit(8192)) AS s%1$s', i), '')
          FROM unnest(ids) i),
-        ' FROM r GROUP BY r.block, r.plane), m AS MATERIALIZED (SELECT v.*, v.s4 & s.bits AS kept FROM v '
+        ' FROM r GROUP BY r.block, r.plane), m AS (SELECT v.*, v.s4 & s.bits AS kept FROM v '
         'JOIN unnest($4, $5, $6, $7) s (number, block, plane, bits) ON s.number = $3 AND s.block = v.block AND s.plane = v.plane) ')
 $$;
 

@@ -1,7 +1,7 @@
 -- Which facets are asked for: names and settings, checked.
 
 CREATE OR REPLACE FUNCTION facet_error(message text, hint text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = message, HINT = hint;
 END $$;
@@ -66,8 +66,8 @@ BEGIN
             ELSIF NOT EXISTS (SELECT FROM filter_category_nodes(setting.value #>> '{}', 'facets.category.under')) THEN
                 PERFORM facet_error(format('facets.category.under: no category is called %s', setting.value), 'Give a category''s path or unique name.');
             END IF;
-        ELSIF CASE jsonb_typeof(setting.value) WHEN 'number' THEN setting.value::numeric NOT BETWEEN 1 AND 1000
-                OR setting.value::numeric <> trunc(setting.value::numeric) OR setting.key = 'buckets' AND setting.value::numeric > 100 ELSE true END THEN
+        ELSIF (CASE jsonb_typeof(setting.value) WHEN 'number' THEN setting.value::numeric NOT BETWEEN 1 AND 1000
+                OR setting.value::numeric <> trunc(setting.value::numeric) OR setting.key = 'buckets' AND setting.value::numeric > 100 ELSE true END) THEN
             PERFORM facet_error(format('facets.%s.%s is %s', facet, setting.key, left(setting.value::text, 50)),
                 CASE setting.key WHEN 'buckets' THEN 'Give a whole number, 1 to 100.' ELSE 'Give a whole number, 1 to 1,000.' END);
         END IF;

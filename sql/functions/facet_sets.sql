@@ -27,13 +27,14 @@ BEGIN
 END $$;
 
 -- Bitmaps by number (an array, and the parameter that it is), as they are now ($1, the patch). Where many are asked for,
--- reading all of them in their order is quicker than looking each up; no index knows the number plus nothing.
-CREATE OR REPLACE FUNCTION facet_rows_sql(patched boolean, parameter text, ids integer[]) RETURNS text
+-- reading all of them in their order is quicker than looking each up (no index knows the number plus nothing); whoever
+-- joins the rows with the numbers anyway gets some more.
+CREATE OR REPLACE FUNCTION facet_rows_sql(patched boolean, parameter text, ids integer[], joined boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT concat('SELECT b.value_id, b.block, b.plane, b.bits',
         CASE WHEN patched THEN ' & coalesce(CASE WHEN b.value_id BETWEEN 3 AND 199 THEN k.prices_keep ELSE k.keep END, ~0::bit(8192)) AS bits' END,
-        CASE WHEN pg_relation_size('facet_bitmap') / 8192 <= 15 * cardinality(ids) THEN format(
-            ' FROM (SELECT * FROM facet_bitmap b WHERE b.value_id + 0 = ANY (%s) OFFSET 0) b', parameter)
+        CASE WHEN pg_relation_size('facet_bitmap') / 8192 <= 15 * cardinality(ids) THEN concat(' FROM facet_bitmap b',
+            CASE WHEN NOT joined THEN format(' JOIN (SELECT DISTINCT w.value_id FROM unnest(%s) w (value_id)) w ON w.value_id = b.value_id + 0', parameter) END)
         ELSE format(' FROM unnest(%s) w (value_id) CROSS JOIN LATERAL (SELECT * FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b', parameter) END,
         CASE WHEN patched THEN concat(
             ' LEFT JOIN unnest(($1).masked, ($1).keep, ($1).prices_keep) k (block, keep, prices_keep) ON k.block = b.block '

@@ -1,10 +1,12 @@
--- Whatever changes the terms of a product, or whether it is shown, has its sketches made anew.
+-- Whatever changes the terms of a product, or whether it is shown, has its sketches made anew, and facets told.
 
 -- Rows that belong to a product: its categories, its variants, the variants that its pictures show.
 CREATE OR REPLACE FUNCTION sketch_follow() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM sketch_products(array_agg(DISTINCT c.product_id), skip_new => TG_OP = 'INSERT') FROM changed c;
+    -- No facet speaks of pictures.
+    IF TG_TABLE_NAME <> 'image_variant' THEN PERFORM mark_facets(array_agg(DISTINCT c.product_id)) FROM changed c; END IF;
     RETURN NULL;
 END $$;
 
@@ -12,7 +14,8 @@ END $$;
 CREATE OR REPLACE FUNCTION sketch_follow_moved() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM sketch_products(array_agg(m.product_id))
+    PERFORM sketch_products(array_agg(m.product_id)),
+        CASE WHEN TG_TABLE_NAME <> 'image_variant' THEN mark_facets(array_agg(m.product_id)) END
     FROM (SELECT o.product_id FROM previous o UNION SELECT n.product_id FROM changed n) m;
     RETURN NULL;
 END $$;
@@ -64,6 +67,7 @@ BEGIN
     IF products IS NOT NULL THEN
         PERFORM set_config(setting_name, done::text, true);
         PERFORM sketch_products(products);
+        IF TG_TABLE_NAME = 'variant' THEN PERFORM mark_facets(products); END IF;
     END IF;
     RETURN NULL;
 END $$;
@@ -74,7 +78,7 @@ CREATE OR REPLACE FUNCTION sketch_left_over() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
     DELETE FROM stale_product s WHERE s.made_by = NEW.made_by AND s.number = NEW.number;
-    IF FOUND THEN PERFORM sketch_products(ARRAY[NEW.product_id]); END IF;
+    IF FOUND THEN PERFORM sketch_products(ARRAY[NEW.product_id]), mark_facets(ARRAY[NEW.product_id]); END IF;
     RETURN NULL;
 END $$;
 
@@ -107,6 +111,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO waiting_product (space_id, product_id)
     SELECT s.space_id, c.product_id FROM changed c CROSS JOIN unnest(known_spaces()) s (space_id) WHERE c.status = 'active';
+    PERFORM mark_facets(array_agg(c.product_id)) FROM changed c;
     RETURN NULL;
 END $$;
 
@@ -127,7 +132,7 @@ DECLARE
 BEGIN
     EXECUTE 'SELECT array_agg(n.product_id) FROM changed n JOIN previous o USING (product_id) '
         'WHERE (n.external_id, n.brand, n.attributes, n.status) IS DISTINCT FROM (o.external_id, o.brand, o.attributes, o.status)' INTO products;
-    PERFORM sketch_products(products);
+    PERFORM sketch_products(products), mark_facets(products);
     RETURN NULL;
 END $$;
 
@@ -139,6 +144,7 @@ CREATE OR REPLACE FUNCTION sketch_product_removed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     EXECUTE 'DELETE FROM waiting_product w USING changed o WHERE w.product_id = o.product_id';
+    PERFORM mark_facets(array_agg(o.product_id)) FROM changed o;
     RETURN NULL;
 END $$;
 
@@ -150,7 +156,7 @@ CREATE OR REPLACE TRIGGER product_sketch_delete
 CREATE OR REPLACE FUNCTION sketch_category_moved() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM sketch_products(array_agg(pc.product_id)) FROM product_category pc WHERE pc.category_id = NEW.category_id;
+    PERFORM sketch_products(array_agg(pc.product_id)), mark_facets(array_agg(pc.product_id)) FROM product_category pc WHERE pc.category_id = NEW.category_id;
     RETURN NULL;
 END $$;
 
@@ -163,8 +169,11 @@ CREATE OR REPLACE TRIGGER category_sketch_moved
 CREATE OR REPLACE FUNCTION sketch_all() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    IF TG_TABLE_NAME = 'product' THEN DELETE FROM waiting_product; END IF;
-    PERFORM sketch_products(array_agg(p.product_id)) FROM product p;
+    IF TG_TABLE_NAME = 'product' THEN
+        DELETE FROM waiting_product;
+        DELETE FROM facet_bitmap;
+    END IF;
+    PERFORM sketch_products(array_agg(p.product_id)), mark_facets(array_agg(p.product_id)) FROM product p;
     RETURN NULL;
 END $$;
 

@@ -18,7 +18,6 @@ CREATE TABLE facet_bitmap (
     PRIMARY KEY (value_id, block, plane)
 );
 COMMENT ON TABLE facet_bitmap IS 'Which of 8,192 consecutive products have a value (plane 0), and which of their first, second, … variants do (plane 1, 2, …).';
-ALTER TABLE facet_bitmap ALTER COLUMN bits SET STORAGE PLAIN;
 
 CREATE TABLE facet_change (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

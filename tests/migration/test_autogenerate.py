@@ -124,7 +124,8 @@ def _plain(url: str) -> list[str]:
         connection.execute("DROP TABLE IF EXISTS vitrine.alembic_version CASCADE")
         # What only functions hand to each other.
         connection.execute(
-            "DROP TYPE IF EXISTS vitrine.search_filter, vitrine.search_route CASCADE"
+            "DROP TYPE IF EXISTS vitrine.search_filter, vitrine.search_route, "
+            "vitrine.facet_patch CASCADE"
         )
         set_search_path(connection, "vitrine")
         partitions = connection.execute(

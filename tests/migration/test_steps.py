@@ -76,7 +76,7 @@ def replay_what_applies(connection: sa.Connection) -> None:
         for column in tables[name].columns
         if column.name not in {found["name"] for found in inspector.get_columns(name)}
     }
-    types = {"search_filter", "search_route"} if later else set()
+    types = {"search_filter", "search_route", "facet_patch"} if later else set()
     using = re.compile(
         rf"\b(FROM|JOIN|INTO|UPDATE|TABLE|ON|RETURNS) ({'|'.join(later)})\b"
         rf"|\b({'|'.join(columns | types) or '-'})\b"

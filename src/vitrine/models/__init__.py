@@ -17,6 +17,7 @@ from vitrine.models.catalogue import (
     Variant,
 )
 from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct
+from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
 from vitrine.models.history import Event, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
@@ -32,6 +33,10 @@ __all__ = [
     "CellGeneration",
     "EncodingRequest",
     "Event",
+    "FacetBitmap",
+    "FacetChange",
+    "FacetHorizon",
+    "FacetValue",
     "Image",
     "ImageVariant",
     "ImageVector",

@@ -1,8 +1,9 @@
-"""Keeps the cells of a space in order, so that searches of many vectors stay fast."""
+"""Keeps cells and facets in order, so that searches and counts of large catalogues stay fast."""
 
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from vitrine.errors import DatabaseError
@@ -19,10 +20,14 @@ __all__ = ["Tuner"]
 logger = logging.getLogger(__name__)
 
 EVERY = 30.0  # seconds between looks whether the cells are due
+FOLD_EVERY = 5.0  # seconds between looks for changes that facets are to be counted without
 
 
 class Tuner:
-    """Trains cells when a space has grown, and moves sketches into them a few at a time."""
+    """Trains cells when a space has grown, and moves sketches into them a few at a time.
+
+    It also folds changed products into the bitmaps that facets are counted from.
+    """
 
     def __init__(
         self, session: Session[Connection], space_id: int, *, stop: threading.Event
@@ -33,8 +38,15 @@ class Tuner:
 
     def run(self, ended: threading.Event) -> None:
         """Tune now and then until the worker has ended."""
-        while self.tune() and not ended.wait(EVERY):
-            pass
+        tuning = folding = True
+        due = 0.0
+        while tuning or folding:
+            if tuning and time.monotonic() >= due:
+                tuning = self.tune()
+                due = time.monotonic() + EVERY
+            folding = folding and self.fold()
+            if ended.wait(FOLD_EVERY):
+                break
 
     def tune(self) -> bool:
         """Do what is due; False if the database refuses it for good, as without temporary tables.
@@ -52,6 +64,31 @@ class Tuner:
             logger.warning("the cells of the space are left as they are: %s", error)
             return False
         return True
+
+    def fold(self) -> bool:
+        """Fold what changed; False if the database refuses it for good.
+
+        Counts are exact without, only slower.
+        """
+        left: int = 1
+        try:
+            while left and not self._stop.is_set():
+                before, left = left, self._fold_some()
+                if left == before:  # another worker does it
+                    break
+        except StoppedError:
+            return False
+        except DatabaseError as error:
+            logger.warning("changes are not folded into the facets: %s", error)
+            return False
+        return True
+
+    def _fold_some(self) -> int:
+        rows = self._session.run(
+            lambda connection: connection.execute("SELECT fold_facets()").fetchall()
+        )
+        left: int = rows[0][0]
+        return left
 
     def _step(self, kind: str, after: int) -> int | None:
         values = (kind, self._space_id, after)
