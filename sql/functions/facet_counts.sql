@@ -81,6 +81,28 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
             (SELECT max(f.value_id) - 99 FROM unnest((patch).value_id) f (value_id) WHERE f.value_id BETWEEN 100 AND 199)) END
 $$;
 
+-- Which products' prices and stock have anything to say: those that the rest of the filter keeps, with and without what
+-- each facet asks itself. NULL: too many to look at each.
+CREATE OR REPLACE FUNCTION facet_candidates(filters jsonb, facets jsonb, patch facet_patch, relevant bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    rest CONSTANT jsonb := coalesce((SELECT jsonb_object_agg(f.key, f.value) FROM jsonb_each(filters) f
+        WHERE NOT f.key IN ('price', 'in_stock') AND NOT jsonb_path_exists(f.value, '$.** ? (exists(@.price) || exists(@.in_stock))')), '{}');
+    plan record := facet_plan(rest, patch, 1, relevant IS NOT NULL);
+    bitmaps record;
+    ids integer[];
+    set_number integer[]; set_block integer[]; set_plane integer[]; set_bits bit(8192)[];
+BEGIN
+    IF plan.conjuncts = '[]' OR cardinality((patch).value_id) > 10000 THEN RETURN NULL; END IF;
+    bitmaps := facet_add_bitmaps(patch, plan.leaves, relevant);
+    ids := (SELECT c.ids FROM facet_columns(plan.conjuncts, bitmaps.leaves) c);
+    EXECUTE facet_sets_sql(plan.conjuncts, bitmaps.leaves, '[{"without": "", "planes": false}]' || CASE WHEN rest = filters THEN '[]' ELSE (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('without', lower(a.key), 'planes', false)), '[]')
+        FROM jsonb_object_keys(facets) a (key) WHERE facet_own(rest, a.key) IS NOT NULL) END, NOT bitmaps.patch IS NULL, ids)
+    INTO set_number, set_block, set_plane, set_bits USING bitmaps.patch, ids;
+    RETURN facet_products(NULL, set_number, set_block, set_plane, set_bits, 6000);
+END $$;
+
 CREATE OR REPLACE FUNCTION facet_counts(filters jsonb DEFAULT '{}', facets jsonb DEFAULT 'true', relevant bigint[] DEFAULT NULL) RETURNS jsonb
 -- STABLE: all of its statements see the catalogue at one moment.
 LANGUAGE plpgsql STABLE COST 10000 SET search_path FROM CURRENT
@@ -90,6 +112,7 @@ DECLARE
     wanted CONSTANT jsonb := coalesce(nullif(filters, 'null'), '{}');
     changed bigint[];
     repriced bigint[];
+    shown jsonb;
     patch facet_patch;
     width integer;
     plan record;
@@ -101,14 +124,15 @@ DECLARE
 BEGIN
     PERFORM compile_filter(wanted);
     changed := facet_changed();
-    IF facets = 'true' OR facets ?| '{price,in_stock}' OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))') THEN
-        repriced := facet_repriced();
-        IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
+    patch := facet_patch(changed, NULL);
+    shown := facet_requests(facets, patch);
+    IF shown ?| '{price,in_stock}' OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))') THEN
+        repriced := ARRAY(SELECT unnest(facet_repriced(facet_candidates(wanted, shown, patch, relevant))) EXCEPT SELECT unnest(changed));
+        IF repriced <> '{}' THEN patch := facet_patch(changed, repriced); END IF;
     END IF;
-    patch := facet_patch(changed, repriced);
     width := facet_price_width(patch);
     plan := facet_plan(wanted, patch, width, relevant IS NOT NULL);
-    asked := facet_requests_sets(wanted, facet_requests(facets, patch), patch, plan.conjuncts, plan.leaves);
+    asked := facet_requests_sets(wanted, shown, patch, plan.conjuncts, plan.leaves);
     bitmaps := facet_add_bitmaps(patch, asked.leaves, relevant);
     patch := bitmaps.patch;
     ids := (SELECT c.ids FROM facet_columns(asked.conjuncts, bitmaps.leaves) c);

@@ -64,8 +64,12 @@ DECLARE
     highest numeric;
     bounds numeric[];
     counts bigint[];
+    products bigint[];
 BEGIN
-    IF width IS NULL THEN RETURN facet_prices_read(request, of_set, set_number, set_block, set_plane, set_bits); END IF;
+    products := facet_products(of_set, set_number, set_block, set_plane, set_bits, CASE WHEN width IS NOT NULL THEN 6000 END);
+    IF products IS NOT NULL THEN
+        RETURN facet_prices_read(request, products, of_set, set_number, set_block, set_plane, set_bits);
+    END IF;
     EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids),
         'SELECT min(facet_extreme(m.kept, b.slices, false)) / 1000.0, max(facet_extreme(m.kept, b.slices, true)) / 1000.0 '
         'FROM m CROSS JOIN LATERAL (SELECT ARRAY[', (SELECT string_agg('m.s' || i, ', ' ORDER BY i) FROM generate_series(100, 99 + width) i),
@@ -85,25 +89,28 @@ BEGIN
     RETURN facet_histogram(request, lowest, highest, bounds, counts);
 END $$;
 
--- The same from the catalogue, where prices have no bits.
+-- The same from the catalogue, of some products: quicker for a few, and for prices that have no bits.
 CREATE OR REPLACE FUNCTION facet_prices_read(
-    request jsonb, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    request jsonb, products bigint[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    WITH priced AS MATERIALIZED (
-        SELECT v.product_id, v.price::numeric AS price
-        FROM (SELECT v.product_id, v.price, row_number() OVER (PARTITION BY v.product_id ORDER BY v.variant_id) AS plane
-              FROM variant v WHERE v.status = 'active') v
-        JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-            ON s.number = of_set AND s.block = v.product_id >> 13 AND s.plane = v.plane
-        WHERE v.price IS NOT NULL AND get_bit(s.bits, (v.product_id & 8191)::integer) = 1
+    WITH kept AS MATERIALIZED (
+        SELECT (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits
+        FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.number = of_set AND s.plane > 0 GROUP BY 1
+    ), priced AS MATERIALIZED (
+        SELECT g.product_id, v.price FROM unnest(products) g (product_id)
+        CROSS JOIN LATERAL (SELECT v.price::numeric AS price, row_number() OVER (ORDER BY v.variant_id) AS plane
+            FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' OFFSET 0) v
+        JOIN kept s ON s.key = (g.product_id >> 13 << 16) + v.plane
+        WHERE v.price IS NOT NULL AND get_bit(s.bits, (g.product_id & 8191)::integer) = 1
     ), found AS (
         SELECT e.lowest, e.highest, facet_bounds(e.lowest, e.highest, coalesce((request #>> '{settings,buckets}')::integer, 10)) AS bounds
         FROM (SELECT min(p.price) AS lowest, max(p.price) AS highest FROM priced p) e
+    ), counted AS MATERIALIZED (
+        SELECT width_bucket(p.price, f.bounds) AS bucket, count(DISTINCT p.product_id) AS count FROM priced p CROSS JOIN found f GROUP BY 1
     )
     SELECT facet_histogram(request, f.lowest, f.highest, f.bounds, ARRAY(
-        SELECT (SELECT count(DISTINCT p.product_id) FROM priced p WHERE p.price >= f.bounds[i] AND p.price < f.bounds[i + 1])
-        FROM generate_series(1, cardinality(f.bounds) - 1) i ORDER BY i))
+        SELECT (SELECT c.count FROM counted c WHERE c.bucket = i) FROM generate_series(1, cardinality(f.bounds) - 1) i ORDER BY i))
     FROM found f
 $$;
 

@@ -96,3 +96,21 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         quote_literal((SELECT coalesce(array_agg(a.number), '{}') FROM asked a WHERE a.planes)), ')) s WHERE bit_count(s.bits) > 0')
     FROM made m
 $$;
+
+-- The products of a set, or NULL where there are more than so many. Between two of them lie zeros, so that the work
+-- grows with what is found.
+CREATE OR REPLACE FUNCTION facet_products(
+    of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[], most integer
+) RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH s AS MATERIALIZED (
+        SELECT s.block, bit_or(s.bits) AS bits FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+        WHERE s.plane = 0 AND (of_set IS NULL OR s.number = of_set) GROUP BY s.block
+    )
+    SELECT ARRAY(
+        SELECT (z.block::bigint << 13) + z.place - 1 FROM (
+            SELECT s.block, z.number, sum(length(z.zeros) + 1) OVER (PARTITION BY s.block ORDER BY z.number) AS place, bit_count(s.bits) AS ones
+            FROM s CROSS JOIN LATERAL string_to_table(s.bits::text, '1') WITH ORDINALITY z (zeros, number)) z
+        WHERE z.number <= z.ones ORDER BY 1)
+    WHERE most IS NULL OR (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM s) <= most
+$$;

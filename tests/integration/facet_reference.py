@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -108,7 +109,7 @@ def _check_prices(products: list[Product], filters: Filter, answer: Mapping[str,
         return
     assert buckets[0]["gte"] <= min(prices)
     assert max(prices) < buckets[-1]["lt"]
-    for bucket, after in zip(buckets, buckets[1:], strict=False):
+    for bucket, after in itertools.pairwise(buckets):
         assert bucket["lt"] == after["gte"]
     for bucket in buckets:
         inside = {"gte": bucket["gte"], "lt": bucket["lt"]}
