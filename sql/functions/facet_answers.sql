@@ -30,7 +30,7 @@ $$;
 CREATE OR REPLACE FUNCTION facet_value_counts(
     requests jsonb, patch facet_patch, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS TABLE (facet text, given text[], counts bigint[])
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off SET enable_sort = off AS $$
 DECLARE
     asked record := facet_asked_values(requests, patch);
     -- GROUP BY tells the planner that each is there once: bitmaps then stream by, and what they meet lies ready.

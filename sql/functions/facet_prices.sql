@@ -44,20 +44,20 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         || CASE WHEN jsonb_typeof(request -> 'own') = 'array' THEN jsonb_build_object('selected', request -> 'own' -> 0) ELSE '{}' END
 $$;
 
--- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane.
+-- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane. The set comes as one more of the
+-- bitmaps: rows as wide as these must not be joined or sorted.
 CREATE OR REPLACE FUNCTION facet_prices_sql(patched boolean, ids integer[]) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH r AS (', facet_rows_sql(patched, '$2', ids), '), v AS (SELECT r.block, r.plane',
-        (SELECT string_agg(format(', coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = %1$s), 0::bit(8192)) AS s%1$s', i), '')
-         FROM unnest(ids) i),
-        ' FROM r GROUP BY r.block, r.plane), m AS (SELECT v.*, v.s4 & s.bits AS kept FROM v '
-        'JOIN unnest($4, $5, $6, $7) s (number, block, plane, bits) ON s.number = $3 AND s.block = v.block AND s.plane = v.plane) ')
+    SELECT concat('WITH r AS (', facet_rows_sql(patched, '$2', ids), ' UNION ALL SELECT 0, s.block, s.plane, s.bits '
+        'FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) WHERE s.number = $3 AND s.plane > 0), v AS (SELECT r.block, r.plane',
+        (SELECT string_agg(format(', coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = %1$s), 0::bit(8192)) AS s%1$s', i), '') FROM unnest(0 || ids) i),
+        ' FROM r GROUP BY r.block, r.plane), m AS (SELECT v.*, v.s4 & v.s0 AS kept FROM v OFFSET 0) ')
 $$;
 
 CREATE OR REPLACE FUNCTION facet_prices(
     request jsonb, patch facet_patch, width integer, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off AS $$
 DECLARE
     ids CONSTANT integer[] := 4 || ARRAY(SELECT generate_series(100, 99 + width));
     lowest numeric;
@@ -66,21 +66,21 @@ DECLARE
     counts bigint[];
     products bigint[];
 BEGIN
-    products := facet_products(of_set, set_number, set_block, set_plane, set_bits, CASE WHEN width IS NOT NULL THEN 6000 END);
+    products := facet_products(of_set, set_number, set_block, set_plane, set_bits, CASE WHEN width IS NOT NULL THEN 1500 END);
     IF products IS NOT NULL THEN
         RETURN facet_prices_read(request, products, of_set, set_number, set_block, set_plane, set_bits);
     END IF;
     EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids),
         'SELECT min(facet_extreme(m.kept, b.slices, false)) / 1000.0, max(facet_extreme(m.kept, b.slices, true)) / 1000.0 '
         'FROM m CROSS JOIN LATERAL (SELECT ARRAY[', (SELECT string_agg('m.s' || i, ', ' ORDER BY i) FROM generate_series(100, 99 + width) i),
-        '] AS slices OFFSET 0) b')
+        '] AS slices OFFSET 0) b WHERE bit_count(m.kept) > 0')
     INTO lowest, highest USING patch, ids, of_set, set_number, set_block, set_plane, set_bits;
     bounds := facet_bounds(lowest, highest, coalesce((request #>> '{settings,buckets}')::integer, 10));
     IF bounds IS NOT NULL THEN
         EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids), ', g AS (SELECT m.block',
             (SELECT string_agg(format(', m.kept & %s AS g%s', replace(facet_price_at_least(ceil(b.bound * 1000), width), 'v.', 'm.'), b.place), '')
              FROM unnest(bounds) WITH ORDINALITY b (bound, place)),
-            ' FROM m), c AS (SELECT g.block',
+            ' FROM m WHERE bit_count(m.kept) > 0 OFFSET 0), c AS (SELECT g.block',
             (SELECT string_agg(format(', bit_or(g.g%s & ~g.g%s) AS b%s', i, i + 1, i), '') FROM generate_series(1, cardinality(bounds) - 1) i),
             ' FROM g GROUP BY g.block) SELECT ARRAY[', (SELECT string_agg(format('sum(bit_count(c.b%s))::bigint', i), ', ') FROM generate_series(1, cardinality(bounds) - 1) i),
             '] FROM c')
@@ -93,8 +93,9 @@ END $$;
 CREATE OR REPLACE FUNCTION facet_prices_read(
     request jsonb, products bigint[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    WITH kept AS MATERIALIZED (
+LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off AS $$
+    -- Not MATERIALIZED: the planner knows then that each is there once, and lets the variants stream by.
+    WITH kept AS (
         SELECT (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits
         FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.number = of_set AND s.plane > 0 GROUP BY 1
     ), priced AS MATERIALIZED (
