@@ -92,7 +92,9 @@ BEGIN
         PERFORM facet_error(format('facets cannot be %s', left(facets::text, 50)),
             'Give true, a list of names, or an object of names and settings.');
     END IF;
-    IF (SELECT count(*) FROM jsonb_object_keys(asked)) > 50 THEN
+    IF (SELECT count(*) > count(DISTINCT lower(a.key)) FROM jsonb_object_keys(asked) a (key)) THEN
+        PERFORM facet_error('a facet is asked for twice', 'Names are the same in upper and lower case.');
+    ELSIF (SELECT count(*) FROM jsonb_object_keys(asked)) > 50 THEN
         PERFORM facet_error('more than 50 facets are asked for', 'Ask for the ones that the page shows.');
     END IF;
     FOR facet IN SELECT a.key, a.value, split_part(a.key, '.', 1) AS field FROM jsonb_each(asked) a LOOP
