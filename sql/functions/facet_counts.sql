@@ -127,7 +127,10 @@ BEGIN
     patch := facet_patch(changed, NULL);
     shown := facet_requests(facets, patch);
     IF shown ?| '{price,in_stock}' OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))') THEN
-        repriced := ARRAY(SELECT unnest(facet_repriced(facet_candidates(wanted, shown, patch, relevant))) EXCEPT SELECT unnest(changed));
+        -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
+        repriced := facet_candidates(wanted, shown, patch, relevant);
+        repriced := facet_repriced(repriced);
+        IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
         IF repriced <> '{}' THEN patch := facet_patch(changed, repriced); END IF;
     END IF;
     width := facet_price_width(patch);

@@ -39,11 +39,13 @@ CREATE OR REPLACE FUNCTION move_facet_horizon() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     finished bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    repriced bigint[];
 BEGIN
     -- Before anything was folded there is nothing that could be out of date.
     IF EXISTS (SELECT FROM facet_horizon) THEN
+        repriced := facet_repriced();
         INSERT INTO facet_change (product_id, prices_only)
-        SELECT r.product_id, true FROM unnest(facet_repriced()) r (product_id)
+        SELECT r.product_id, true FROM unnest(repriced) r (product_id)
         WHERE NOT EXISTS (SELECT FROM facet_change f WHERE f.product_id = r.product_id);
     END IF;
     INSERT INTO facet_horizon (transaction_id, server)

@@ -22,7 +22,7 @@ from tests.integration.searchable import (
     random_product,
 )
 from tests.integration.test_filters_oracle import filters
-from vitrine.database import Connection
+from vitrine.database import Connection, connect
 
 PATHS = ["women", "women/tops", "women/tops/shirts", "men", "men/tops", "bags"]
 FACETS = [

@@ -1,4 +1,4 @@
-"""What a count of facets reads: bitmaps and not the catalogue, in tables that were never analysed."""
+"""What a count of facets reads: bitmaps, not the catalogue, in tables never analysed."""
 
 from __future__ import annotations
 
