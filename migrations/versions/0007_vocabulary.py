@@ -5,7 +5,7 @@ from __future__ import annotations
 from vitrine.migrate import run_schema_file
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

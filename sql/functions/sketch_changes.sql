@@ -1,12 +1,14 @@
--- Whatever changes the terms of a product, or whether it is shown, has its sketches and documents made anew.
+-- Whatever changes the terms of a product, or whether it is shown, has its sketches and documents made anew, and facets told.
 
 -- Rows that belong to a product: its categories, its variants, the variants that its pictures show.
 CREATE OR REPLACE FUNCTION sketch_follow() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM sketch_products(array_agg(DISTINCT c.product_id), skip_new => TG_OP = 'INSERT') FROM changed c;
-    -- Pictures say nothing of a product's words.
-    IF TG_TABLE_NAME <> 'image_variant' THEN PERFORM document_products(array_agg(DISTINCT c.product_id)) FROM changed c; END IF;
+    -- Pictures say nothing of a product's words, and no facet speaks of them.
+    IF TG_TABLE_NAME <> 'image_variant' THEN
+        PERFORM document_products(array_agg(DISTINCT c.product_id)), mark_facets(array_agg(DISTINCT c.product_id)) FROM changed c;
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -14,7 +16,8 @@ END $$;
 CREATE OR REPLACE FUNCTION sketch_follow_moved() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM sketch_products(m.products), CASE WHEN TG_TABLE_NAME <> 'image_variant' THEN document_products(m.products) END
+    PERFORM sketch_products(m.products), CASE WHEN TG_TABLE_NAME <> 'image_variant' THEN document_products(m.products) END,
+        CASE WHEN TG_TABLE_NAME <> 'image_variant' THEN mark_facets(m.products) END
     FROM (SELECT array_agg(m.product_id) AS products
           FROM (SELECT o.product_id FROM previous o UNION SELECT n.product_id FROM changed n) m) m;
     RETURN NULL;
@@ -66,7 +69,8 @@ BEGIN
     SELECT array_agg(DISTINCT n.product_id), max(n.number) INTO products, done FROM noted n;
     IF products IS NOT NULL THEN
         PERFORM set_config(setting_name, done::text, true);
-        PERFORM sketch_products(products), document_products(products);
+        PERFORM sketch_products(products);
+        IF TG_TABLE_NAME = 'variant' THEN PERFORM document_products(products), mark_facets(products); END IF;
     END IF;
     RETURN NULL;
 END $$;
@@ -77,7 +81,7 @@ CREATE OR REPLACE FUNCTION sketch_left_over() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
     DELETE FROM stale_product s WHERE s.made_by = NEW.made_by AND s.number = NEW.number;
-    IF FOUND THEN PERFORM sketch_products(ARRAY[NEW.product_id]), document_products(ARRAY[NEW.product_id]); END IF;
+    IF FOUND THEN PERFORM sketch_products(ARRAY[NEW.product_id]), document_products(ARRAY[NEW.product_id]), mark_facets(ARRAY[NEW.product_id]); END IF;
     RETURN NULL;
 END $$;
 
@@ -110,7 +114,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO waiting_product (space_id, product_id)
     SELECT s.space_id, c.product_id FROM changed c CROSS JOIN unnest(known_spaces()) s (space_id) WHERE c.status = 'active';
-    PERFORM document_products(array_agg(c.product_id)) FROM changed c;
+    PERFORM document_products(array_agg(c.product_id)), mark_facets(array_agg(c.product_id)) FROM changed c;
     RETURN NULL;
 END $$;
 
@@ -131,7 +135,7 @@ DECLARE
 BEGIN
     EXECUTE 'SELECT array_agg(n.product_id) FROM changed n JOIN previous o USING (product_id) '
         'WHERE (n.external_id, n.brand, n.attributes, n.status) IS DISTINCT FROM (o.external_id, o.brand, o.attributes, o.status)' INTO products;
-    PERFORM sketch_products(products), document_products(products);
+    PERFORM sketch_products(products), document_products(products), mark_facets(products);
     RETURN NULL;
 END $$;
 
@@ -143,6 +147,7 @@ CREATE OR REPLACE FUNCTION sketch_product_removed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     EXECUTE 'DELETE FROM waiting_product w USING changed o WHERE w.product_id = o.product_id';
+    PERFORM mark_facets(array_agg(o.product_id)) FROM changed o;
     RETURN NULL;
 END $$;
 
@@ -154,7 +159,7 @@ CREATE OR REPLACE TRIGGER product_sketch_delete
 CREATE OR REPLACE FUNCTION sketch_category_moved() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM sketch_products(array_agg(pc.product_id)) FROM product_category pc WHERE pc.category_id = NEW.category_id;
+    PERFORM sketch_products(array_agg(pc.product_id)), mark_facets(array_agg(pc.product_id)) FROM product_category pc WHERE pc.category_id = NEW.category_id;
     RETURN NULL;
 END $$;
 
@@ -167,8 +172,11 @@ CREATE OR REPLACE TRIGGER category_sketch_moved
 CREATE OR REPLACE FUNCTION sketch_all() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    IF TG_TABLE_NAME = 'product' THEN DELETE FROM waiting_product; END IF;
-    PERFORM sketch_products(array_agg(p.product_id)), document_products(array_agg(p.product_id)) FROM product p;
+    IF TG_TABLE_NAME = 'product' THEN
+        DELETE FROM waiting_product;
+        DELETE FROM facet_bitmap;
+    END IF;
+    PERFORM sketch_products(array_agg(p.product_id)), document_products(array_agg(p.product_id)), mark_facets(array_agg(p.product_id)) FROM product p;
     RETURN NULL;
 END $$;
 

@@ -62,7 +62,7 @@ BEGIN
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
                           OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request',
-                              'cell', 'cell_generation', 'whitening', 'word')
+                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_change', 'facet_horizon')
                             THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname !~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT' END
                     WHEN analyst THEN CASE

@@ -126,7 +126,8 @@ def _plain(url: str) -> list[str]:
         # What only functions hand to each other.
         connection.execute(
             "DROP TYPE IF EXISTS vitrine.search_filter, vitrine.search_route, vitrine.search_hit, "
-            "vitrine.search_answer, vitrine.search_question, vitrine.search_arms CASCADE"
+            "vitrine.search_answer, vitrine.search_question, vitrine.search_arms, "
+            "vitrine.facet_patch CASCADE"
         )
         set_search_path(connection, "vitrine")
         partitions = connection.execute(

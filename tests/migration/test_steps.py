@@ -35,6 +35,7 @@ DATA = {
 }
 # What search functions hand to each other.
 TYPES = {
+    "facet_patch",
     "search_answer",
     "search_arms",
     "search_filter",

@@ -17,6 +17,7 @@ from vitrine.models.catalogue import (
     Variant,
 )
 from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct, Whitening
+from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
 from vitrine.models.history import Event, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.rules import Rule
@@ -35,6 +36,10 @@ __all__ = [
     "CellGeneration",
     "EncodingRequest",
     "Event",
+    "FacetBitmap",
+    "FacetChange",
+    "FacetHorizon",
+    "FacetValue",
     "HeldDocument",
     "Image",
     "ImageVariant",

@@ -1,8 +1,9 @@
-"""Keeps what searches have learned in order: cells, whitening, vocabulary, words."""
+"""Keeps what searches and counts have learned in order: cells, whitening, words, facets."""
 
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from vitrine.errors import DatabaseError
@@ -20,10 +21,14 @@ __all__ = ["Tuner"]
 logger = logging.getLogger(__name__)
 
 EVERY = 30.0  # seconds between looks whether the cells are due
+FOLD_EVERY = 5.0  # seconds between looks for changes that facets are to be counted without
 
 
 class Tuner:
-    """Tends the vocabulary; trains cells when a space has grown, and moves sketches into them."""
+    """Tends the vocabulary; trains cells when a space has grown, and moves sketches into them.
+
+    It also folds changed products into the bitmaps that facets are counted from.
+    """
 
     def __init__(
         self, session: Session[Connection], space_id: int, *, stop: threading.Event
@@ -34,8 +39,15 @@ class Tuner:
 
     def run(self, ended: threading.Event) -> None:
         """Tune now and then until the worker has ended."""
-        while self.tune() and not ended.wait(EVERY):
-            pass
+        tuning = folding = True
+        due = 0.0
+        while tuning or folding:
+            if tuning and time.monotonic() >= due:
+                tuning = self.tune()
+                due = time.monotonic() + EVERY
+            folding = folding and self.fold()
+            if ended.wait(FOLD_EVERY):
+                break
 
     def tune(self) -> bool:
         """Do what is due; False if the database refuses it for good, as without temporary tables.
@@ -43,7 +55,9 @@ class Tuner:
         Searches find everything without it too, only slower, and composed ones less well.
         """
         try:
-            self._session.run(lambda connection: connection.execute("SELECT tend_vocabulary(), tidy_words(200)"))
+            self._session.run(
+                lambda connection: connection.execute("SELECT tend_vocabulary(), tidy_words(200)")
+            )
             for kind in ("image", "caption"):
                 after: int | None = 0
                 while after is not None and not self._stop.is_set():
@@ -56,6 +70,31 @@ class Tuner:
             logger.warning("what searches learn of the space is left as it is: %s", error)
             return False
         return True
+
+    def fold(self) -> bool:
+        """Fold what changed; False if the database refuses it for good.
+
+        Counts are exact without, only slower.
+        """
+        left: int = 1
+        try:
+            while left and not self._stop.is_set():
+                before, left = left, self._fold_some()
+                if left == before:  # another worker does it
+                    break
+        except StoppedError:
+            return False
+        except DatabaseError as error:
+            logger.warning("changes are not folded into the facets: %s", error)
+            return False
+        return True
+
+    def _fold_some(self) -> int:
+        rows = self._session.run(
+            lambda connection: connection.execute("SELECT fold_facets()").fetchall()
+        )
+        left: int = rows[0][0]
+        return left
 
     def _step(self, kind: str, after: int) -> int | None:
         values = (kind, self._space_id, after)

@@ -104,7 +104,9 @@ class Worker:
             self._end(pipeline)
             if self._once and not stopped:
                 # What was written last may have made the cells due.
-                self._tuner(space, stop=threading.Event()).tune()
+                tuner = self._tuner(space, stop=threading.Event())
+                tuner.tune()
+                tuner.fold()
         result = self._progress.snapshot()
         self._on_tick(result)
         if self._threads.failure is not None:

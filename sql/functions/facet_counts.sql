@@ -1,0 +1,148 @@
+-- How many products a filter keeps, and how many each value of a facet would: exactly, in this transaction.
+
+-- What is asked, with what is needed to answer it: functions hand it on.
+-- requests: {facet: {"field", "name", "set": number of its set, "exact": number of the set for names written exactly,
+-- "settings", "own": what the filter asks of it}}.
+CREATE OR REPLACE FUNCTION facet_own(filters jsonb, facet text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT jsonb_agg(o.value) FROM (
+        SELECT f.value FROM jsonb_each(filters) f WHERE f.key = facet
+        UNION ALL
+        SELECT m.value FROM jsonb_each(filters) f
+        CROSS JOIN LATERAL jsonb_each(CASE WHEN f.key IN ('options', 'attributes') THEN f.value ELSE '{}' END) m
+        WHERE lower(f.key || '.' || m.key) = lower(facet)) o
+$$;
+
+-- The sets that facets are counted in; number 1 is the whole filter's.
+CREATE OR REPLACE FUNCTION facet_requests_sets(
+    filters jsonb, asked jsonb, patch facet_patch, INOUT conjuncts jsonb, INOUT leaves jsonb, OUT requests jsonb, OUT sets jsonb
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    facet record;
+    one jsonb;
+    leaf record;
+BEGIN
+    requests := '[]';
+    sets := '[{"without": "", "planes": false}]';
+    FOR facet IN SELECT a.key, a.value, split_part(a.key, '.', 1) AS field, substr(a.key, strpos(a.key, '.') + 1) AS name FROM jsonb_each(asked) a LOOP
+        facet.name := CASE WHEN facet.field = facet.key THEN '' ELSE facet.name END;
+        one := jsonb_build_object('facet', facet.key, 'field', facet.field, 'name', facet.name, 'settings', facet.value,
+            'own', facet_own(filters, facet.key));
+        IF NOT facet.field IN ('options', 'price', 'in_stock') AND one -> 'own' = 'null' THEN
+            one := one || '{"set": 1}';
+        ELSE
+            sets := sets || jsonb_build_object('without', lower(facet.key), 'planes', facet.field IN ('options', 'price', 'in_stock'));
+            one := one || jsonb_build_object('set', jsonb_array_length(sets));
+        END IF;
+        IF facet.name <> '' THEN
+            leaf := facet_value_leaf(facet.field, facet.name, true, 'd.element IS NULL', patch, leaves);
+            IF leaf.is_known THEN
+                leaves := leaf.leaves;
+                conjuncts := conjuncts || jsonb_build_object('only', jsonb_array_length(sets), 'sql', '~' || leaf.expression, 'variant', facet.field = 'options');
+                sets := sets || jsonb_build_object('without', lower(facet.key), 'planes', facet.field = 'options', 'mask', jsonb_array_length(sets));
+                one := one || jsonb_build_object('set', jsonb_array_length(sets), 'exact', one -> 'set');
+            END IF;
+        END IF;
+        requests := requests || one;
+    END LOOP;
+END $$;
+
+-- The bitmaps of what no bitmap knows: leaves that are SQL, and the products that a search found relevant.
+CREATE OR REPLACE FUNCTION facet_add_bitmaps(INOUT patch facet_patch, INOUT leaves jsonb, relevant bigint[])
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    leaf record;
+    made record;
+BEGIN
+    FOR leaf IN
+        SELECT l.place - 1 AS place, l.value, -1000000000 - l.place AS value_id, l.value ->> 'sql' AS sql
+        FROM jsonb_array_elements(leaves) WITH ORDINALITY l (value, place) WHERE l.value ? 'sql'
+        UNION ALL SELECT NULL, NULL, -2000000000, 'SELECT g.product_id, 0 FROM unnest($1) g (product_id)' WHERE relevant IS NOT NULL
+    LOOP
+        EXECUTE concat('SELECT array_agg(b.block) AS block, array_agg(b.plane) AS plane, array_agg(b.bits) AS bits FROM ('
+            'SELECT (f.product_id >> 13)::integer AS block, f.plane::integer AS plane, facet_bits((f.product_id & 8191)::integer, 1) AS bits '
+            'FROM (', leaf.sql, ') f (product_id, plane) GROUP BY 1, 2) b') INTO made USING relevant;
+        patch.value_id := patch.value_id || array_fill(leaf.value_id::integer, ARRAY[coalesce(cardinality(made.block), 0)]);
+        patch.block := patch.block || made.block;
+        patch.plane := patch.plane || made.plane;
+        patch.bits := patch.bits || made.bits;
+        IF leaf.place IS NOT NULL THEN
+            leaves := jsonb_set(leaves, ARRAY[leaf.place::text], jsonb_build_object('variant', leaf.value -> 'variant', 'ids', jsonb_build_array(leaf.value_id)));
+        END IF;
+    END LOOP;
+END $$;
+
+-- How many bits prices have; NULL where one cannot be said in them.
+CREATE OR REPLACE FUNCTION facet_price_width(patch facet_patch) RETURNS integer
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM facet_bitmap b WHERE b.value_id = 5 OFFSET 0) OR 5 = ANY ((patch).value_id) THEN NULL
+        ELSE greatest(1, (SELECT max(b.value_id) - 99 FROM facet_bitmap b WHERE b.value_id BETWEEN 100 AND 199),
+            (SELECT max(f.value_id) - 99 FROM unnest((patch).value_id) f (value_id) WHERE f.value_id BETWEEN 100 AND 199)) END
+$$;
+
+-- Which products' prices and stock have anything to say: those that the rest of the filter keeps, with and without what
+-- each facet asks itself. NULL: too many to look at each.
+CREATE OR REPLACE FUNCTION facet_candidates(filters jsonb, facets jsonb, patch facet_patch, relevant bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    rest CONSTANT jsonb := coalesce((SELECT jsonb_object_agg(f.key, f.value) FROM jsonb_each(filters) f
+        WHERE NOT f.key IN ('price', 'in_stock') AND NOT jsonb_path_exists(f.value, '$.** ? (exists(@.price) || exists(@.in_stock))')), '{}');
+    plan record := facet_plan(rest, patch, 1, relevant IS NOT NULL);
+    bitmaps record;
+    ids integer[];
+    set_number integer[]; set_block integer[]; set_plane integer[]; set_bits bit(8192)[];
+BEGIN
+    IF plan.conjuncts = '[]' OR cardinality((patch).value_id) > 10000 THEN RETURN NULL; END IF;
+    bitmaps := facet_add_bitmaps(patch, plan.leaves, relevant);
+    ids := (SELECT c.ids FROM facet_columns(plan.conjuncts, bitmaps.leaves) c);
+    EXECUTE facet_sets_sql(plan.conjuncts, bitmaps.leaves, '[{"without": "", "planes": false}]' || CASE WHEN rest = filters THEN '[]' ELSE (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('without', lower(a.key), 'planes', false)), '[]')
+        FROM jsonb_object_keys(facets) a (key) WHERE facet_own(rest, a.key) IS NOT NULL) END, NOT bitmaps.patch IS NULL, ids)
+    INTO set_number, set_block, set_plane, set_bits USING bitmaps.patch, ids;
+    RETURN facet_products(NULL, set_number, set_block, set_plane, set_bits, 6000);
+END $$;
+
+CREATE OR REPLACE FUNCTION facet_counts(filters jsonb DEFAULT '{}', facets jsonb DEFAULT 'true', relevant bigint[] DEFAULT NULL) RETURNS jsonb
+-- STABLE: all of its statements see the catalogue at one moment.
+LANGUAGE plpgsql STABLE COST 10000 SET search_path FROM CURRENT
+SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
+AS $$
+DECLARE
+    wanted CONSTANT jsonb := coalesce(nullif(filters, 'null'), '{}');
+    changed bigint[];
+    repriced bigint[];
+    shown jsonb;
+    patch facet_patch;
+    width integer;
+    plan record;
+    asked record;
+    bitmaps record;
+    ids integer[];
+    set_number integer[]; set_block integer[]; set_plane integer[]; set_bits bit(8192)[];
+    result jsonb;
+BEGIN
+    PERFORM compile_filter(wanted);
+    changed := facet_changed();
+    patch := facet_patch(changed, NULL);
+    shown := facet_requests(facets, patch);
+    IF shown ?| '{price,in_stock}' OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))') THEN
+        -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
+        repriced := facet_candidates(wanted, shown, patch, relevant);
+        repriced := facet_repriced(repriced);
+        IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
+        IF repriced <> '{}' THEN patch := facet_patch(changed, repriced); END IF;
+    END IF;
+    width := facet_price_width(patch);
+    plan := facet_plan(wanted, patch, width, relevant IS NOT NULL);
+    asked := facet_requests_sets(wanted, shown, patch, plan.conjuncts, plan.leaves);
+    bitmaps := facet_add_bitmaps(patch, asked.leaves, relevant);
+    patch := bitmaps.patch;
+    ids := (SELECT c.ids FROM facet_columns(asked.conjuncts, bitmaps.leaves) c);
+    EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, ids)
+    INTO set_number, set_block, set_plane, set_bits USING patch, ids;
+    result := facet_answers(asked.requests, patch, width, set_number, set_block, set_plane, set_bits);
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION facet_counts(jsonb, jsonb, bigint[]) IS
+    'How many products a filter keeps, and how many each value of each facet would, whatever the filter asks of that facet: exact counts.';

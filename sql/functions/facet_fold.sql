@@ -1,0 +1,87 @@
+-- Folds what changed in the catalogue into the bitmaps of facets; counts are as exact without, only slower.
+
+CREATE OR REPLACE FUNCTION mark_facets(products bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    INSERT INTO facet_change (product_id) SELECT unnest(products)
+$$;
+
+-- Some of what changed; returns how many notes are left. Whoever writes is not kept waiting: notes are added, and
+-- only those that this transaction can see are taken.
+CREATE OR REPLACE FUNCTION fold_facets(most integer DEFAULT 16384) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    changed bigint[];
+    repriced bigint[];
+BEGIN
+    -- One at a time. Another shop's folding has another number.
+    IF NOT pg_try_advisory_xact_lock(hashtext('fold_facets'), hashoid(to_regclass('facet_bitmap'))) THEN
+        RETURN (SELECT count(*) FROM facet_change);
+    END IF;
+    PERFORM move_facet_horizon();
+    WITH taken AS (
+        DELETE FROM facet_change f WHERE f.number <= (
+            SELECT max(n.number) FROM (SELECT c.number FROM facet_change c ORDER BY c.number LIMIT most) n)
+        RETURNING f.product_id, f.prices_only
+    )
+    SELECT array_agg(t.product_id) FILTER (WHERE NOT t.prices_only), array_agg(t.product_id) FILTER (WHERE t.prices_only)
+    INTO changed, repriced
+    FROM (SELECT t.product_id, bool_and(t.prices_only) AS prices_only FROM taken t GROUP BY 1) t;
+    IF changed IS NOT NULL OR repriced IS NOT NULL THEN
+        PERFORM fold_facet_patch(facet_patch(changed, repriced));
+    END IF;
+    RETURN (SELECT count(*) FROM facet_change);
+END $$;
+COMMENT ON FUNCTION fold_facets IS 'Fold changed products into the bitmaps that facets are counted from, as a worker does by itself; returns how many changes are left.';
+
+-- Variants written since the last time become notes. The number is taken before the rows are looked at: what is
+-- older was finished then, hence seen.
+CREATE OR REPLACE FUNCTION move_facet_horizon() RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    finished bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    repriced bigint[];
+BEGIN
+    -- Before anything was folded there is nothing that could be out of date.
+    IF EXISTS (SELECT FROM facet_horizon) THEN
+        repriced := facet_repriced();
+        INSERT INTO facet_change (product_id, prices_only)
+        SELECT r.product_id, true FROM unnest(repriced) r (product_id)
+        WHERE NOT EXISTS (SELECT FROM facet_change f WHERE f.product_id = r.product_id);
+    END IF;
+    INSERT INTO facet_horizon (transaction_id, server)
+    SELECT finished, c.system_identifier FROM pg_control_system() c
+    ON CONFLICT (one) DO UPDATE SET transaction_id = excluded.transaction_id, server = excluded.server;
+END $$;
+
+CREATE OR REPLACE FUNCTION fold_facet_patch(patch facet_patch) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = on AS $$
+DECLARE
+    none CONSTANT bit(8192) := 0::bit(8192);
+    added integer[];
+BEGIN
+    INSERT INTO facet_value (field, name, element)
+    SELECT n.* FROM unnest((patch).new_field, (patch).new_name, (patch).new_element) n ON CONFLICT DO NOTHING;
+    added := ARRAY(
+        SELECT coalesce(k.value_id, b.value_id) FROM unnest((patch).value_id) WITH ORDINALITY b (value_id, place)
+        LEFT JOIN unnest((patch).new_id, (patch).new_field, (patch).new_name, (patch).new_element) n (id, field, name, element)
+            ON n.id = b.value_id
+        LEFT JOIN facet_value k ON (k.field, k.name) = (n.field, n.name) AND md5(k.element::text) IS NOT DISTINCT FROM md5(n.element::text)
+        ORDER BY b.place);
+    -- What the changed products had goes, what they have now comes.
+    UPDATE facet_bitmap b SET bits = c.bits
+    FROM (
+        SELECT o.value_id, o.block, o.plane, o.bits & CASE WHEN o.value_id BETWEEN 3 AND 199 THEN k.prices_keep ELSE k.keep END
+            | coalesce(f.bits, none) AS bits
+        FROM facet_bitmap o
+        JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) k (block, keep, prices_keep) ON k.block = o.block
+        LEFT JOIN unnest(added, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits)
+            ON (f.value_id, f.block, f.plane) = (o.value_id, o.block, o.plane)) c
+    WHERE (b.value_id, b.block, b.plane) = (c.value_id, c.block, c.plane) AND b.bits <> c.bits;
+    INSERT INTO facet_bitmap (value_id, block, plane, bits)
+    SELECT f.* FROM unnest(added, (patch).block, (patch).plane, (patch).bits) f ON CONFLICT DO NOTHING;
+    WITH gone AS (
+        DELETE FROM facet_bitmap b WHERE b.block = ANY ((patch).masked) AND b.bits = none RETURNING b.value_id
+    )
+    DELETE FROM facet_value v USING gone g WHERE v.value_id = g.value_id
+    AND NOT EXISTS (SELECT FROM facet_bitmap b WHERE b.value_id = g.value_id AND b.bits <> none);
+END $$;

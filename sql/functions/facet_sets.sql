@@ -1,0 +1,116 @@
+-- Which products a filter keeps, as bitmaps: with all of it, and without what each facet asks itself.
+
+-- A filter's keys, each with its expression and the facet that it is the own filter of.
+CREATE OR REPLACE FUNCTION facet_plan(filters jsonb, patch facet_patch, width integer, relevant boolean, OUT conjuncts jsonb, OUT leaves jsonb)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    part record;
+    one record;
+BEGIN
+    conjuncts := '[]';
+    leaves := '[]';
+    IF relevant THEN
+        leaves := '[{"ids": [-2000000000], "variant": false}]';
+        conjuncts := '[{"own": null, "sql": "p.l0", "variant": false}]';
+    END IF;
+    FOR part IN
+        SELECT lower(f.key) AS own, jsonb_build_object(f.key, f.value) AS filter FROM jsonb_each(filters) f
+        WHERE f.key NOT IN ('options', 'attributes') OR f.value = '{}'
+        UNION ALL
+        SELECT lower(f.key || '.' || m.key), jsonb_build_object(f.key, jsonb_build_object(m.key, m.value))
+        FROM jsonb_each(filters) f CROSS JOIN LATERAL jsonb_each(CASE WHEN f.key IN ('options', 'attributes') THEN f.value ELSE '{}' END) m
+    LOOP
+        one := facet_condition(part.filter, patch, width, leaves);
+        leaves := one.leaves;
+        conjuncts := conjuncts || jsonb_build_object('own', part.own, 'sql', one.expression, 'variant', one.needs_variant);
+    END LOOP;
+END $$;
+
+-- Bitmaps by number (an array, and the parameter that it is), as they are now ($1, the patch). Where many are asked for,
+-- reading all of them in their order is quicker than looking each up (no index knows the number plus nothing); whoever
+-- joins the rows with the numbers anyway gets some more.
+CREATE OR REPLACE FUNCTION facet_rows_sql(patched boolean, parameter text, ids integer[], joined boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('SELECT b.value_id, b.block, b.plane, b.bits',
+        CASE WHEN patched THEN ' & coalesce(CASE WHEN b.value_id BETWEEN 3 AND 199 THEN k.prices_keep ELSE k.keep END, ~0::bit(8192)) AS bits' END,
+        CASE WHEN pg_relation_size('facet_bitmap') / 8192 <= 15 * cardinality(ids) THEN concat(' FROM facet_bitmap b',
+            CASE WHEN NOT joined THEN format(' JOIN (SELECT DISTINCT w.value_id FROM unnest(%s) w (value_id)) w ON w.value_id = b.value_id + 0', parameter) END)
+        ELSE format(' FROM unnest(%s) w (value_id) CROSS JOIN LATERAL (SELECT * FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b', parameter) END,
+        CASE WHEN patched THEN concat(
+            ' LEFT JOIN unnest(($1).masked, ($1).keep, ($1).prices_keep) k (block, keep, prices_keep) ON k.block = b.block '
+            'UNION ALL SELECT f.* FROM unnest(($1).value_id, ($1).block, ($1).plane, ($1).bits) f (value_id, block, plane, bits) '
+            'WHERE f.value_id = ANY (', parameter, ')') END)
+$$;
+
+-- The columns of a plan, and the numbers of bitmaps that they are made of.
+CREATE OR REPLACE FUNCTION facet_columns(conjuncts jsonb, leaves jsonb, OUT of_product text, OUT of_variant text, OUT ids integer[])
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH col AS (
+        SELECT 'p' AS alias, 's1' AS name, '{1}'::integer[] AS ids
+        UNION ALL SELECT 'v', 's2', '{2}'
+        UNION ALL SELECT DISTINCT 'v', 's' || m.found[1], ARRAY[m.found[1]::integer]
+            FROM jsonb_array_elements(conjuncts) c (value) CROSS JOIN LATERAL regexp_matches(c.value ->> 'sql', 'v\.s(\d+)', 'g') m (found)
+        UNION ALL SELECT CASE WHEN (l.value -> 'variant')::boolean THEN 'v' ELSE 'p' END, 'l' || l.place - 1,
+            ARRAY(SELECT e.value::integer FROM jsonb_array_elements_text(l.value -> 'ids') e (value))
+            FROM jsonb_array_elements(leaves) WITH ORDINALITY l (value, place)
+    ), made AS (
+        SELECT c.alias, format('coalesce(bit_or(r.bits) FILTER (WHERE r.value_id %s), 0::bit(8192)) AS %s',
+            CASE cardinality(c.ids) WHEN 1 THEN '= ' || c.ids[1] ELSE format('= ANY (%L::integer[])', c.ids) END, c.name) AS sql FROM col c
+    )
+    SELECT string_agg(m.sql, ', ') FILTER (WHERE m.alias = 'p'), string_agg(m.sql, ', ') FILTER (WHERE m.alias = 'v'),
+        (SELECT array_agg(DISTINCT i.id) FROM col c CROSS JOIN unnest(c.ids) i (id))
+    FROM made m
+$$;
+
+-- sets: [{"without": own, "planes": whether the variants are asked for too, "mask": which of the conditions that few
+-- sets have}]. Rows are (number, block, plane, bits); in plane 0 are the products of which any variant does.
+CREATE OR REPLACE FUNCTION facet_sets_sql(conjuncts jsonb, leaves jsonb, sets jsonb, patched boolean, ids integer[]) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH asked AS (
+        SELECT s.place AS number, (s.value -> 'planes')::boolean AS planes, coalesce(bool_or((c.value -> 'variant')::boolean), false) AS needs_variant,
+            coalesce(string_agg(format('k%s', c.place), ' & ') FILTER (WHERE c.place IS NOT NULL), '~0::bit(8192)') AS kept
+        FROM jsonb_array_elements(sets) WITH ORDINALITY s (value, place)
+        LEFT JOIN jsonb_array_elements(conjuncts) WITH ORDINALITY c (value, place)
+            ON CASE WHEN c.value ? 'only' THEN c.value -> 'only' = s.value -> 'mask' ELSE c.value ->> 'own' IS DISTINCT FROM s.value ->> 'without' END
+        GROUP BY s.place, s.value
+    ), made AS (
+        SELECT c.*,
+            (SELECT string_agg(format(', %s AS k%s', k.value ->> 'sql', k.place), '') FROM jsonb_array_elements(conjuncts) WITH ORDINALITY k (value, place)
+                WHERE NOT (k.value -> 'variant')::boolean) AS of_products,
+            (SELECT string_agg(format(', %s AS k%s', CASE WHEN (k.value -> 'variant')::boolean THEN k.value ->> 'sql' ELSE 'p.k' || k.place END, k.place), '')
+                FROM jsonb_array_elements(conjuncts) WITH ORDINALITY k (value, place)) AS of_variants
+        FROM facet_columns(conjuncts, leaves) c
+    )
+    SELECT concat('WITH r AS MATERIALIZED (', facet_rows_sql(patched, '$2', ids), '), ',
+        'p0 AS MATERIALIZED (SELECT r.block, ', m.of_product, ' FROM r WHERE r.plane = 0 GROUP BY r.block), ',
+        'p AS MATERIALIZED (SELECT p.*', m.of_products, ' FROM p0 p), ',
+        'v0 AS MATERIALIZED (SELECT r.block, r.plane, ', m.of_variant, ' FROM r WHERE r.plane > 0 GROUP BY r.block, r.plane), ',
+        'v AS MATERIALIZED (SELECT v.block, v.plane, v.s2', m.of_variants, ' FROM v0 v JOIN p ON p.block = v.block), ',
+        'f AS MATERIALIZED (', coalesce((SELECT string_agg(format('SELECT %s AS number, v.block, v.plane, v.s2 & %s AS bits FROM v', a.number, a.kept), ' UNION ALL ')
+            FROM asked a WHERE a.planes OR a.needs_variant), 'SELECT 0 AS number, 0 AS block, 0 AS plane, 0::bit(8192) AS bits WHERE false'), ') ',
+        'SELECT array_agg(s.number), array_agg(s.block), array_agg(s.plane), array_agg(s.bits) FROM (',
+        'SELECT f.number, f.block, 0 AS plane, bit_or(f.bits) AS bits FROM f WHERE f.number = ANY (',
+        quote_literal((SELECT coalesce(array_agg(a.number), '{}') FROM asked a WHERE a.needs_variant)), ') GROUP BY f.number, f.block ',
+        (SELECT string_agg(format('UNION ALL SELECT %s, p.block, 0, p.s1 & %s FROM p ', a.number, a.kept), '') FROM asked a WHERE NOT a.needs_variant),
+        'UNION ALL SELECT f.* FROM f WHERE f.number = ANY (',
+        quote_literal((SELECT coalesce(array_agg(a.number), '{}') FROM asked a WHERE a.planes)), ')) s WHERE bit_count(s.bits) > 0')
+    FROM made m
+$$;
+
+-- The products of a set, or NULL where there are more than so many. Between two of them lie zeros, so that the work
+-- grows with what is found.
+CREATE OR REPLACE FUNCTION facet_products(
+    of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[], most integer
+) RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH s AS MATERIALIZED (
+        SELECT s.block, bit_or(s.bits) AS bits FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+        WHERE s.plane = 0 AND (of_set IS NULL OR s.number = of_set) GROUP BY s.block
+    )
+    SELECT ARRAY(
+        SELECT (z.block::bigint << 13) + z.place - 1 FROM (
+            SELECT s.block, z.number, sum(length(z.zeros) + 1) OVER (PARTITION BY s.block ORDER BY z.number) AS place, bit_count(s.bits) AS ones
+            FROM s CROSS JOIN LATERAL string_to_table(s.bits::text, '1') WITH ORDINALITY z (zeros, number)) z
+        WHERE z.number <= z.ones ORDER BY 1)
+    WHERE most IS NULL OR (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM s) <= most
+$$;

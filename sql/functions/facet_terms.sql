@@ -1,0 +1,149 @@
+-- The catalogue as bitmaps: what a product and its variants have, and the products that changed since they were folded.
+
+-- A block is 8,192 consecutive product_ids. In plane 0 a bit is a product, in plane n the n-th of its active
+-- variants. Numbers under 1,024 stand for: 1 shown at all, 2 there is such a variant, 3 out of stock, 4 has a
+-- price, 5 has a price that is no whole number of thousandths, 100 + n: bit n of the price in thousandths.
+
+DO $$
+BEGIN
+    EXECUTE format('CREATE OR REPLACE AGGREGATE facet_bits (integer, integer) '
+        '(SFUNC = pg_catalog.set_bit, STYPE = bit(8192), INITCOND = %L)', repeat('0', 8192));
+END $$;
+COMMENT ON AGGREGATE facet_bits(integer, integer) IS 'A bitmap with these positions set.';
+
+-- The elements of an object column. Names have no case: of several that differ in it, the first one counts, and
+-- another (exact) where a filter writes it so; then an element that is NULL says that it is there.
+CREATE OR REPLACE FUNCTION facet_members(object jsonb) RETURNS TABLE (exact boolean, name text, element jsonb)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 4
+BEGIN ATOMIC
+    SELECT o.exact, m.key, e.value
+    FROM jsonb_each(object) m
+    CROSS JOIN LATERAL (SELECT EXISTS (
+        SELECT FROM jsonb_object_keys(object) k (key) WHERE lower(k.key) = lower(m.key) AND k.key < m.key) AS exact) o
+    CROSS JOIN LATERAL (
+        SELECT x.value FROM jsonb_array_elements(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value
+            ELSE jsonb_build_array(m.value) END) x (value) WHERE x.value <> 'null'
+        UNION ALL SELECT NULL WHERE o.exact) e;
+END;
+
+-- Every look-up is by key, product by product: the tables may never have been analysed.
+CREATE OR REPLACE FUNCTION facet_terms(products bigint[])
+RETURNS TABLE (product_id bigint, plane integer, value_id integer, field text, name text, element jsonb)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH shown AS MATERIALIZED (
+        SELECT p.* FROM unnest(products) g (product_id) CROSS JOIN LATERAL (
+            SELECT p.product_id, p.brand, p.attributes FROM product p
+            WHERE p.product_id = g.product_id AND p.status = 'active'
+              AND (EXISTS (SELECT FROM variant v WHERE v.product_id = p.product_id AND v.status = 'active' OFFSET 0)
+                   OR NOT EXISTS (SELECT FROM variant v WHERE v.product_id = p.product_id OFFSET 0)) OFFSET 0) p
+    ), offered AS MATERIALIZED (
+        SELECT s.product_id, v.plane, v.options FROM shown s CROSS JOIN LATERAL (
+            SELECT v.options, (row_number() OVER (ORDER BY v.variant_id))::integer AS plane FROM variant v
+            WHERE v.product_id = s.product_id AND v.status = 'active' OFFSET 0) v
+    ), members AS MATERIALIZED (
+        -- Many products have the same ones.
+        SELECT 'attributes' AS field, o.object, m.*
+        FROM (SELECT DISTINCT s.attributes FROM shown s) o (object) CROSS JOIN LATERAL facet_members(o.object) m
+        UNION ALL
+        SELECT 'options', o.object, m.*
+        FROM (SELECT DISTINCT v.options FROM offered v) o (object) CROSS JOIN LATERAL facet_members(o.object) m
+    )
+    SELECT s.product_id, 0, 1, NULL::text, NULL::text, NULL::jsonb FROM shown s
+    UNION ALL SELECT v.product_id, v.plane, 2, NULL, NULL, NULL FROM offered v
+    UNION ALL SELECT s.product_id, 0, NULL, 'brand', '', to_jsonb(s.brand) FROM shown s WHERE s.brand IS NOT NULL
+    UNION ALL SELECT s.product_id, 0, NULL, 'category', '', to_jsonb(a.category_id) FROM shown s
+        CROSS JOIN LATERAL (SELECT pc.category_id FROM product_category pc WHERE pc.product_id = s.product_id OFFSET 0) pc
+        CROSS JOIN LATERAL (SELECT c.lineage FROM category c WHERE c.category_id = pc.category_id OFFSET 0) c
+        CROSS JOIN unnest(c.lineage) a (category_id)
+    UNION ALL SELECT s.product_id, 0, NULL, CASE WHEN m.exact THEN 'attributes=' ELSE 'attributes' END, m.name, m.element
+        FROM shown s JOIN members m ON m.field = 'attributes' AND m.object = s.attributes
+    UNION ALL SELECT v.product_id, v.plane, NULL, CASE WHEN m.exact THEN 'options=' ELSE 'options' END, m.name, m.element
+        FROM offered v JOIN members m ON m.field = 'options' AND m.object = v.options
+$$;
+
+CREATE OR REPLACE FUNCTION facet_price_terms(products bigint[])
+RETURNS TABLE (product_id bigint, plane integer, value_id integer)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT g.product_id, v.plane, t.value_id
+    FROM unnest(products) g (product_id)
+    CROSS JOIN LATERAL (SELECT FROM product p WHERE p.product_id = g.product_id AND p.status = 'active' OFFSET 0) p
+    CROSS JOIN LATERAL (
+        SELECT v.stock, v.price::numeric * 1000 AS price, (row_number() OVER (ORDER BY v.variant_id))::integer AS plane
+        FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' OFFSET 0) v
+    CROSS JOIN LATERAL (SELECT CASE WHEN v.price < 1e15 AND v.price = trunc(v.price) THEN v.price::bigint END) u (units)
+    CROSS JOIN LATERAL (
+        SELECT 3 WHERE v.stock <= 0
+        UNION ALL SELECT 4 WHERE v.price IS NOT NULL
+        UNION ALL SELECT 5 WHERE v.price IS NOT NULL AND u.units IS NULL
+        UNION ALL SELECT 100 + b.number FROM generate_series(0, 49) b (number) WHERE u.units >> b.number & 1 = 1) t (value_id)
+$$;
+
+-- Products as bitmaps: what is in them (changed), or their prices and stock alone (repriced). Values that have no
+-- number yet get one under zero.
+CREATE OR REPLACE FUNCTION facet_patch(changed bigint[], repriced bigint[]) RETURNS facet_patch
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    patch facet_patch;
+BEGIN
+    IF changed IS NULL AND repriced IS NULL THEN RETURN NULL; END IF;
+    WITH terms AS MATERIALIZED (
+        SELECT t.* FROM facet_terms(changed) t
+        UNION ALL SELECT t.product_id, t.plane, t.value_id, NULL, NULL, NULL FROM facet_price_terms(changed || repriced) t
+    ), named AS MATERIALIZED (
+        SELECT t.field, t.name, t.element, coalesce(k.value_id, -(row_number() OVER ())::integer) AS value_id
+        FROM (SELECT DISTINCT t.field, t.name, t.element FROM terms t WHERE t.value_id IS NULL) t
+        LEFT JOIN LATERAL (SELECT v.value_id FROM facet_value v WHERE v.field = t.field AND lower(v.name) = lower(t.name)
+            AND v.name = t.name AND md5(v.element::text) IS NOT DISTINCT FROM md5(t.element::text) OFFSET 0) k ON true
+    ), bitmaps AS (
+        SELECT coalesce(t.value_id, n.value_id) AS value_id, (t.product_id >> 13)::integer AS block, t.plane,
+            facet_bits((t.product_id & 8191)::integer, 1) AS bits
+        FROM terms t LEFT JOIN named n ON (n.field, n.name, coalesce(n.element, 'null')) = (t.field, t.name, coalesce(t.element, 'null'))
+        GROUP BY 1, 2, 3
+    )
+    SELECT b.value_id, b.block, b.plane, b.bits, n.value_id, n.field, n.name, n.element
+    INTO patch.value_id, patch.block, patch.plane, patch.bits, patch.new_id, patch.new_field, patch.new_name, patch.new_element
+    FROM (SELECT array_agg(b.value_id) AS value_id, array_agg(b.block) AS block, array_agg(b.plane) AS plane,
+              array_agg(b.bits) AS bits FROM bitmaps b) b,
+         (SELECT array_agg(n.value_id) AS value_id, array_agg(n.field) AS field, array_agg(n.name) AS name,
+              array_agg(n.element) AS element FROM named n WHERE n.value_id < 0) n;
+    SELECT array_agg(m.block), array_agg(coalesce(~m.bits, ~0::bit(8192))), array_agg(~m.prices_bits)
+    INTO patch.masked, patch.keep, patch.prices_keep
+    FROM (SELECT (c.product_id >> 13)::integer AS block, facet_bits((c.product_id & 8191)::integer, 1) AS prices_bits,
+              facet_bits((c.product_id & 8191)::integer, 1) FILTER (WHERE NOT c.prices_only) AS bits
+          FROM (SELECT unnest(changed), false UNION ALL SELECT unnest(repriced), true) c (product_id, prices_only) GROUP BY 1) m;
+    RETURN patch;
+END $$;
+
+-- Products whose bitmaps no longer hold, but for prices and stock. The second table has rows for nobody but a
+-- transaction that has yet to note them.
+CREATE OR REPLACE FUNCTION facet_changed() RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT array_agg(c.product_id) FROM (
+        SELECT f.product_id FROM facet_change f WHERE NOT f.prices_only
+        UNION SELECT s.product_id FROM stale_product s) c
+$$;
+
+-- No trigger tells of prices and stock: updates of them must stay cheap. But each row says which transaction wrote
+-- it, and one look at all of them finds those written since. Compared by age, numbers may wrap around. A catalogue that was
+-- restored on another server begins anew: its numbers mean nothing there.
+CREATE OR REPLACE FUNCTION facet_repriced(among bigint[] DEFAULT NULL) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET max_parallel_workers_per_gather = 0 SET jit = off AS $$
+DECLARE
+    horizon bigint := (SELECT h.transaction_id FROM facet_horizon h
+        WHERE h.server = (SELECT c.system_identifier FROM pg_control_system() c));
+    oldest integer := age((horizon & 4294967295)::text::xid);
+    products bigint[];
+BEGIN
+    IF horizon IS NULL OR horizon + 2000000000 < pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN
+        oldest := 2147483647;
+    END IF;
+    IF among IS NULL THEN
+        -- Not DISTINCT here: that would read the rows in the order of an index.
+        SELECT array_agg(v.product_id) INTO products FROM variant v WHERE age(v.xmin) <= oldest;
+    ELSE
+        SELECT array_agg(g.product_id) INTO products FROM unnest(among) g (product_id)
+        WHERE EXISTS (SELECT FROM variant v WHERE v.product_id = g.product_id AND age(v.xmin) <= oldest OFFSET 0);
+    END IF;
+    RETURN (SELECT array_agg(r.product_id) FROM (
+        SELECT unnest(products) UNION SELECT f.product_id FROM facet_change f WHERE f.prices_only) r (product_id));
+END $$;

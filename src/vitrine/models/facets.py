@@ -1,0 +1,85 @@
+"""What facet counts are made from: the catalogue as bitmaps, and what changed since."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import BIT, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vitrine.models.base import Base, BigInt
+
+__all__ = ["FacetBitmap", "FacetChange", "FacetHorizon", "FacetValue"]
+
+
+class FacetValue(Base):
+    """A category, a brand, one value of an attribute or of an option, with its number."""
+
+    __tablename__ = "facet_value"
+    __table_args__ = (
+        sa.Index(
+            "facet_value_meaning_idx",
+            "field",
+            sa.text("lower(name)"),
+            "name",
+            sa.text("md5(element::text)"),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+        {
+            "comment": "What products and variants have, each with the number of its bitmaps: a"
+            " category, a brand, one value of an attribute or of an option."
+        },
+    )
+
+    value_id: Mapped[int] = mapped_column(sa.Identity(always=True, start=1024), primary_key=True)
+    field: Mapped[str]
+    name: Mapped[str]
+    element: Mapped[Any | None] = mapped_column(JSONB)
+
+
+class FacetBitmap(Base):
+    """Which of 8,192 consecutive products, or of their n-th variants, have a value."""
+
+    __tablename__ = "facet_bitmap"
+    __table_args__ = {  # noqa: RUF012 - SQLAlchemy reads a plain dictionary here
+        "comment": "Which of 8,192 consecutive products have a value (plane 0), and which of their"
+        " first, second, … variants do (plane 1, 2, …)."
+    }
+
+    value_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    plane: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    bits: Mapped[str] = mapped_column(BIT(8192))
+
+
+class FacetChange(Base):
+    """A product that changed since it was folded into the bitmaps."""
+
+    __tablename__ = "facet_change"
+    __table_args__ = {  # noqa: RUF012 - SQLAlchemy reads a plain dictionary here
+        "comment": "Products that changed since they were folded into the bitmaps; counts read"
+        " them from the catalogue."
+    }
+
+    number: Mapped[BigInt] = mapped_column(sa.Identity(always=True), primary_key=True)
+    product_id: Mapped[BigInt]
+    prices_only: Mapped[bool] = mapped_column(server_default=sa.text("false"))
+
+
+class FacetHorizon(Base):
+    """Which transactions wrote prices and stock that the bitmaps hold."""
+
+    __tablename__ = "facet_horizon"
+    __table_args__ = (
+        sa.CheckConstraint("one", name="facet_horizon_one"),
+        {
+            "comment": "Prices and stock that older transactions of this server wrote are in the"
+            " bitmaps."
+        },
+    )
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=sa.text("true"))
+    transaction_id: Mapped[BigInt]
+    server: Mapped[BigInt]
