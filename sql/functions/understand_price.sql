@@ -154,7 +154,7 @@ DECLARE
     span text := substr(query, opened, stop - opened + 1);
 BEGIN
     RETURN money OR NOT follows_size(left(query, opened - 1)) AND NOT (span ~ 'max|min' AND EXISTS (
-        SELECT FROM product_text t WHERE t.document @@ title_query(translate(span, '.', ' ')) OFFSET 0));
+        SELECT FROM product_document t WHERE t.document @@ title_query(translate(span, '.', ' ')) OFFSET 0));
 END $$;
 
 -- Two numbers that are both sizes of the shop are no prices without a currency, and neither are years and small numbers.

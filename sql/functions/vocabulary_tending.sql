@@ -49,7 +49,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET ji
             JOIN category n ON n.category_id = a.category_id
             WHERE pc.product_id = t.product_id AND category_segment(n.name) = ANY (the_values)) END)
     FROM (SELECT DISTINCT p.product_id, p.brand, p.attributes
-          FROM (SELECT x.product_id FROM product_text x WHERE x.document @@ title_query(title_evidence.phrase) LIMIT 500) x
+          FROM (SELECT x.product_id FROM product_document x WHERE x.document @@ title_query(title_evidence.phrase) LIMIT 500) x
           JOIN product p USING (product_id) WHERE p.status = 'active') t
 $$;
 
