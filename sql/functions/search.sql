@@ -36,7 +36,7 @@ BEGIN
     END IF;
     answer.total := before.total;
     IF counts THEN
-        SELECT coalesce(before.total, c.total), c.facets INTO answer.total, answer.facets FROM search_counts(question, page.relevant, options) c;
+        SELECT coalesce(before.total, c.total), c.facets, c.more INTO answer.total, answer.facets, answer.more FROM search_counts(question, page.relevant, options) c;
         stages := stages || jsonb_build_object('counts', elapsed_ms(began) - (stages -> 'question')::numeric - (stages -> 'products')::numeric);
     END IF;
     IF (options ->> 'explain')::boolean THEN
@@ -53,7 +53,7 @@ END $$;
 
 -- The exact number of products that a search may show, and its facets, where they are asked for. What fulfils only part of
 -- the wishes counts for neither.
-CREATE OR REPLACE FUNCTION search_counts(question search_question, relevant bigint[], options jsonb, OUT total bigint, OUT facets jsonb)
+CREATE OR REPLACE FUNCTION search_counts(question search_question, relevant bigint[], options jsonb, OUT total bigint, OUT facets jsonb, OUT more jsonb)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     wanted jsonb := nullif(nullif(options -> 'facets', 'null'), 'false');
@@ -65,6 +65,7 @@ BEGIN
          FROM product p WHERE p.product_id = ANY ((question).excluded)) END), coalesce(wanted, '[]'), relevant);
     total := (counted -> 'total')::bigint;
     facets := CASE WHEN wanted IS NOT NULL THEN counted -> 'facets' END;
+    more := nullif(counted -> 'more', '{}');
 END $$;
 
 -- What `explain` says: how each arm looked for its rows, and how many products really match beside the estimates.
@@ -123,7 +124,7 @@ DECLARE
     answer search_answer := search_answer(query, terms, filters, k, cursor, client, session, options, true);
 BEGIN
     RETURN jsonb_build_object('hits', coalesce(to_jsonb(answer.hits), '[]'), 'complete', answer.complete, 'cursor', answer.cursor)
-        || jsonb_strip_nulls(jsonb_build_object('total', answer.total, 'facets', answer.facets, 'understood', answer.understood,
+        || jsonb_strip_nulls(jsonb_build_object('total', answer.total, 'facets', answer.facets, 'more', answer.more, 'understood', answer.understood,
             'corrections', answer.corrections, 'redirect', answer.redirect));
 END $$;
 COMMENT ON FUNCTION search_page(text, jsonb, jsonb, integer, text, text, text, jsonb) IS

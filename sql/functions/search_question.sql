@@ -30,12 +30,26 @@ CREATE OR REPLACE FUNCTION search_understood(question search_question, query tex
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     asked jsonb := coalesce(options -> 'understand', 'true');
+    settings jsonb := CASE jsonb_typeof(asked) WHEN 'object' THEN asked - 'strict' ELSE '{}'::jsonb END;
+    corrected record;
+    again jsonb;
     firm jsonb;
 BEGIN
     question.words := query;
     question.filters := filters;
     IF query IS NULL OR asked IN ('false', 'null') THEN RETURN question; END IF;
-    question.understood := understand(query, CASE jsonb_typeof(asked) WHEN 'object' THEN asked - 'strict' ELSE '{}'::jsonb END);
+    question.understood := understand(query, settings);
+    -- A word that was typed wrong may be the very one; what was understood without it must not be lost.
+    IF coalesce((options ->> 'typos')::boolean, true) THEN
+        corrected := text_query(query, options ->> 'locale');
+        IF corrected.corrections <> '[]' THEN
+            again := understand(corrected.corrected, settings);
+            IF jsonb_array_length(again -> 'chips') > jsonb_array_length(question.understood -> 'chips') THEN
+                question.understood := again || jsonb_build_object('query', query);
+                question.corrections := corrected.corrections;
+            END IF;
+        END IF;
+    END IF;
     IF question.understood -> 'chips' = '[]' THEN
         question.understood := NULL;
         RETURN question;
@@ -96,7 +110,7 @@ BEGIN
         (SELECT string_agg(p.asked, ' ') FROM search_parts(question.words, terms) p WHERE p.weight > 0) END,
         question.locale, rules -> 'synonyms', coalesce((options ->> 'typos')::boolean, true));
     question.parts := texts.parts;
-    question.corrections := nullif(texts.corrections, '[]');
+    question.corrections := coalesce(question.corrections, nullif(texts.corrections, '[]'));
     IF texts.parts IS NOT NULL THEN
         question.named := coalesce(search_named(coalesce(query, texts.corrected)), '{}');
         question.brand := lower(normalize_query(texts.corrected));

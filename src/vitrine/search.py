@@ -65,7 +65,7 @@ class Page(Sequence[Hit]):
 
     `complete` is False when a deadline ended the search before it had looked everywhere. `cursor`
     asks for the next page (None: there is none). `total` and `facets` are there when options asked
-    for them, `understood` and `corrections` when the words were changed or read as filters,
+    for them (`more` says how many values a facet has beyond those listed), `understood` and `corrections` when the words were changed or read as filters,
     `redirect` when a rule sends such a search to an address.
     """
 
@@ -74,6 +74,7 @@ class Page(Sequence[Hit]):
     cursor: str | None = None
     total: int | None = None
     facets: dict[str, Any] | None = None
+    more: dict[str, int] | None = None
     understood: dict[str, Any] | None = None
     corrections: tuple[dict[str, str], ...] = ()
     redirect: str | None = None

@@ -278,4 +278,5 @@ def test_the_client_needs_neither_torch_nor_pillow() -> None:
 
 def test_the_public_names() -> None:
     assert vitrine.__all__ == sorted(vitrine.__all__)
-    assert vitrine.__all__ == ["Hit", "Page", "Shop", "VitrineError", "connect"]
+    names = ["Chip", "Hit", "Page", "Shop", "Understood", "VitrineError", "connect"]
+    assert vitrine.__all__ == names

@@ -11,7 +11,7 @@ from tests.integration.at_once import at_once
 from tests.integration.searchable import Product, Variant, add_category, add_product, ask, names
 from vitrine.database import Connection
 
-TEXT = {"arms": {"text": 1}}
+TEXT = {"arms": {"text": 1}, "understand": False}
 
 
 @pytest.fixture

@@ -49,6 +49,8 @@ def open_shop(database_url: str | None, schema: str | None) -> Shop:
 def show(shop: Shop, page: Page, *, as_json: bool) -> None:
     """Print the hits with what a shopper would see of them."""
     details = _details(shop, page)
+    if not as_json:
+        _show_notes(page)
     if as_json:
         rows = [asdict(hit) | details[hit.product_id] for hit in page]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=float))
@@ -69,6 +71,36 @@ def show(shop: Shop, page: Page, *, as_json: bool) -> None:
             Text(_why_text(hit), style="dim"),
         )
     Console().print(table)
+
+
+def _show_notes(page: Page) -> None:
+    """What became of the words, and what was counted."""
+    console = Console(soft_wrap=True, highlight=False)
+    for correction in page.corrections:
+        line = f"no {correction['written']!r} here: searched for {correction['meant']!r}"
+        console.print(line, markup=False)
+    if page.understood is not None:
+        chips = page.understood["chips"]
+        labels = ", ".join(f"[{chip['label']}]" for chip in chips)
+        console.print(f"understood: {labels}", markup=False)
+    if page.redirect is not None:
+        console.print(f"a rule leads to {page.redirect}", markup=False)
+    if page.total is not None:
+        console.print(f"{page.total:,} products match")
+    for name, values in (page.facets or {}).items():
+        console.print(f"{name}: {_facet_text(values)}", markup=False)
+
+
+def _facet_text(facet: Any) -> str:
+    """A facet's values with their counts, on one line."""
+    values = facet.get("buckets", []) if isinstance(facet, dict) else facet
+    return ", ".join(
+        f"{value.get('value', _bucket_text(value))} ({value['count']:,})" for value in values
+    )
+
+
+def _bucket_text(bucket: Mapping[str, Any]) -> str:
+    return f"{bucket.get('gte', '')}–{bucket.get('lt', '')}"
 
 
 def _encoder_loader(url: str, settings: Settings) -> Callable[[], QueryEncoder]:
@@ -122,8 +154,12 @@ def _why_text(hit: Hit) -> str:
     if hit.why.get("waiting"):
         return "not encoded yet"
     arms = [
-        f"{arm} {hit.why[arm]['similarity']:.2f} (#{hit.why[arm].get('rank', '–')})"
-        for arm in ("image", "caption")
+        f"{arm} {hit.why[arm][measure]:.2f} (#{hit.why[arm].get('rank', '–')})"
+        for arm, measure in (("image", "similarity"), ("caption", "similarity"), ("text", "score"))
         if arm in hit.why
     ]
+    if "pinned" in hit.why:
+        arms.insert(0, "pinned")
+    if hit.why.get("beyond"):
+        arms.append("beyond the wishes")
     return ", ".join(arms) or "popular"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,12 +24,32 @@ def search(
     image: Annotated[Path | None, typer.Option(help="Search with this picture instead.")] = None,
     filters: Filters = None,
     k: Count = 24,
+    sort: Annotated[
+        str | None, typer.Option(help="relevance, price, -price, newest or popularity.")
+    ] = None,
+    cutoff: Annotated[
+        bool, typer.Option("--cutoff", help="Show only what is relevant to the words.")
+    ] = False,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(help="Count the values of this facet, such as brand; repeatable."),
+    ] = None,
+    understand: Annotated[
+        bool, typer.Option(help="Read prices, brands and the like in the words as filters.")
+    ] = True,
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
     schema: Schema = None,
 ) -> None:
     """Search the shop by words or by a picture, under filters."""
     conditions = read_filters(filters)
+    options: dict[str, Any] = {"understand": understand}
+    if sort is not None:
+        options["sort"] = sort
+    if cutoff:
+        options["cutoff"] = True
+    if facet:
+        options |= {"facets": facet, "total": True}
     with open_shop(database_url, schema) as shop:
-        page = shop.search(words, image=image, filters=conditions, k=k)
+        page = shop.search(words, image=image, filters=conditions, k=k, options=options)
         show(shop, page, as_json=as_json)
