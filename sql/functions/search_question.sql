@@ -14,7 +14,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT CASE WHEN others IS NULL OR others = '{}' THEN f.own WHEN f.own = '{}' THEN others
         ELSE f.own || coalesce((SELECT jsonb_object_agg(o.key, o.value) FROM jsonb_each(others) o WHERE NOT f.own ? o.key), '{}')
             || coalesce((SELECT jsonb_build_object('all', coalesce(f.own -> 'all', '[]') || jsonb_agg(jsonb_build_object(o.key, o.value)))
-                FROM jsonb_each(others) o WHERE f.own ? o.key), '{}') END
+                FROM jsonb_each(others) o WHERE f.own ? o.key HAVING count(*) > 0), '{}') END
     FROM (SELECT coalesce(nullif(filters, 'null'), '{}')) f (own)
 $$;
 

@@ -187,3 +187,9 @@ def test_search_rules_writes_nothing(shop: Connection) -> None:
     assert shop.execute(
         "SELECT search_rules(NULL, NULL, NULL) -> 'pins' -> 0 ->> 'rule'"
     ).fetchone() == ("r",)
+
+
+def test_a_search_with_filters_leaves_out_what_is_hidden(shop: Connection) -> None:
+    put(shop, "hide", "r", products=["P1"])
+    for filters in ({}, {"brand": "Acme"}, {"all": [{"brand": "Acme"}]}, {"not": {"brand": "B"}}):
+        assert sorted(names(ask(shop, filters=filters))) == ["P2", "P3", "P4", "P5"]
