@@ -29,8 +29,9 @@ BEGIN
         facet.name := CASE WHEN facet.field = facet.key THEN '' ELSE facet.name END;
         one := jsonb_build_object('facet', facet.key, 'field', facet.field, 'name', facet.name, 'settings', facet.value,
             'own', facet_own(filters, facet.key));
-        IF NOT facet.field IN ('options', 'price', 'in_stock') AND one -> 'own' = 'null' THEN
+        IF one -> 'own' = 'null' THEN
             one := one || '{"set": 1}';
+            IF facet.field IN ('options', 'price', 'in_stock') THEN sets := jsonb_set(sets, '{0,planes}', 'true'); END IF;
         ELSE
             sets := sets || jsonb_build_object('without', lower(facet.key), 'planes', facet.field IN ('options', 'price', 'in_stock'));
             one := one || jsonb_build_object('set', jsonb_array_length(sets));
