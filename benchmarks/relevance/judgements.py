@@ -9,7 +9,6 @@ department, is second best (1).
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import product as combined
@@ -23,7 +22,10 @@ WANTED, SECOND = 3, 1
 # The parts of each form of query, and how they are put into words.
 FORMS: Mapping[str, tuple[str, ...]] = {
     "colour + kind": ("{colour} {kind}",),
-    "colour + kind + department": ("{colour} {kind} for {department}", "{department} {colour} {kind}"),
+    "colour + kind + department": (
+        "{colour} {kind} for {department}",
+        "{department} {colour} {kind}",
+    ),
     "material + kind": ("{material} {kind}",),
     "colour + material + kind": ("{colour} {material} {kind}", "{colour} {kind} {material}"),
     "style + kind": ("{style} {kind}",),
@@ -37,7 +39,18 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "name + colour": ("{name} {colour}", "{colour} {name}"),
 }
 # Values that a shopper would not type, or that name what nearly all products are.
-UNASKED = {"solid", "all-weather", "indoor", "basic", "tee", "tank", "bra", "hoodie", "jacket", "pants"}
+UNASKED = {
+    "solid",
+    "all-weather",
+    "indoor",
+    "basic",
+    "tee",
+    "tank",
+    "bra",
+    "hoodie",
+    "jacket",
+    "pants",
+}
 
 
 # What the catalogue calls otherwise.
@@ -66,7 +79,9 @@ class Query:
 def facets(product: Product) -> dict[str, frozenset[str]]:
     """What a product is, by part of a query."""
     style = product.style
-    named = {part: _asked(style.attributes.get(part, ())) for part in ("material", "pattern", "climate")}
+    named = {
+        part: _asked(style.attributes.get(part, ())) for part in ("material", "pattern", "climate")
+    }
     styles = (*style.attributes.get("style_general", ()), *style.attributes.get("style_bottom", ()))
     return {
         "colour": frozenset(product.colours),

@@ -1,4 +1,4 @@
-"""What is sold in the judged shop: each style in each colour, or each style in all of its colours."""
+"""What is sold in the judged shop: each style in each colour, or in all of its colours."""
 
 from __future__ import annotations
 
