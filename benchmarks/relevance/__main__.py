@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--queries", type=int, default=40, help="at most so many of each form")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", type=int, default=18)
+    parser.add_argument("--no-fit", action="store_true", help="only the search's own weights")
     parser.add_argument("--quick", action="store_true", help="a few queries: does it run?")
     args = parser.parse_args()
     if not DATA.is_dir():
@@ -59,7 +60,7 @@ def main() -> int:
         )
         units = ["style"] if args.quick else args.units.split(",")
         runs = [
-            replace(settings, unit=unit, hide=hide, fit=hide and not args.quick)
+            replace(settings, unit=unit, hide=hide, fit=hide and not args.quick and not args.no_fit)
             for unit in units
             for hide in ((True,) if args.quick else (True, False))
         ]
