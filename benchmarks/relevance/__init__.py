@@ -1,0 +1,1 @@
+"""How well words, captions and pictures find together what each finds alone."""
