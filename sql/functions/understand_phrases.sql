@@ -99,8 +99,7 @@ BEGIN
             negated := true;
             stop := asked.stops[one.place + one.width];
         END IF;
-        last_stop := one.place + one.width;
-        last_named := concat(field, '.', lower(name));
+        SELECT one.place + one.width, concat(field, '.', lower(name)) INTO last_stop, last_named;
         RETURN NEXT;
     END LOOP;
 END $$;

@@ -95,7 +95,7 @@ END $$;
 
 -- What the last words before a number say, and where they begin, with "price" before them.
 CREATE OR REPLACE FUNCTION price_opening(query text, before text[], number_start integer, OUT kind text, OUT opened integer)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     said text[] := before;
     head text := left(query, number_start - 1);
@@ -127,7 +127,7 @@ RETURN length(head) - position(reverse(word) IN reverse(head)) - length(word) + 
 
 -- What the words after a number say, and where they end; measured: they are a unit other than money.
 CREATE OR REPLACE FUNCTION price_closing(query text, after text[], number_stop integer, OUT suffix text, OUT closed integer, OUT measured boolean)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     said text[] := after;
 BEGIN

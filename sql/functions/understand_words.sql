@@ -35,7 +35,7 @@ END $$;
 
 -- Whether a word says which option or attribute is meant: its name, or the last word of it.
 CREATE OR REPLACE FUNCTION word_names(word text, name text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT name <> '' AND CASE
         WHEN name ~ '(size|größe|groesse|taille|talla|taglia)' THEN word IN ('size', 'sizes', 'sz', 'größe', 'groesse', 'gr', 'taille', 'talla', 'taglia', 'eu')
         WHEN name ~ '(colou?r|farbe|couleur)' THEN word IN ('color', 'colour', 'colors', 'colours', 'farbe', 'couleur')
@@ -44,7 +44,7 @@ $$;
 
 -- How many words before a phrase name its option: 1, or 0; -1 where the name stands before a list ("size 41 or 42").
 CREATE OR REPLACE FUNCTION phrase_hint(words text[], links text[], place integer, name text) RETURNS integer
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     at integer := place;
 BEGIN
@@ -58,7 +58,7 @@ END $$;
 
 -- Where the negation of a phrase begins ("not", "without a", "anything but"); 0 where there is none.
 CREATE OR REPLACE FUNCTION negation_start(words text[], links text[], place integer) RETURNS integer
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     at integer := place;
     of_it boolean := false;

@@ -65,8 +65,8 @@ class Page(Sequence[Hit]):
 
     `complete` is False when a deadline ended the search before it had looked everywhere. `cursor`
     asks for the next page (None: there is none). `total` and `facets` are there when options asked
-    for them (`more` says how many values a facet has beyond those listed), `understood` and `corrections` when the words were changed or read as filters,
-    `redirect` when a rule sends such a search to an address.
+    for them; `more` says how many values a facet has beyond those listed. `understood` and
+    `corrections` say what became of the words, `redirect` where a rule sends such a search.
     """
 
     hits: tuple[Hit, ...]

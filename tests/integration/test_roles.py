@@ -77,6 +77,9 @@ def test_the_app_writes_catalogue_and_history_and_the_triggers_queue_the_work(
     app.execute("INSERT INTO image (product_id, uri) SELECT product_id, 'two.jpg' FROM product")
     assert filled.execute(QUEUE).fetchall() == [("caption", 1), ("image", 1), ("image", 2)]
     app.execute("INSERT INTO category (name) VALUES ('Women')")
+    app.execute("UPDATE product SET brand = 'Acme'")
+    row = app.execute("SELECT understand('acme') -> 'filters'").fetchone()
+    assert row == ({"brand": "Acme"},)
     app.execute("INSERT INTO product_text (product_id, locale, title) SELECT 1, 'en', 'Jacket'")
     app.execute("INSERT INTO query (user_query) VALUES ('jacket')")
     app.execute("INSERT INTO event (action_name, object_id) VALUES ('click', 'P1')")
@@ -97,6 +100,8 @@ APP_MAY_NOT = [
     "SELECT * FROM encoding_request",
     "UPDATE event SET action_name = 'other'",
     "DELETE FROM query",
+    "DELETE FROM vocabulary",
+    "INSERT INTO vocabulary_doubt (field, name, value) VALUES ('brand', '', 'x')",
     "INSERT INTO space (name, model, revision, dimension, preprocessing)"
     " VALUES ('n', 'm', 'r', 2, 'p')",
     "SELECT create_space('other', 'revision', 2, 'plain')",
@@ -131,6 +136,7 @@ def test_the_worker_writes_vectors_the_queue_and_what_it_saw(login: Login) -> No
     assert row
     worker.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(f"image_vector_{row[0]}")))
     worker.execute("SELECT ensure_partitions()")
+    worker.execute("SELECT tend_vocabulary()")
 
 
 WORKER_MAY_NOT = [
@@ -178,6 +184,7 @@ def test_the_analyst_reads_everything_but_what_others_ask_just_now(login: Login)
 def test_the_analyst_searches_and_asks_for_an_encoding(login: Login, filled: Connection) -> None:
     analyst = login("analyst")
     analyst.execute("SELECT * FROM search(NULL, k => 5)")
+    analyst.execute("SELECT understand('red jacket under 50')")
     with pytest.raises(psycopg.Error, match="no worker answered"):
         analyst.execute("CALL encode('black jacket', timeout_ms => 1)")
     assert filled.execute("SELECT query FROM encoding_request").fetchall() == [("black jacket",)]

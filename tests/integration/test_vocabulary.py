@@ -237,3 +237,12 @@ def test_what_no_phrase_can_name_is_left_out(connection: Connection) -> None:
         ),
     )
     assert phrases(connection) == set()
+
+
+def test_a_catalogue_from_before_gets_its_vocabulary(connection: Connection) -> None:
+    add_product(connection, full("A"))
+    before = phrases(connection)
+    connection.execute("DELETE FROM vocabulary")
+    connection.execute("SELECT ensure_vocabulary()")
+    assert phrases(connection) == before
+    assert filters(connection, ALL) == EVERYTHING
