@@ -45,6 +45,15 @@ BEGIN
     END IF;
     EXECUTE search_hits_sql(question.filter, CASE WHEN question.wider IS NOT NULL THEN search_conditions(question.wider, NULL) END) INTO answer.hits
     USING page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said;
+    IF answer.hits IS NULL AND jsonb_path_exists(coalesce(filters, '{}'), '$.**.category') THEN
+        answer.suggestions := category_suggestions(filters);
+        IF answer.suggestions IS NOT NULL THEN
+            RAISE NOTICE USING ERRCODE = 'VT011', MESSAGE = format('no category is called %s', answer.suggestions -> 0 -> 'category'),
+                HINT = CASE WHEN answer.suggestions -> 0 -> 'nearest' <> '[]' THEN format('The nearest are %s.',
+                    (SELECT string_agg(n.value, ', ') FROM jsonb_array_elements_text(answer.suggestions -> 0 -> 'nearest') n))
+                    ELSE 'Give the path or the unique name of a category.' END;
+        END IF;
+    END IF;
     IF cardinality(answer.hits) = k THEN
         answer.cursor := make_cursor(fingerprint, answer.total, before.shown || page.product_ids);
     END IF;
@@ -125,7 +134,7 @@ DECLARE
 BEGIN
     RETURN jsonb_build_object('hits', coalesce(to_jsonb(answer.hits), '[]'), 'complete', answer.complete, 'cursor', answer.cursor)
         || jsonb_strip_nulls(jsonb_build_object('total', answer.total, 'facets', answer.facets, 'more', answer.more, 'understood', answer.understood,
-            'corrections', answer.corrections, 'redirect', answer.redirect));
+            'corrections', answer.corrections, 'redirect', answer.redirect, 'suggestions', answer.suggestions));
 END $$;
 COMMENT ON FUNCTION search_page(text, jsonb, jsonb, integer, text, text, text, jsonb) IS
     'The same as search, as one object: hits, and with them what options ask for: total, facets; the cursor of the next page; what was understood or corrected.';

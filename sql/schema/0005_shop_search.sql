@@ -51,7 +51,7 @@ CREATE TYPE search_hit AS (
 );
 COMMENT ON TYPE search_hit IS 'A row of a search''s answer.';
 CREATE TYPE search_answer AS (
-    hits search_hit[], complete boolean, cursor text, total bigint, facets jsonb, more jsonb, understood jsonb, corrections jsonb, redirect text
+    hits search_hit[], complete boolean, cursor text, total bigint, facets jsonb, more jsonb, understood jsonb, corrections jsonb, redirect text, suggestions jsonb
 );
 COMMENT ON TYPE search_answer IS 'All that a search found out: functions/search.sql.';
 CREATE TYPE search_question AS (

@@ -66,7 +66,8 @@ class Page(Sequence[Hit]):
     `complete` is False when a deadline ended the search before it had looked everywhere. `cursor`
     asks for the next page (None: there is none). `total` and `facets` are there when options asked
     for them; `more` says how many values a facet has beyond those listed. `understood` and
-    `corrections` say what became of the words, `redirect` where a rule sends such a search.
+    `corrections` say what became of the words, `redirect` where a rule sends such a search,
+    `suggestions` the nearest names of categories that there are not.
     """
 
     hits: tuple[Hit, ...]
@@ -78,6 +79,7 @@ class Page(Sequence[Hit]):
     understood: dict[str, Any] | None = None
     corrections: tuple[dict[str, str], ...] = ()
     redirect: str | None = None
+    suggestions: tuple[dict[str, Any], ...] = ()
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -139,7 +141,9 @@ def run_search(connection: Connection, schema: str, request: SearchRequest) -> P
         row = connection.execute(statement, request.parameters()).fetchone()
     answer: dict[str, Any] = row[0] if row else {"hits": []}
     hits = tuple(Hit(**hit) for hit in answer.pop("hits"))
-    return Page(hits, corrections=tuple(answer.pop("corrections", ())), **answer)
+    for name in ("corrections", "suggestions"):
+        answer[name] = tuple(answer.get(name, ()))
+    return Page(hits, **answer)
 
 
 @contextmanager

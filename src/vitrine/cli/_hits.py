@@ -57,6 +57,10 @@ def show(shop: Shop, page: Page, *, as_json: bool) -> None:
         return
     if not page:
         Console().print("no product matches")
+        for unknown in page.suggestions:
+            nearest = ", ".join(unknown["nearest"]) or "none"
+            line = f"no category is called {unknown['category']!r}; the nearest: {nearest}"
+            Console(soft_wrap=True, highlight=False).print(line, markup=False)
         return
     table = Table("", "title", "brand", "price", "variant", "score", "why", box=None)
     for hit in page:

@@ -1,0 +1,19 @@
+-- Categories that a filter names and the shop has not, with those that have the nearest names.
+
+CREATE OR REPLACE FUNCTION category_suggestions(filters jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT jsonb_agg(jsonb_build_object('category', u.named, 'nearest', (
+        SELECT coalesce(jsonb_agg(n.path ORDER BY n.errors, n.path), '[]') FROM (
+            SELECT c.path, least(
+                typing_errors(left(u.segment, 40), left(category_segment(c.name), 40), greatest(length(u.segment) / 3, 2)),
+                CASE WHEN string_to_array(category_segment(c.name), ' ') && string_to_array(u.segment, ' ') THEN 3 END) AS errors
+            FROM category c ORDER BY errors NULLS LAST, c.path LIMIT 5) n WHERE n.errors IS NOT NULL)))
+    FROM (
+        SELECT DISTINCT e.value #>> '{}' AS named, category_segment((string_to_array(btrim(e.value #>> '{}', ' /'), '/'))[cardinality(string_to_array(btrim(e.value #>> '{}', ' /'), '/'))]) AS segment
+        FROM jsonb_path_query(filters, 'strict $.**.category', silent => true) f (asked)
+        CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(f.asked) WHEN 'array' THEN f.asked ELSE jsonb_build_array(f.asked) END) e (value)
+        WHERE jsonb_typeof(e.value) = 'string'
+        LIMIT 5) u
+    WHERE NOT EXISTS (SELECT FROM filter_category_nodes(u.named, 'filters.category'))
+$$;
+COMMENT ON FUNCTION category_suggestions IS 'For each category that a filter names and the shop has not: paths of those with the nearest names.';
