@@ -47,6 +47,7 @@ def styles(style: MakeStyle) -> list[Style]:
     return [
         *(style(f"MJ{n:02}") for n in range(4)),
         *(style(f"WT{n:02}", "red green", department="women", **tees) for n in range(4)),
+        style("WJ01", "green white", department="women"),
         style("WSH01", "red blue", department="women", category="Shorts", kinds=("shorts",)),
         style("WSH02", "red", department="women", category="Shorts", kinds=("shorts",)),
     ]
@@ -98,6 +99,12 @@ def test_a_product_is_a_style_or_one_colour_of_it_and_its_key_tells_nothing(
     assert not any(p.style.key in p.key for p in single)
 
 
+def said_as(queries: dict[str, Query], *ways: str) -> Query:
+    """The one query that is put in one of these ways."""
+    [query] = [queries[way] for way in ways if way in queries]
+    return query
+
+
 @pytest.mark.parametrize("unit", ["style", "colour"])
 def test_grades_follow_from_what_a_product_is(styles: list[Style], unit: str) -> None:
     products = {p.key: p for p in make_products(styles, unit, 1)}
@@ -106,8 +113,12 @@ def test_grades_follow_from_what_a_product_is(styles: list[Style], unit: str) ->
     for key, product in products.items():
         is_jacket, is_red = "jacket" in product.style.kinds, "red" in product.colours
         assert red_jacket.grades.get(key, 0) == (3 if is_red else 1) * is_jacket
+    for_men = said_as(queries, "red jacket for men", "men red jacket")
+    for key, product in products.items():
+        if product.style.key == "WJ01":
+            assert key not in for_men.grades  # it lacks two of three parts
     assert {q.form for q in queries.values()} >= {"colour + kind", "name", "other words"}
-    assert queries["crimson anorak"].grades == red_jacket.grades
+    assert said_as(queries, "crimson anorak", "anorak in crimson").grades == red_jacket.grades
     assert all(3 in q.grades.values() for q in queries.values())
 
 
@@ -173,7 +184,7 @@ def test_words_are_removed_in_every_form_but_not_parts_of_words(text: str, left:
 def test_triples_are_all_pairs_of_colours_of_a_style(styles: list[Style]) -> None:
     products = make_products(styles, "colour", 1)
     triples = make_triples(products)
-    assert len(triples) == 8 * 2  # eight styles of two letters in two colours each
+    assert len(triples) == 9 * 2  # nine styles of two letters in two colours each
     assert all(t.source.style is t.wanted.style and t.source is not t.wanted for t in triples)
     assert all(t.word == t.wanted.colours[0] != t.source.colours[0] for t in triples)
     assert len(make_triples(products, every=True)) == len(triples) + 2
