@@ -49,7 +49,11 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET ji
             JOIN category n ON n.category_id = a.category_id
             WHERE pc.product_id = t.product_id AND category_segment(n.name) = ANY (the_values)) END)
     FROM (SELECT DISTINCT p.product_id, p.brand, p.attributes
-          FROM (SELECT x.product_id FROM product_document x WHERE x.document @@ title_query(title_evidence.phrase) LIMIT 500) x
+          FROM (SELECT x.product_id FROM product_document x
+                -- The brand has the weight of the title, but "Red Wing" says nothing of what is red.
+                CROSS JOIN LATERAL (SELECT t.title FROM product_text t WHERE t.product_id = x.product_id AND t.locale = x.locale OFFSET 0) t
+                WHERE x.document @@ title_query(title_evidence.phrase)
+                  AND setweight(to_tsvector(text_configuration(x.locale), t.title), 'A') @@ title_query(title_evidence.phrase) LIMIT 500) x
           JOIN product p USING (product_id) WHERE p.status = 'active') t
 $$;
 
