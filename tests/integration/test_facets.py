@@ -231,7 +231,6 @@ def test_only_relevant_products_count(shop: list[Product], connection: Connectio
 def test_a_transaction_counts_what_it_sees(
     shop: list[Product], connection: Connection, database: str
 ) -> None:
-    from vitrine.database import connect
 
     fold(connection)
     before = facet_counts(connection, {"in_stock": True})["total"]
