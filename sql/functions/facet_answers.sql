@@ -26,7 +26,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 $$;
 
 -- The sets hold ready for each value; a value alone is counted where it lies, of several, and of variants, what they
--- hold together. What two bitmaps share follows from how many bits differ, which pgvector counts in a sixth of the time.
+-- hold together. What two bitmaps share follows from how many bits differ, which pgvector counts sooner.
 CREATE OR REPLACE FUNCTION facet_value_counts(
     requests jsonb, patch facet_patch, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS TABLE (facet text, given text[], counts bigint[])
