@@ -154,7 +154,9 @@ BEGIN
     FOR part IN SELECT u.vector, u.weight, u.is_words FROM unnest(vectors, weights, are_words) u (vector, weight, is_words) WHERE u.vector IS NOT NULL LOOP
         IF cardinality(array_remove(vectors, NULL)) = 1 THEN RETURN part.vector; END IF;
         own := CASE WHEN mixed AND NOT part.is_words THEN whitened(space_id, part.vector) ELSE part.vector END;
+        -- What is not wanted is heard less than what is, or the kind of thing would be lost with it.
         share := part.weight * CASE WHEN mixed AND part.is_words THEN 1.4 ELSE 1 END
+            * CASE WHEN part.weight > 0 THEN 1 WHEN mixed THEN 0.7 ELSE 0.3 END
             / coalesce((SELECT greatest(s.deviation, 0.001) FROM similarity_spread(kind, space_id, own) s), 1);
         composed := CASE WHEN composed IS NULL THEN scaled(own, share) ELSE composed + scaled(own, share) END;
     END LOOP;

@@ -1,7 +1,7 @@
 -- The cut-off: which products are relevant to a search at all, so that nonsense finds nothing.
 
--- One arm as far as its products are relevant, the first some thousand: those so many standard deviations nearer to the
--- query than the catalogue's are on the average. height is by how much the very nearest is more similar than these.
+-- One arm as far as its products are relevant, the first some thousand: those a standard deviation nearer to the query
+-- than the catalogue's are on the average. height is by how much the very nearest is more similar than these.
 CREATE OR REPLACE FUNCTION search_relevant_arm(
     kind text, question search_question, strictness double precision, deadline timestamptz,
     OUT product_ids bigint[], OUT distances double precision[], OUT report jsonb, OUT complete boolean, OUT share double precision,
@@ -18,7 +18,7 @@ BEGIN
     complete := true;
     IF vector IS NULL THEN RETURN; END IF;
     spread := similarity_spread(kind, (question).space_id, vector);
-    farthest := -(spread.mean + 2 * strictness * spread.deviation);
+    farthest := -(spread.mean + strictness * spread.deviation);
     LOOP
         arm := search_arm(kind, (question).space_id, vector, (question).filter, wanted, deadline, false);
         EXIT WHEN cardinality(arm.product_ids) < wanted OR arm.distances[wanted] > farthest OR wanted >= 5000 OR NOT arm.complete;
