@@ -43,8 +43,8 @@ BEGIN
         said := said || jsonb_build_object('search', search_explained(question, (page.arms).report, page.relevant)
             || jsonb_build_object('complete', answer.complete, 'milliseconds', stages));
     END IF;
-    EXECUTE search_hits_sql(question.filter, CASE WHEN question.wider IS NOT NULL THEN search_conditions(question.wider, NULL) END) INTO answer.hits
-    USING page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said;
+    EXECUTE search_hits_sql(question.space_id, question.filter, CASE WHEN question.wider IS NOT NULL THEN search_conditions(question.wider, NULL) END, question.image IS NOT NULL) INTO answer.hits
+    USING page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said, question.image;
     IF answer.hits IS NULL AND jsonb_path_exists(coalesce(filters, '{}'), '$.**.category') THEN
         answer.suggestions := category_suggestions(filters);
         IF answer.suggestions IS NOT NULL THEN

@@ -84,9 +84,10 @@ $sql$)
 $$;
 
 -- A page of products ($1 product_ids, $2 pictures where known, $3 scores, $4 reasons, in their order; $5 how many were
--- shown before, $6 what every row says of the search): each with its picture and the one variant that fits. What follows
+-- shown before, $6 what every row says of the search, $7 the query's vector for pictures): each with its picture (where it
+-- is not known yet, the nearest) and the one variant that fits. What follows
 -- beyond the shopper's wishes needs to fit the wider filter alone.
-CREATE OR REPLACE FUNCTION search_hits_sql(filter search_filter, wider search_filter) RETURNS text
+CREATE OR REPLACE FUNCTION search_hits_sql(space_id integer, filter search_filter, wider search_filter, nearest boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$
 SELECT array_agg(($5 + g.place, p.product_id, p.external_id, chosen.variant_id, coalesce(g.image_id, picture.image_id),
@@ -94,9 +95,10 @@ SELECT array_agg(($5 + g.place, p.product_id, p.external_id, chosen.variant_id, 
 FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::jsonb[]) WITH ORDINALITY g (product_id, image_id, score, why, place)
 JOIN product p USING (product_id)
 LEFT JOIN LATERAL (
-    SELECT i.image_id FROM image i WHERE g.image_id IS NULL AND i.product_id = p.product_id AND $sql$,
+    SELECT i.image_id FROM image i $sql$, CASE WHEN nearest THEN format('LEFT JOIN %I e ON e.product_id = i.product_id AND e.image_id = i.image_id ', 'image_vector_' || space_id) END, $sql$
+    WHERE g.image_id IS NULL AND i.product_id = p.product_id AND $sql$,
     search_either_sql((filter).counts, (wider).counts), $sql$
-    ORDER BY i.position, i.image_id LIMIT 1) picture ON true
+    ORDER BY $sql$, CASE WHEN nearest THEN '(e.embedding <#> $7) + 0, ' END, $sql$ i.position, i.image_id LIMIT 1) picture ON true
 LEFT JOIN LATERAL (
     SELECT v.variant_id FROM variant v WHERE v.product_id = p.product_id AND $sql$, search_either_sql((filter).fits, (wider).fits), $sql$
     ORDER BY EXISTS (SELECT FROM image_variant s WHERE s.product_id = v.product_id

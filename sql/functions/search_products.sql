@@ -28,11 +28,23 @@ END $$;
 
 -- Products in their order, with what is known of each: product_ids, image_ids, scores, reasons.
 CREATE OR REPLACE FUNCTION search_ordered(
-    question search_question, arms search_arms, shown_already bigint[], most integer,
+    question search_question, arms search_arms, shown_already bigint[], most integer, needs_pictures boolean,
     OUT product_ids bigint[], OUT image_ids bigint[], OUT scores double precision[], OUT reasons jsonb[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
+    IF coalesce((question).parts, '{}') = '{}' AND coalesce((question).boosts, '[]') = '[]' AND num_nonnulls((question).image, (question).caption) = 1
+        AND (question).named = '{}' AND NOT needs_pictures THEN
+        -- One arm alone has the order already; its pictures are looked up for those shown.
+        SELECT coalesce(array_agg(n.product_id ORDER BY n.place), '{}'), array_agg(NULL::bigint), array_agg(1.02 * 60.0 / (59 + n.place) ORDER BY n.place),
+            array_agg(jsonb_build_object(CASE WHEN (question).image IS NULL THEN 'caption' ELSE 'image' END,
+                jsonb_build_object('rank', n.place, 'similarity', (-n.distance)::real)) ORDER BY n.place)
+        INTO product_ids, image_ids, scores, reasons
+        FROM (SELECT a.product_id, a.distance, row_number() OVER (ORDER BY a.place) AS place
+              FROM unnest((arms).image_ids || (arms).caption_ids, (arms).image_distances || (arms).caption_distances) WITH ORDINALITY a (product_id, distance, place)
+              WHERE a.product_id <> ALL (shown_already) ORDER BY a.place LIMIT most) n;
+        RETURN;
+    END IF;
     EXECUTE search_ordered_sql((question).space_id, (question).filter, (question).locale, (question).boosts)
     INTO product_ids, image_ids, scores, reasons
     USING arms, (question).image, (question).caption, (question).parts, shown_already,
@@ -106,13 +118,13 @@ BEGIN
         END IF;
         IF sort <> 'relevance' THEN
             others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL, relevant);
-            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM search_ordered(question, search_of(arms, others), '{}', k) o,
+            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM search_ordered(question, search_of(arms, others), '{}', k, true) o,
                 search_picked(ARRAY(SELECT array_position(o.product_ids, n.product_id) FROM unnest(others) WITH ORDINALITY n (product_id, place) ORDER BY n.place),
                     o.product_ids, o.image_ids, o.scores, o.reasons) p;
             others := NULL;
         ELSE
             SELECT o.* INTO product_ids, image_ids, scores, reasons
-            FROM search_ordered(question, search_first(arms, most + cardinality(shown_already)), shown_already, most) o;
+            FROM search_ordered(question, search_first(arms, most + cardinality(shown_already)), shown_already, most, diversity > 0) o;
         END IF;
         IF sort = 'relevance' AND diversity > 0 AND (question).space_id IS NOT NULL THEN
             SELECT p.* INTO product_ids, image_ids, scores, reasons
