@@ -32,8 +32,8 @@ WITH candidate AS MATERIALIZED (
         CASE WHEN m.product_id = ANY ($6) THEN 2 WHEN lower(m.brand) = $7 THEN 1 ELSE 0 END AS named
     FROM measured m
 ), scored AS (
-    SELECT p.*, f.factor, f.rules, ($sql$, search_score_sql(), $sql$) * f.factor AS score
-    FROM placed p CROSS JOIN LATERAL (SELECT $sql$, search_nearness_sql(), $sql$ AS near) n CROSS JOIN LATERAL ($sql$, factors, ') f) ')
+    SELECT g.*, f.factor, f.rules, ($sql$, search_score_sql(), $sql$) * f.factor AS score
+    FROM placed g CROSS JOIN LATERAL (SELECT $sql$, search_nearness_sql(), $sql$ AS near) n CROSS JOIN LATERAL ($sql$, factors, ') f) ')
     FROM (SELECT
         CASE WHEN space_id IS NULL THEN '(SELECT NULL::bigint AS product_id, NULL::bigint AS image_id, NULL::halfvec AS embedding)'
              ELSE quote_ident('image_vector_' || space_id) END,
@@ -47,19 +47,19 @@ $$;
 -- sum (docs/discussions.md has the figures).
 CREATE OR REPLACE FUNCTION search_score_sql() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 'greatest(coalesce(least($8[3], 1) * p.text_score, 0), CASE WHEN $8[3] > 0 AND $4 IS NOT NULL THEN 0.27 / greatest($8[3], 1) ELSE 1 END * n.near) + 0.02 * n.near';
+RETURN 'greatest(coalesce(least($8[3], 1) * g.text_score, 0), CASE WHEN $8[3] > 0 AND $4 IS NOT NULL THEN 0.27 / greatest($8[3], 1) ELSE 1 END * n.near) + 0.02 * n.near';
 
 CREATE OR REPLACE FUNCTION search_nearness_sql() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '(coalesce($8[1] * 60.0 / (59 + p.image_place), 0) + coalesce($8[2] * 60.0 / (59 + p.caption_place), 0)) '
+RETURN '(coalesce($8[1] * 60.0 / (59 + g.image_place), 0) + coalesce($8[2] * 60.0 / (59 + g.caption_place), 0)) '
     '/ greatest(CASE WHEN $2 IS NOT NULL THEN $8[1] ELSE 0 END + CASE WHEN $3 IS NOT NULL THEN $8[2] ELSE 0 END, 1e-9)';
 
--- What rules multiply the score of a product p by, and their names. boosts is a list of {"filter", "factor", "rule"}.
+-- What rules multiply the score of a candidate g by, and their names. boosts is a list of {"filter", "factor", "rule"}.
 CREATE OR REPLACE FUNCTION search_factors_sql(boosts jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT coalesce('SELECT coalesce(exp(sum(ln(b.factor))), 1) AS factor, jsonb_agg(jsonb_build_object(''rule'', b.rule, ''factor'', b.factor)) AS rules FROM (VALUES '
         || string_agg(concat('(', quote_literal(b.value ->> 'factor'), '::float8, ', quote_nullable(b.value ->> 'rule'),
-            '::text, EXISTS (SELECT FROM product p WHERE p.product_id = boosted.product_id AND ', (search_conditions(b.value -> 'filter', NULL)).shown, '))'), ', ')
+            '::text, EXISTS (SELECT FROM product p WHERE p.product_id = g.product_id AND ', (search_conditions(b.value -> 'filter', NULL)).shown, '))'), ', ')
         || ') b (factor, rule, holds) WHERE b.holds',
         'SELECT 1::float8 AS factor, NULL::jsonb AS rules')
     FROM jsonb_array_elements(coalesce(boosts, '[]')) b
@@ -68,7 +68,7 @@ $$;
 -- The first of those scored, as many as may be needed ($9), in their order and with their reasons.
 CREATE OR REPLACE FUNCTION search_ordered_sql(space_id integer, filter search_filter, locale text, boosts jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT concat(search_scored_sql(space_id, filter, locale, replace(search_factors_sql(boosts), 'boosted.product_id', 'p.product_id')), $sql$
+    SELECT concat(search_scored_sql(space_id, filter, locale, search_factors_sql(boosts)), $sql$
 SELECT coalesce(array_agg(o.product_id ORDER BY o.place), '{}'), array_agg(o.image_id ORDER BY o.place),
     array_agg(o.score ORDER BY o.place), array_agg(o.why ORDER BY o.place)
 FROM (
@@ -86,7 +86,7 @@ $$;
 -- A page of products ($1 product_ids, $2 pictures where known, $3 scores, $4 reasons, in their order; $5 how many were
 -- shown before, $6 what every row says of the search, $7 the query's vector for pictures): each with its picture (where it
 -- is not known yet, the nearest) and the one variant that fits. What follows
--- beyond the shopper's wishes needs to fit the wider filter alone.
+-- beyond the shopper's wishes, or is pinned, needs to fit the wider filter alone.
 CREATE OR REPLACE FUNCTION search_hits_sql(space_id integer, filter search_filter, wider search_filter, nearest boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$
@@ -110,7 +110,7 @@ $$;
 CREATE OR REPLACE FUNCTION search_either_sql(condition text, wider text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN wider IS NULL OR wider = condition THEN condition
-    ELSE concat('CASE WHEN g.why ? ''beyond'' THEN ', wider, ' ELSE ', condition, ' END') END;
+    ELSE concat('CASE WHEN g.why ?| ''{beyond,pinned}'' THEN ', wider, ' ELSE ', condition, ' END') END;
 
 -- Maximal marginal relevance (Carbonell and Goldstein, 1998): each next product is the best by its score less how much
 -- its picture is like one that was chosen before. Returns the places, in the new order.

@@ -141,16 +141,18 @@ BEGIN
     END IF;
 END $$;
 
--- Which pins a page shows, by place: those whose products the filters keep, where the page comes to their position or ends.
+-- Which pins are still to be shown, by position: those whose products the filters keep, wishes aside.
 CREATE OR REPLACE FUNCTION search_pinned(question search_question, shown_already bigint[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     pinned jsonb;
+    filter search_filter := (question).filter;
 BEGIN
     IF (question).pins IS NULL THEN RETURN '[]'; END IF;
+    IF (question).wider IS NOT NULL THEN filter := search_conditions((question).wider, (question).excluded); END IF;
     EXECUTE concat('SELECT coalesce(jsonb_agg(n.pin ORDER BY (n.pin -> ''position'')::integer), ''[]'') FROM jsonb_array_elements($1) n (pin) ',
         'WHERE (n.pin -> ''product_id'')::bigint <> ALL ($2) AND EXISTS (SELECT FROM product p WHERE p.product_id = (n.pin -> ''product_id'')::bigint AND ',
-        ((question).filter).shown, ')')
+        (filter).shown, ')')
     INTO pinned USING (question).pins, shown_already;
     RETURN pinned;
 END $$;
