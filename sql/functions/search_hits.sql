@@ -2,7 +2,7 @@
 
 -- What decides the order, per product that any arm found ($1, a search_arms): its best picture that counts, its nearest
 -- caption and its text, all compared with the query ($2 pictures, $3 captions, $4 parts of the words), whichever arm
--- found it. $5 were shown already, $6 are named by the shopper, $7 is the brand searched for.
+-- found it. $5 were shown already, $6 are named by the shopper, $7 are the words as a whole: a brand, a title.
 CREATE OR REPLACE FUNCTION search_scored_sql(space_id integer, filter search_filter, locale text, factors text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$
@@ -11,7 +11,8 @@ WITH candidate AS MATERIALIZED (
     WHERE c.product_id <> ALL ($5)
 ), measured AS MATERIALIZED (
     SELECT p.product_id, p.brand, p.popularity, picture.image_id, picture.distance AS image_distance,
-        caption.distance AS caption_distance, words.score AS text_score
+        caption.distance AS caption_distance, words.score AS text_score,
+        $7 IS NOT NULL AND EXISTS (SELECT FROM product_text t WHERE t.product_id = p.product_id AND fold(t.title) = fold($7) OFFSET 0) AS titled
     FROM candidate c JOIN product p USING (product_id)
     LEFT JOIN LATERAL (
         SELECT i.image_id, (e.embedding <#> $2) + 0 AS distance
@@ -29,7 +30,7 @@ WITH candidate AS MATERIALIZED (
         CASE WHEN m.image_distance IS NOT NULL THEN rank() OVER (ORDER BY m.image_distance) END AS image_place,
         CASE WHEN m.caption_distance IS NOT NULL THEN rank() OVER (ORDER BY m.caption_distance) END AS caption_place,
         CASE WHEN m.text_score > 0 THEN rank() OVER (ORDER BY m.text_score DESC NULLS LAST) END AS text_place,
-        CASE WHEN m.product_id = ANY ($6) THEN 2 WHEN lower(m.brand) = $7 THEN 1 ELSE 0 END AS named
+        CASE WHEN m.product_id = ANY ($6) THEN 2 WHEN lower(m.brand) = $7 OR m.titled THEN 1 ELSE 0 END AS named
     FROM measured m
 ), scored AS (
     SELECT g.*, f.factor, f.rules, ($sql$, search_score_sql(), $sql$) * f.factor AS score
@@ -78,7 +79,7 @@ FROM (
             'image', CASE WHEN s.image_place IS NOT NULL THEN jsonb_build_object('rank', s.image_place, 'similarity', (-s.image_distance)::real) END,
             'caption', CASE WHEN s.caption_place IS NOT NULL THEN jsonb_build_object('rank', s.caption_place, 'similarity', (-s.caption_distance)::real) END,
             'text', CASE WHEN s.text_place IS NOT NULL THEN jsonb_build_object('rank', s.text_place, 'score', s.text_score::real) END,
-            'named', CASE s.named WHEN 2 THEN 'key' WHEN 1 THEN 'brand' END, 'boosts', s.rules)) AS why
+            'named', CASE s.named WHEN 2 THEN 'key' WHEN 1 THEN CASE WHEN s.titled THEN 'title' ELSE 'brand' END END, 'boosts', s.rules)) AS why
     FROM scored s ORDER BY place LIMIT $9) o
 $sql$)
 $$;

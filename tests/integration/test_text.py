@@ -183,6 +183,16 @@ def test_the_brand_itself_comes_before_those_that_mention_it(
     assert hits[0]["why"]["named"] == "brand"
 
 
+def test_a_title_in_full_comes_before_longer_ones(
+    connection: Connection, add: Callable[..., Product]
+) -> None:
+    add("longer", "Hero Hoodie Hero Hoodie: the hoodie of heroes")
+    add("it", "Hero Hoodie")
+    hits = ask(connection, query="hero  HOODIE", options=TEXT)
+    assert names(hits) == ["it", "longer"]
+    assert hits[0]["why"]["named"] == "title"
+
+
 CHANGES = [
     ("UPDATE product_text SET title = 'Velvet' WHERE product_id = {it}", True),
     ("UPDATE product_text SET description = 'Velvet' WHERE product_id = {it}", True),
