@@ -115,7 +115,8 @@ BEGIN
         question.named := coalesce(search_named(coalesce(query, texts.corrected)), '{}');
         question.brand := lower(normalize_query(texts.corrected));
     END IF;
-    IF by_vectors THEN
+    -- A key looks like nothing.
+    IF by_vectors AND NOT (question.named <> '{}' AND words_alone AND btrim(question.words) ~ '^[^[:space:]]*[0-9][^[:space:]]*$') THEN
         -- The vector is of the words as they were corrected, unless other words stand beside them.
         vectors := search_vectors(CASE WHEN jsonb_array_length(coalesce(nullif(terms, 'null'), '[]')) = 0 AND question.words IS NOT NULL
             THEN coalesce(texts.corrected, question.words) ELSE question.words END, query, terms, question.space_id, options ->> 'space');
