@@ -7,7 +7,9 @@ CREATE OR REPLACE FUNCTION search_scored_sql(space_id integer, filter search_fil
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$
 WITH candidate AS MATERIALIZED (
-    SELECT DISTINCT c.product_id FROM unnest(($1).image_ids || ($1).caption_ids || ($1).text_ids || $6) c (product_id)
+    SELECT DISTINCT c.product_id FROM (
+        SELECT unnest(($1).image_ids || ($1).caption_ids || ($1).text_ids)
+        UNION ALL SELECT p.product_id FROM product p WHERE p.product_id = ANY ($6) AND $sql$, (filter).shown, $sql$) c (product_id)
     WHERE c.product_id <> ALL ($5)
 ), measured AS MATERIALIZED (
     SELECT p.product_id, p.brand, p.popularity, picture.image_id, picture.distance AS image_distance,
@@ -33,7 +35,8 @@ WITH candidate AS MATERIALIZED (
     FROM measured m
 ), scored AS (
     SELECT p.*, f.factor, f.rules, ($sql$, search_score_sql(), $sql$) * f.factor AS score
-    FROM placed p CROSS JOIN LATERAL (SELECT $sql$, search_nearness_sql(), $sql$ AS near) n CROSS JOIN LATERAL ($sql$, factors, ') f) ')
+    FROM placed p CROSS JOIN LATERAL (SELECT $sql$, search_nearness_sql(), $sql$ AS near) n
+    CROSS JOIN LATERAL (SELECT p.product_id) boosted CROSS JOIN LATERAL ($sql$, factors, ') f) ')
     FROM (SELECT
         CASE WHEN space_id IS NULL THEN '(SELECT NULL::bigint AS product_id, NULL::bigint AS image_id, NULL::halfvec AS embedding)'
              ELSE quote_ident('image_vector_' || space_id) END,
@@ -54,7 +57,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '(coalesce($8[1] * 60.0 / (59 + p.image_place), 0) + coalesce($8[2] * 60.0 / (59 + p.caption_place), 0)) '
     '/ greatest(CASE WHEN $2 IS NOT NULL THEN $8[1] ELSE 0 END + CASE WHEN $3 IS NOT NULL THEN $8[2] ELSE 0 END, 1e-9)';
 
--- What rules multiply the score of a product p by, and their names. boosts is a list of {"filter", "factor", "rule"}.
+-- What rules multiply the score of the product boosted by, and their names. boosts is a list of {"filter", "factor", "rule"}.
 CREATE OR REPLACE FUNCTION search_factors_sql(boosts jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT coalesce('SELECT coalesce(exp(sum(ln(b.factor))), 1) AS factor, jsonb_agg(jsonb_build_object(''rule'', b.rule, ''factor'', b.factor)) AS rules FROM (VALUES '
@@ -68,7 +71,7 @@ $$;
 -- The first of those scored, as many as may be needed ($9), in their order and with their reasons.
 CREATE OR REPLACE FUNCTION search_ordered_sql(space_id integer, filter search_filter, locale text, boosts jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT concat(search_scored_sql(space_id, filter, locale, replace(search_factors_sql(boosts), 'boosted.product_id', 'p.product_id')), $sql$
+    SELECT concat(search_scored_sql(space_id, filter, locale, search_factors_sql(boosts)), $sql$
 SELECT coalesce(array_agg(o.product_id ORDER BY o.place), '{}'), array_agg(o.image_id ORDER BY o.place),
     array_agg(o.score ORDER BY o.place), array_agg(o.why ORDER BY o.place)
 FROM (
@@ -92,7 +95,9 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$
 SELECT array_agg(($5 + g.place, p.product_id, p.external_id, chosen.variant_id, coalesce(g.image_id, picture.image_id),
     g.score::real, $6 || g.why)::search_hit ORDER BY g.place)
-FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::jsonb[]) WITH ORDINALITY g (product_id, image_id, score, why, place)
+-- What keys, variety or a sort moved up has the score of what follows, so that scores never rise.
+FROM (SELECT u.product_id, u.image_id, max(u.score) OVER (ORDER BY u.place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS score, u.why, u.place
+      FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::jsonb[]) WITH ORDINALITY u (product_id, image_id, score, why, place)) g
 JOIN product p USING (product_id)
 LEFT JOIN LATERAL (
     SELECT i.image_id FROM image i $sql$, CASE WHEN nearest THEN format('LEFT JOIN %I e ON e.product_id = i.product_id AND e.image_id = i.image_id ', 'image_vector_' || space_id) END, $sql$
