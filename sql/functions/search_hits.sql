@@ -7,7 +7,9 @@ CREATE OR REPLACE FUNCTION search_scored_sql(space_id integer, filter search_fil
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$
 WITH candidate AS MATERIALIZED (
-    SELECT DISTINCT c.product_id FROM unnest(($1).image_ids || ($1).caption_ids || ($1).text_ids || $6) c (product_id)
+    SELECT DISTINCT c.product_id FROM (
+        SELECT unnest(($1).image_ids || ($1).caption_ids || ($1).text_ids)
+        UNION ALL SELECT p.product_id FROM product p WHERE p.product_id = ANY ($6) AND $sql$, (filter).shown, $sql$) c (product_id)
     WHERE c.product_id <> ALL ($5)
 ), measured AS MATERIALIZED (
     SELECT p.product_id, p.brand, p.popularity, picture.image_id, picture.distance AS image_distance,
@@ -93,7 +95,9 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$
 SELECT array_agg(($5 + g.place, p.product_id, p.external_id, chosen.variant_id, coalesce(g.image_id, picture.image_id),
     g.score::real, $6 || g.why)::search_hit ORDER BY g.place)
-FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::jsonb[]) WITH ORDINALITY g (product_id, image_id, score, why, place)
+-- What keys, variety or a sort moved up has the score of what follows, so that scores never rise.
+FROM (SELECT u.product_id, u.image_id, max(u.score) OVER (ORDER BY u.place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS score, u.why, u.place
+      FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::jsonb[]) WITH ORDINALITY u (product_id, image_id, score, why, place)) g
 JOIN product p USING (product_id)
 LEFT JOIN LATERAL (
     SELECT i.image_id FROM image i $sql$, CASE WHEN nearest THEN format('LEFT JOIN %I e ON e.product_id = i.product_id AND e.image_id = i.image_id ', 'image_vector_' || space_id) END, $sql$

@@ -118,7 +118,7 @@ BEGIN
         END IF;
         IF sort <> 'relevance' THEN
             others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL, relevant);
-            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM search_ordered(question, search_of(arms, others), '{}', k, true) o,
+            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM search_ordered(question, search_of(arms, others), '{}', k + cardinality((question).named), true) o,
                 search_picked(ARRAY(SELECT array_position(o.product_ids, n.product_id) FROM unnest(others) WITH ORDINALITY n (product_id, place) ORDER BY n.place),
                     o.product_ids, o.image_ids, o.scores, o.reasons) p;
             others := NULL;
@@ -174,7 +174,6 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         FROM unnest(product_ids, image_ids, scores, reasons) WITH ORDINALITY u (product_id, image_id, score, reason, number) JOIN free f USING (number)
         UNION ALL
         SELECT p.product_id, NULL, NULL, jsonb_build_object('pinned', p.rule), p.place, (p.place < 1)::integer FROM pin p
-        WHERE p.place <= k
     ), scored AS (
         -- A pin has the score of what it stands before, so that scores never rise.
         SELECT g.*, coalesce(max(g.score) OVER (ORDER BY g.place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), 0) AS shown_score FROM page g
@@ -213,7 +212,7 @@ BEGIN
         image_ids := image_ids || beyond.image_ids;
         scores := scores || ARRAY(SELECT least(s.score, scores[cardinality(scores)]) FROM unnest(beyond.scores) WITH ORDINALITY s (score, place) ORDER BY s.place);
         reasons := reasons || ARRAY(SELECT r.reason || '{"beyond": true}' FROM unnest(beyond.reasons) WITH ORDINALITY r (reason, place) ORDER BY r.place);
-        IF arms IS NOT NULL THEN arms.complete := (beyond.arms).complete; END IF;
+        IF arms.complete THEN arms.complete := (beyond.arms).complete; END IF;
     END IF;
     IF pinned <> '[]' THEN
         SELECT p.* INTO product_ids, image_ids, scores, reasons

@@ -28,6 +28,7 @@ DECLARE
         AND ((filter).listing IS NOT NULL OR (filter).prices IS NOT NULL) AND coalesce(share < 0.03, search_is_narrow(space_id, filter));
     loose boolean := false;
     looked_at bigint;
+    cut_short boolean;
 BEGIN
     complete := true;
     IF parts IS NULL THEN RETURN; END IF;
@@ -42,11 +43,13 @@ BEGIN
             '(SELECT count(*) FROM listed) FROM best b')
         INTO product_ids, scores, looked_at USING parts, every;
         product_ids := coalesce(product_ids, '{}');
-        EXIT WHEN cardinality(product_ids) >= wanted OR (loose OR all_words OR cardinality(parts) = 1) AND (is_narrow OR looked_at < most);
+        -- Of any words each is looked up as far as its part of the documents.
+        cut_short := NOT is_narrow AND looked_at >= CASE WHEN loose THEN most / cardinality(parts) ELSE most END;
+        EXIT WHEN cardinality(product_ids) >= wanted OR (loose OR all_words OR cardinality(parts) = 1) AND NOT cut_short;
         complete := deadline IS NULL OR clock_timestamp() < deadline;
         EXIT WHEN NOT complete;
         -- All the words first, then any; more documents where the filter keeps few of them.
-        IF NOT is_narrow AND looked_at >= most THEN most := most * 8; ELSE loose := true; END IF;
+        IF cut_short THEN most := most * 8; ELSE loose := true; END IF;
     END LOOP;
     report := jsonb_build_object('plan', CASE WHEN is_narrow THEN 'list' ELSE 'text' END, 'words', CASE WHEN loose THEN 'any' ELSE 'all' END,
         'scanned', looked_at);

@@ -23,9 +23,10 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WHERE k.locale IS NOT NULL
 $$;
 
--- Words as a query of every one of the configurations; of a phrase, the words in a row.
+-- Words as a query of every one of the configurations; of a phrase, the words in a row. Of stop words PostgreSQL would
+-- send a notice each.
 CREATE OR REPLACE FUNCTION words_query(words text, is_phrase boolean, configurations regconfig[]) RETURNS tsquery
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET client_min_messages = warning AS $$
 DECLARE
     folded text := fold(words);
     spaced text := without_bigrams(folded);
@@ -110,7 +111,7 @@ CREATE OR REPLACE FUNCTION begun_words(beginning text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT array_agg(b.word) FROM (
         SELECT DISTINCT w.word, length(w.word) FROM (
-            SELECT w.word FROM word w WHERE w.word LIKE replace(replace(beginning, '\', ''), '_', '\_') || '%' LIMIT 500) w
+            SELECT w.word FROM word w WHERE w.word LIKE regexp_replace(replace(beginning, '\', ''), '[%_]', '\\\&', 'g') || '%' LIMIT 500) w
         ORDER BY length(w.word), w.word LIMIT 20) b
 $$;
 
@@ -166,7 +167,7 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     word text;
     part tsquery;
-    result tsquery := CASE WHEN beginning !~ '[\\'']' THEN ('''' || beginning || ''':*')::tsquery END;
+    result tsquery := CASE WHEN beginning !~ '[\\'']' AND octet_length(beginning) <= 2000 THEN ('''' || beginning || ''':*')::tsquery END;
 BEGIN
     FOREACH word IN ARRAY coalesce(begun_words(beginning), '{}') LOOP
         part := words_query(word, false, configurations);

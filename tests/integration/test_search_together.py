@@ -1,0 +1,126 @@
+"""Where the parts of a search meet: keys, filters, rules, sorts, wishes and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.ruled import put
+from tests.integration.searchable import (
+    Picture,
+    Product,
+    Variant,
+    add_product,
+    ask,
+    know,
+    make_space,
+    names,
+)
+from vitrine.database import Connection
+
+TEXT = {"arms": {"text": 1}, "understand": False}
+
+
+@pytest.fixture
+def add(connection: Connection) -> Callable[..., Product]:
+    """Adds a product with a title and one variant."""
+
+    def added(external_id: str, title: str, price: float = 10.0, **given: Any) -> Product:
+        variants = [Variant(f"{external_id}-sku", price=price)]
+        product = add_product(connection, Product(external_id, variants=variants, **given))
+        connection.execute(
+            "INSERT INTO product_text (product_id, locale, title) VALUES (%s, 'en', %s)",
+            (product.product_id, title),
+        )
+        return product
+
+    return added
+
+
+def test_a_key_finds_nothing_that_the_search_may_not_show(
+    connection: Connection, add: Callable[..., Product]
+) -> None:
+    add("A100", "Shirt", brand="Acme")
+    add("A200", "Shirt", status="retired")
+    assert names(ask(connection, query="A100", options=TEXT)) == ["A100"]
+    assert ask(connection, query="A100", filters={"brand": "Bolt"}, options=TEXT) == []
+    assert ask(connection, query="A200", options=TEXT) == []
+    put(connection, "hide", "recalled", products=["A100"])
+    assert ask(connection, query="A100", options=TEXT) == []
+
+
+def test_what_a_key_names_takes_no_place_of_a_sorted_page(
+    connection: Connection, add: Callable[..., Product]
+) -> None:
+    add("A100", "Phone", price=500)
+    add("case", "Case for the a100", price=5)
+    first = ask(connection, query="A100", k=1, options={**TEXT, "sort": "price"})
+    assert names(first) == ["case"]
+    after = {"cursor": first[0]["why"]["cursor"], "options": {**TEXT, "sort": "price"}}
+    assert names(ask(connection, query="A100", k=1, **after)) == ["A100"]
+
+
+def test_a_boost_is_for_what_its_filter_keeps(
+    connection: Connection, add: Callable[..., Product]
+) -> None:
+    for name in ("a", "b", "c"):
+        add(name, "Shirt")
+    put(connection, "boost", "more of a", products=["a"], factor=1.5)
+    put(connection, "bury", "less of c", filters={"external_id": "c"}, factor=0.5)
+    hits = ask(connection, query="shirt", options=TEXT)
+    assert names(hits) == ["a", "b", "c"]
+    assert [[b["rule"] for b in hit["why"].get("boosts", [])] for hit in hits] == [
+        ["more of a"], [], ["less of c"]
+    ]  # fmt: skip
+    assert hits[0]["score"] == pytest.approx(1.5 * hits[1]["score"])
+
+
+def test_a_pin_beyond_the_last_product_is_shown_after_it(
+    connection: Connection, add: Callable[..., Product]
+) -> None:
+    for name in ("a", "b", "c"):
+        add(name, "Shirt")
+    put(connection, "pin", "far", product="c", position=9)
+    assert names(ask(connection)) == ["b", "a", "c"]
+    assert names(ask(connection, query="shirt", options=TEXT)) == ["b", "a", "c"]
+    first = ask(connection, k=2)
+    assert names(first) == ["b", "a"]
+    [hit] = ask(connection, k=2, cursor=first[-1]["why"]["cursor"])
+    assert (hit["external_id"], hit["rank"], hit["why"]["pinned"]) == ("c", 3, "far")
+
+
+@pytest.mark.parametrize("options", [{"sort": "price"}, {"sort": "-price"}, {"diversity": 0.9}])
+def test_scores_never_rise_whatever_decides_the_order(
+    connection: Connection, add: Callable[..., Product], options: dict[str, Any]
+) -> None:
+    make_space(connection)
+    know(connection, (1, 0, 0, 0), "shirt")
+    vectors = [(1, 0, 0, 0), (1, 0.01, 0, 0), (1, 0.02, 0, 0), (0.9, 0, 1, 0), (0.9, 1, 0, 0)]
+    for number, vector in enumerate(vectors):
+        add(f"p{number}", "Shirt", price=number % 3, popularity=number, pictures=[Picture(vector)])
+    put(connection, "boost", "much of p2", products=["p2"], factor=10)
+    for asked in ({"query": "shirt"}, {"query": "shirt p1-sku"}, {}):
+        if asked.get("query") == "shirt p1-sku":
+            know(connection, (1, 0, 0, 0), "shirt p1-sku")
+        hits = ask(connection, **asked, options={**options, "understand": False})
+        scores = [hit["score"] for hit in hits]
+        assert len(scores) >= 1
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_any_of_the_words_is_looked_for_until_the_filter_has_enough(
+    connection: Connection,
+) -> None:
+    """Three thousand products have the word, and the few of a brand are the last ones."""
+    connection.execute(
+        "INSERT INTO product (external_id, brand) "
+        "SELECT 'p' || n, CASE WHEN n > 2990 THEN 'Acme' END FROM generate_series(1, 3000) n"
+    )
+    connection.execute(
+        "INSERT INTO product_text (product_id, locale, title) "
+        "SELECT product_id, 'en', 'Shirt' FROM product ORDER BY product_id"
+    )
+    asked = {"query": "shirt 12345", "filters": {"brand": "Acme"}, "options": TEXT}
+    assert len(ask(connection, **asked)) == 10
