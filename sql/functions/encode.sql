@@ -79,7 +79,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     IF num_nonnulls(query, image, image_url) <> 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'encode takes words, a picture or a picture''s address, exactly one of them',
-            HINT = format('CALL %1$s.encode(''black hooded jacket''), CALL %1$s.encode(image => pg_read_binary_file(…)) or CALL %1$s.encode(image_url => ''https://…'').',
+            HINT = format('CALL %1$s.encode(''black hooded jacket'') or CALL %1$s.encode(image => pg_read_binary_file(…)) or CALL %1$s.encode(image_url => ''https://…'').',
                 quote_ident(current_schema()));
     ELSIF length(query) <= 1000 AND normalize_query(query) = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'the query to encode is empty',
@@ -106,11 +106,11 @@ BEGIN
     -- One that failed before is tried anew; one that somebody waits for already is only kept from
     -- being forgotten (not with each call: many may ask for the same words at once). What failed may have been
     -- bytes that spell this address: their key is the same.
-    INSERT INTO encoding_request AS r (space_id, kind, key, query, picture, uri)
+    INSERT INTO encoding_request AS r (space_id, kind, key, query, picture, image_url)
     VALUES (request_encoding.space_id, request_encoding.kind, request_encoding.key,
         normalize_query(request_encoding.query), image, image_url)
     ON CONFLICT (space_id, kind, key) DO UPDATE
-        SET error = NULL, requested_at = now(), picture = excluded.picture, uri = excluded.uri,
+        SET error = NULL, requested_at = now(), picture = excluded.picture, image_url = excluded.image_url,
             available_at = CASE WHEN r.error IS NULL THEN r.available_at ELSE now() END
         WHERE r.error IS NOT NULL OR r.requested_at < now() - interval '1 minute';
     PERFORM pg_notify(current_schema() || '_request', '');

@@ -44,10 +44,10 @@ CREATE TABLE whitening (
 COMMENT ON TABLE whitening IS 'How pictures of a space differ as a rule: their mean, and the rows of the inverse of their covariance.';
 COMMENT ON COLUMN whitening.height IS 'By how much the picture nearest to a caption is more similar to it than pictures are on the average: the median.';
 
--- A picture to search with may be given by its web address, which a worker fetches.
-ALTER TABLE encoding_request ADD COLUMN uri text;
+-- A picture to search with may be one on the web, which a worker fetches.
+ALTER TABLE encoding_request ADD COLUMN image_url text;
 ALTER TABLE encoding_request DROP CONSTRAINT encoding_request_content;
-ALTER TABLE encoding_request ADD CONSTRAINT encoding_request_content CHECK (num_nonnulls(query, picture, uri) = 1);
+ALTER TABLE encoding_request ADD CONSTRAINT encoding_request_content CHECK (num_nonnulls(query, picture, image_url) = 1);
 COMMENT ON TABLE query_vector IS 'Vectors of known queries; key is the SHA-256 of the normalised words, of the picture''s bytes or of its web address.';
 
 -- What search functions hand to each other.

@@ -89,6 +89,7 @@ def test_similar_and_browsing(run_vitrine: Run, shop: str) -> None:
         (["search", ""], "the query is empty"),
         (["search", "word " * 10_000], "at most 1,000 characters"),
         (["search", "--image", "missing.jpg"], "missing.jpg cannot be read"),
+        (["search", "--image", "https://shop.example/x.jpg"], "needs a worker"),
         (["search", WORDS, "--image", "photo.png"], "words together with terms is not built yet"),
         (["similar", "nothing"], 'no product has the external_id or SKU "nothing"'),
     ],

@@ -104,10 +104,6 @@ def test_a_redirect_is_followed_within_the_rules(
 def test_an_unknown_address_names_the_call_that_makes_it_known(filled: Shop) -> None:
     address = "https://cdn.shop.example/it's.jpg?a=%20&b=1"
     with pytest.raises(psycopg.Error) as caught:
-        ask(filled.connection, terms=[{"image": address}], options={"space": "stub-1"})
-    diagnosis = caught.value.diag
-    assert caught.value.sqlstate in {"VT002", "VT005"}
-    with pytest.raises(psycopg.Error) as caught:
         ask(filled.connection, terms=[{"image": address}])
     diagnosis = caught.value.diag
     assert caught.value.sqlstate == "VT002"
@@ -138,7 +134,7 @@ def test_an_unknown_address_names_the_call_that_makes_it_known(filled: Shop) -> 
         ("https://shop.example\\@other/x.jpg", "backslash"),
         ("https://user:word@shop.example/x.jpg", "user name"),
         ("HTTPS://me@shop.example", "user name"),
-        ("https://shop.example/" + "x" * 1980, "2,001 characters"),
+        ("https://shop.example/" + "x" * 1980, "2001 characters"),
     ],
 )
 def test_what_is_no_address_is_refused_before_a_request_is_made(
@@ -172,13 +168,11 @@ def test_sql_in_an_address_is_an_address(shop: Shop, address: str) -> None:
     address = address.replace(" ", "%20")
     error = refused(shop, "CALL encode(image_url => %s, timeout_ms => 1)", address)
     assert error.sqlstate == "VT006"
-    assert shop.all("SELECT uri FROM encoding_request") == [(address,)]
+    assert shop.all("SELECT image_url FROM encoding_request") == [(address,)]
     with pytest.raises(psycopg.Error) as caught:
         ask(shop.connection, terms=[{"image": address}])
     hint = str(caught.value.diag.message_hint)
-    call = (
-        hint.split("; then search again.", maxsplit=1)[0].removesuffix(")") + ", timeout_ms => 1)"
-    )
+    call = hint.removesuffix("); then search again.") + ", timeout_ms => 1)"
     assert refused(shop, call.replace("%", "%%")).sqlstate == "VT006"
     assert shop.one("SELECT count(*) FROM encoding_request") == 1
 
@@ -197,10 +191,10 @@ def test_sql_in_an_address_is_an_address(shop: Shop, address: str) -> None:
         (reply(200, png(RED)[:40]), ""),
         (reply(200, b"x" * 5000), "more than the 4,000 bytes"),
         (chunked(b"x" * 100_000), "more than the 4,000 bytes"),
-        (reply(200, png(RED, 300)), "90,000"),
+        (reply(200, png(RED, 300)), "300 × 300 pixels"),
         (reply(302, Location="http://169.254.169.254/latest/meta-data"), "169.254.169.254"),
         (reply(302, Location="http://127.0.0.1:1/x.png"), "may not be fetched"),
-        (reply(302, Location="file:///etc/passwd"), "redirects away from the web"),
+        (reply(302, Location="file:///etc/passwd"), "of a kind that is not fetched"),
         (reply(302, Location="/x.png"), "redirect"),
     ],
 )
@@ -239,7 +233,8 @@ def test_neither_the_folder_nor_a_store_of_the_catalogue_is_reached(
     shop.image(shop.product(), RED, "secret.png")
     for key, uri in (("path", "secret.png"), ("file", "file:///etc/passwd")):
         shop.connection.execute(
-            "INSERT INTO encoding_request (space_id, kind, key, uri) VALUES (1, 'image', %s, %s)",
+            "INSERT INTO encoding_request (space_id, kind, key, image_url) "
+            "VALUES (1, 'image', %s, %s)",
             (key, uri),
         )
     shop.connection.execute("SELECT pg_notify('vitrine_request', '')")

@@ -167,7 +167,7 @@ class EncodingRequest(Base):
     __table_args__ = (
         known("encoding_request", "kind", "text", "image"),
         sa.CheckConstraint(
-            "num_nonnulls(query, picture, uri) = 1", name="encoding_request_content"
+            "num_nonnulls(query, picture, image_url) = 1", name="encoding_request_content"
         ),
         {
             "prefixes": ["UNLOGGED"],
@@ -184,4 +184,4 @@ class EncodingRequest(Base):
     requested_at: Mapped[Now]
     available_at: Mapped[Now]
     error: Mapped[str | None]
-    uri: Mapped[str | None]
+    image_url: Mapped[str | None]
