@@ -11,7 +11,7 @@ BEGIN
     IF jsonb_typeof(given) <> 'array' OR EXISTS (
         SELECT FROM jsonb_array_elements(given) t (value) WHERE jsonb_typeof(t.value) <> 'object') THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'terms must be a list of objects',
-            HINT = 'For example [{"product": "SKU"}] or [{"image": "<key from encode>", "weight": 1}, {"words": "red", "weight": 0.5}].';
+            HINT = 'For example [{"product": "SKU"}] or [{"image": "<key from encode, or web address>", "weight": 1}, {"words": "red", "weight": 0.5}].';
     ELSIF jsonb_array_length(given) > 16 THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('terms has %s parts', jsonb_array_length(given)), HINT = 'Give at most 16.';
     END IF;
@@ -25,15 +25,17 @@ BEGIN
         WHERE t.key IN ('words', 'image', 'product') AND jsonb_typeof(t.value) = 'string';
         IF kind IS NULL OR (SELECT count(*) FROM jsonb_object_keys(term.value - 'weight')) <> 1 THEN
             RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('terms[%s] is %s', term.number, left(term.value::text, 100)),
-                HINT = 'A part has one of words, image (a key from encode) or product (an external_id or SKU), as text, and may have a weight.';
+                HINT = 'A part has one of words, image (a key from encode, or a web address) or product (an external_id or SKU), as text, and may have a weight.';
         ELSIF term.weight IS NOT NULL AND NOT coalesce(jsonb_typeof(term.weight) = 'number' AND (term.weight)::numeric BETWEEN -1 AND 1, false) THEN
             RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('terms[%s] has the weight %s', term.number, left(term.weight::text, 50)),
                 HINT = 'A weight is a number from -1 (less like this) to 1 (more like this).';
         ELSIF kind = 'words' THEN
             PERFORM check_query(asked);
+        ELSIF kind = 'image' AND is_address(asked) THEN
+            PERFORM check_address(asked);
         ELSIF kind = 'image' AND asked !~ '^[0-9a-f]{64}$' THEN
             RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('%s is no picture''s key', to_json(left(asked, 80))),
-                HINT = 'CALL encode(image => …) returns it: the SHA-256 of the picture''s bytes, in hex.';
+                HINT = 'CALL encode(image => …) returns it: the SHA-256 of the picture''s bytes, in hex. A picture on the web may be named by its address, https://….';
         END IF;
         weight := coalesce((term.weight)::double precision, 1);
         positive := positive OR weight > 0;
@@ -51,7 +53,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT q.embedding FROM query_vector q
     WHERE q.space_id = known_vector.space_id
       AND q.kind = CASE part WHEN 'words' THEN 'text' ELSE 'image' END
-      AND q.key = CASE part WHEN 'words' THEN query_key(asked) ELSE asked END
+      AND q.key = CASE part WHEN 'words' THEN query_key(asked) ELSE picture_key(asked) END
 $$;
 
 -- Unknown words and pictures name the CALL that makes them known; the detail is for programs.
@@ -64,6 +66,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'VT002', MESSAGE = format('the words %s have no vector yet', to_json(asked)),
             HINT = format('CALL %I.encode(%L%s); then search again.', current_schema(), asked, in_space),
             DETAIL = jsonb_build_object('words', asked);
+    ELSIF is_address(asked) THEN
+        RAISE EXCEPTION USING ERRCODE = 'VT002', MESSAGE = format('the picture at %s has no vector yet', to_json(asked)),
+            HINT = format('CALL %I.encode(image_url => %L%s); then search again.', current_schema(), asked, in_space),
+            DETAIL = jsonb_build_object('image', asked);
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'VT002', MESSAGE = format('the picture %s has no vector yet', asked),
         HINT = format('CALL %I.encode(image => …%s) with its bytes; then search again.', current_schema(), in_space),

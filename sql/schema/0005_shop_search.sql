@@ -44,6 +44,12 @@ CREATE TABLE whitening (
 COMMENT ON TABLE whitening IS 'How pictures of a space differ as a rule: their mean, and the rows of the inverse of their covariance.';
 COMMENT ON COLUMN whitening.height IS 'By how much the picture nearest to a caption is more similar to it than pictures are on the average: the median.';
 
+-- A picture to search with may be one on the web, which a worker fetches.
+ALTER TABLE encoding_request ADD COLUMN image_url text;
+ALTER TABLE encoding_request DROP CONSTRAINT encoding_request_content;
+ALTER TABLE encoding_request ADD CONSTRAINT encoding_request_content CHECK (num_nonnulls(query, picture, image_url) = 1);
+COMMENT ON TABLE query_vector IS 'Vectors of known queries; key is the SHA-256 of the normalised words, of the picture''s bytes or of its web address.';
+
 -- What search functions hand to each other.
 ALTER TYPE search_filter ALTER ATTRIBUTE excluded TYPE bigint[];
 CREATE TYPE search_hit AS (
@@ -70,5 +76,7 @@ COMMENT ON TYPE search_arms IS 'What each arm of a search found: functions/searc
 DROP FUNCTION IF EXISTS search_conditions(jsonb, bigint);
 DROP FUNCTION IF EXISTS search_part(text, jsonb);
 DROP FUNCTION IF EXISTS known_vector(text, text, integer, text);
+DROP FUNCTION IF EXISTS request_encoding(text, bytea, text);
+DROP PROCEDURE IF EXISTS encode(text, bytea, text, integer, text);
 DROP FUNCTION IF EXISTS search_page_sql(integer, search_filter);
 DROP FUNCTION IF EXISTS search_others(integer, search_filter, bigint[], integer, double precision);

@@ -115,7 +115,7 @@ class NotYetError(QueryError):
 class UnknownQueryError(QueryError):
     """The words or picture have no vector yet; run `CALL encode(…)` or use the Python client.
 
-    `unknown` is what needs a vector: `{"words": …}` or `{"image": <key>}`.
+    `unknown` is what needs a vector: `{"words": …}` or `{"image": <key or web address>}`.
     """
 
     def __init__(

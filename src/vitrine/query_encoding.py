@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,12 @@ __all__ = [
     "Unknown",
     "encode_here",
     "encode_remotely",
+    "is_address",
     "read_picture",
     "worker_alive",
 ]
 
+ADDRESS = re.compile("https?://", re.IGNORECASE)
 MOST_PICTURE_BYTES = 20 * 2**20
 WORKER_PATIENCE = 3.0  # seconds for an answer that this process could give as well
 
@@ -50,11 +53,20 @@ class QueryEncoder(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """Words or a picture (exactly one) that need a vector in a space (None: the active one)."""
+    """Words, a picture or a picture's web address (exactly one) that need a vector in a space.
+
+    Without a `space` it is the active one.
+    """
 
     words: str | None = None
     picture: bytes | None = None
+    address: str | None = None
     space: str | None = None
+
+
+def is_address(image: object) -> bool:
+    """Whether a picture is named by its web address, as the database sees it too."""
+    return isinstance(image, str) and ADDRESS.match(image) is not None
 
 
 def read_picture(image: bytes | str | Path) -> bytes:
@@ -91,15 +103,17 @@ def encode_remotely(connection: Connection, schema: str, unknown: Unknown, timeo
 
     Raises:
         EncodingTimeoutError: no worker answered in time.
-        QueryError: the worker could not use the words or the picture.
+        QueryError: the worker could not use the words, or not fetch or use the picture.
 
     """
     check_text(unknown.words, "the query")
+    check_text(unknown.address, "the picture's address")
     statement = sql.SQL(
-        "CALL {}.encode(query => %s::text, image => %s::bytea, space => %s::text, "
-        "timeout_ms => %s::integer)"
+        "CALL {}.encode(query => %s::text, image => %s::bytea, image_url => %s::text, "
+        "space => %s::text, timeout_ms => %s::integer)"
     ).format(sql.Identifier(schema))
-    given = (unknown.words, unknown.picture, unknown.space, round(timeout * 1000))
+    content = (unknown.words, unknown.picture, unknown.address)
+    given = (*content, unknown.space, round(timeout * 1000))
     with search_errors():
         [(key,)] = connection.execute(statement, given).fetchall()
     return str(key)

@@ -30,6 +30,7 @@ from vitrine.query_encoding import (
     Unknown,
     encode_here,
     encode_remotely,
+    is_address,
     picture_key,
     read_picture,
     worker_alive,
@@ -127,9 +128,10 @@ class Shop:
     ) -> Page:
         """Products for words, a picture or nothing (browse): the SQL function `search`.
 
-        `image` (bytes, a file's path) is one more of `terms`, whose images may be given in the same
-        way, or by key. What has no vector yet is encoded and asked again. See docs/search.md for
-        the arguments, docs/filters.md for the filters.
+        `image` (bytes, a file's path, or a web address, which a worker fetches) is one more of
+        `terms`, whose images may be given in the same way, or by key. What has no vector yet is
+        encoded and asked again. See docs/search.md for the arguments, docs/filters.md for the
+        filters.
 
         Raises:
             QueryError: an argument cannot be used; subclasses say in which way.
@@ -189,14 +191,15 @@ class Shop:
         """Make words or a picture known ahead of a search; returns the key that terms name it by.
 
         Raises:
-            QueryError: neither or both are given, or they cannot be encoded.
+            QueryError: neither or both are given, or they cannot be fetched or encoded.
             EncodingTimeoutError: no worker encoded them in time.
 
         """
         if (query is None) == (image is None):
             raise QueryError("encode takes words or a picture, exactly one of them")
-        picture = None if image is None else read_picture(image)
-        unknown = Unknown(words=query, picture=picture, space=space)
+        address = str(image) if is_address(image) else None
+        picture = None if image is None or address else read_picture(image)
+        unknown = Unknown(words=query, picture=picture, address=address, space=space)
         with self.connection() as connection:
             return self._encode(connection, unknown)
 
@@ -255,6 +258,14 @@ class Shop:
             self._encode(connection, unknown)
 
     def _encode(self, connection: Connection, unknown: Unknown) -> str:
+        if unknown.address is not None and self._load_encoder is not None:
+            # The image rules are the workers'; what this process may reach is another matter.
+            if not worker_alive(connection, self.schema):
+                raise QueryError(
+                    "a picture's web address needs a worker, which fetches it, and none is alive: "
+                    "start `vitrine work`, or give the picture's bytes or its file"
+                )
+            return encode_remotely(connection, self.schema, unknown, self._query_timeout)
         if self._load_encoder is None:
             return encode_remotely(connection, self.schema, unknown, self._query_timeout)
         if not self._worker_first or not worker_alive(connection, self.schema):
@@ -281,7 +292,10 @@ class Shop:
 def _read_pictures(
     terms: Sequence[Mapping[str, Any]] | None, image: Picture | None
 ) -> tuple[Sequence[Mapping[str, Any]] | None, dict[str, bytes]]:
-    """The terms with each picture's key in its place, and the pictures by their keys."""
+    """The terms with each picture's key in its place, and the pictures by their keys.
+
+    A web address stays: the database knows its picture by it.
+    """
     given = [*(terms or ()), *([] if image is None else [{"image": image}])]
     if not all(isinstance(term, Mapping) for term in given):
         return terms, {}  # the database says what is wrong with it
@@ -290,7 +304,7 @@ def _read_pictures(
     for term in given:
         picture = term.get("image")
         if isinstance(picture, bytes | Path) or (
-            isinstance(picture, str) and not KEY.fullmatch(picture)
+            isinstance(picture, str) and not KEY.fullmatch(picture) and not is_address(picture)
         ):
             data = read_picture(picture)
             pictures[picture_key(data)] = data
@@ -305,6 +319,8 @@ def _what_is_unknown(
 ) -> Unknown | None:
     """What can be encoded of it; None for a picture's key without its bytes."""
     words, key = error.unknown.get("words"), error.unknown.get("image", "")
+    if is_address(key):
+        return Unknown(address=key, space=space)
     if words is None and key not in pictures:
         return None
     return Unknown(words=words, picture=pictures.get(key), space=space)

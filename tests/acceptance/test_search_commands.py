@@ -90,6 +90,7 @@ def test_similar_and_browsing(run_vitrine: Run, shop: str) -> None:
         (["search", "word " * 10_000], "at most 1,000 characters"),
         (["search", "--image", "missing.jpg"], "missing.jpg cannot be read"),
         (["search", WORDS, "--sort", "cheap"], "Sort by one of relevance, price"),
+        (["search", "--image", "https://shop.example/x.jpg"], "needs a worker"),
         (["similar", "nothing"], 'no product has the external_id or SKU "nothing"'),
     ],
 )

@@ -188,6 +188,10 @@ def test_the_analyst_searches_and_asks_for_an_encoding(login: Login, filled: Con
     with pytest.raises(psycopg.Error, match="no worker answered"):
         analyst.execute("CALL encode('black jacket', timeout_ms => 1)")
     assert filled.execute("SELECT query FROM encoding_request").fetchall() == [("black jacket",)]
+    with pytest.raises(psycopg.Error, match="no worker answered"):
+        analyst.execute("CALL encode(image_url => 'https://shop.example/x', timeout_ms => 1)")
+    with pytest.raises(psycopg.Error, match="has no vector yet"):
+        analyst.execute('SELECT search(terms => \'[{"image": "https://shop.example/x"}]\')')
 
 
 def test_the_analyst_writes_nothing(login: Login) -> None:

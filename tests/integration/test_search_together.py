@@ -66,7 +66,7 @@ def test_a_boost_is_for_what_its_filter_keeps(
     connection: Connection, add: Callable[..., Product]
 ) -> None:
     for name in ("a", "b", "c"):
-        add(name, "Shirt")
+        add(name, "Plain shirt")
     put(connection, "boost", "more of a", products=["a"], factor=1.5)
     put(connection, "bury", "less of c", filters={"external_id": "c"}, factor=0.5)
     hits = ask(connection, query="shirt", options=TEXT)

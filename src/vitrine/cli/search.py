@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +20,10 @@ def search(
         str | None, typer.Argument(help="What to look for; nothing lists the most popular.")
     ] = None,
     *,
-    image: Annotated[Path | None, typer.Option(help="Search with this picture instead.")] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(help="Search with this picture: a file, or an https address."),
+    ] = None,
     filters: Filters = None,
     k: Count = 24,
     sort: Annotated[

@@ -136,15 +136,15 @@ class Worker(Base):
 
 
 class QueryVector(Base):
-    """The vector of a known query; `key` is the hex SHA-256 of the words or the picture."""
+    """The vector of a known query; `key` is the hex SHA-256 of words, bytes or address."""
 
     __tablename__ = "query_vector"
     __table_args__ = (
         known("query_vector", "kind", "text", "image"),
         sa.Index("query_vector_created_idx", "space_id", "created_at"),
         {
-            "comment": "Vectors of known queries; key is the SHA-256 of the normalised words or of"
-            " the picture's bytes."
+            "comment": "Vectors of known queries; key is the SHA-256 of the normalised words, of"
+            " the picture's bytes or of its web address."
         },
     )
 
@@ -166,7 +166,9 @@ class EncodingRequest(Base):
     __tablename__ = "encoding_request"
     __table_args__ = (
         known("encoding_request", "kind", "text", "image"),
-        sa.CheckConstraint("num_nonnulls(query, picture) = 1", name="encoding_request_content"),
+        sa.CheckConstraint(
+            "num_nonnulls(query, picture, image_url) = 1", name="encoding_request_content"
+        ),
         {
             "prefixes": ["UNLOGGED"],
             "comment": "Words and pictures that a client waits for; a worker answers into"
@@ -182,3 +184,4 @@ class EncodingRequest(Base):
     requested_at: Mapped[Now]
     available_at: Mapped[Now]
     error: Mapped[str | None]
+    image_url: Mapped[str | None]

@@ -11,6 +11,7 @@ from pgvector import HalfVector
 
 from vitrine import sql_files
 from vitrine.errors import ImageError
+from vitrine.worker.fetching import AddressFetches, Request
 from vitrine.worker.threads import use_threads
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
     from vitrine.database import Connection
-    from vitrine.images import ImageLimits
+    from vitrine.images import ImageLimits, ImageStore
     from vitrine.worker.progress import Progress
     from vitrine.worker.session import Session
     from vitrine.worker.stages import AnyEncoder
@@ -33,24 +35,26 @@ MOST_AT_ONCE = 16
 POLL = 1.0  # seconds, if a notification was lost
 GIVE_WAY = 0.2  # seconds that the backfill waits for queries at most
 
-Request = tuple[str, str, str | None, bytes | None]  # kind, key, words, picture
-
 
 class LiveQueries:
-    """Takes every waiting query at once, encodes, and answers in one transaction."""
+    """Takes every waiting query at once, encodes and answers; words are answered first."""
 
     def __init__(
         self,
         session: Session[Connection],
         encoder: AnyEncoder,
         limits: ImageLimits,
+        web: ImageStore,
         *,
         space_id: int,
         request: threading.Event,
         progress: Progress,
         most_threads: int,
     ) -> None:
-        """`most_threads` is how many of torch's threads a query may use while nothing else runs."""
+        """`web` fetches pictures by their address, and nothing else.
+
+        `most_threads` is how many of torch's threads a query may use while nothing else runs.
+        """
         self._session = session
         self._encoder = encoder
         self._limits = limits
@@ -58,6 +62,7 @@ class LiveQueries:
         self._request = request
         self._progress = progress
         self._most_threads = most_threads
+        self._fetches = AddressFetches(web, encoder, limits, done=request.set)
         self._in_backfill = 0  # batches in the model now
         self._count_lock = threading.Lock()
         self._quiet = threading.Event()
@@ -84,45 +89,77 @@ class LiveQueries:
                 pass
 
     def _answer_waiting(self) -> bool:
-        values = {"space_id": self._space_id, "limit": MOST_AT_ONCE}
+        """Answer what waits, and one picture that was fetched; False if there was nothing."""
+        values = {
+            "space_id": self._space_id,
+            "limit": MOST_AT_ONCE,
+            "addresses": self._fetches.places,
+        }
         take = sql_files.read("queue/take_requests").encode()
-        requests: list[Request] = self._session.run(lambda c: c.execute(take, values).fetchall())
-        if not requests:
-            return False
+        rows = self._session.run(lambda c: c.execute(take, values).fetchall())
+        requests = [Request._make(row) for row in rows]
+        for request in requests:
+            if request.address is not None:
+                self._fetches.start(request)
+        # One at a time, so that words that come meanwhile wait for one picture at most.
+        fetched = self._fetches.take()
+        words = [request for request in requests if request.words is not None]
+        pictures = [request for request in requests if request.picture is not None]
+        if words or pictures or fetched:
+            self._answer(words, pictures, fetched)
+        return bool(requests or fetched)
+
+    def _answer(
+        self,
+        words: Sequence[Request],
+        pictures: Sequence[Request],
+        fetched: tuple[Request, Image | str] | None,
+    ) -> None:
         self._quiet.clear()
         # Two full teams of threads on the same cores wait for each other at every barrier.
         use_threads(1 if self._in_backfill else self._most_threads)
         try:
-            words = [request for request in requests if request[2] is not None]
-            pictures = [request for request in requests if request[3] is not None]
-            results = self._encode_words(words) + [self._encode_picture(r) for r in pictures]
+            if words:
+                self._store(list(zip(words, self._encode_words(words), strict=True)))
+            results = [(request, self._encode_bytes(request)) for request in pictures]
+            if fetched is not None:
+                request, found = fetched
+                result = found if isinstance(found, str) else self._encode_picture(found)
+                results.append((request, result))
         finally:
             self._quiet.set()
-        self._store(list(zip(words + pictures, results, strict=True)))
-        return True
+        if results:
+            self._store(results)
 
     def _encode_words(self, requests: Sequence[Request]) -> list[NDArray[np.float32] | str]:
         """A vector for each request, or the reason why there is none."""
         if not requests:
             return []
         try:
-            return list(self._encoder.encode_texts([str(request[2]) for request in requests]))
+            return list(self._encoder.encode_texts([str(request.words) for request in requests]))
         except Exception as error:
             if len(requests) > 1:
                 return [self._encode_words([request])[0] for request in requests]
-            logger.exception("the query %r cannot be encoded", requests[0][2])
+            logger.exception("the query %r cannot be encoded", requests[0].words)
             return [f"the words cannot be encoded: {error}"]
 
-    def _encode_picture(self, request: Request) -> NDArray[np.float32] | str:
+    def _encode_bytes(self, request: Request) -> NDArray[np.float32] | str:
         from vitrine.images.decode import decode
 
         side = self._encoder.image_min_side or None
         try:
-            decoded = decode(request[3] or b"", min_side=side, limits=self._limits)
-            vectors: list[NDArray[np.float32]] = list(self._encoder.encode_images([decoded.image]))
-            return vectors[0]
+            decoded = decode(request.picture or b"", min_side=side, limits=self._limits)
         except ImageError as error:
             return str(error)
+        except Exception as error:
+            logger.exception("a query picture cannot be decoded")
+            return f"the picture cannot be decoded: {error}"
+        return self._encode_picture(decoded.image)
+
+    def _encode_picture(self, picture: Image) -> NDArray[np.float32] | str:
+        try:
+            vectors: list[NDArray[np.float32]] = list(self._encoder.encode_images([picture]))
+            return vectors[0]
         except Exception as error:
             logger.exception("a query picture cannot be encoded")
             return f"the picture cannot be encoded: {error}"
@@ -150,8 +187,8 @@ class LiveQueries:
 
 def _columns(requests: Sequence[Request], **more: list[Any]) -> dict[str, list[Any]]:
     return {
-        "kinds": [request[0] for request in requests],
-        "keys": [request[1] for request in requests],
-        "queries": [request[2] for request in requests],
+        "kinds": [request.kind for request in requests],
+        "keys": [request.key for request in requests],
+        "queries": [request.words for request in requests],
         **more,
     }

@@ -14,6 +14,7 @@ from vitrine.images import SourceSettings, open_source
 from vitrine.vectors import ensure_space
 from vitrine.work_queue import WorkQueue
 from vitrine.worker.feeding import Feeder
+from vitrine.worker.fetching import for_queries
 from vitrine.worker.keeping import Keeper, Registration
 from vitrine.worker.listening import Listener
 from vitrine.worker.live import LiveQueries
@@ -96,8 +97,12 @@ class Worker:
         with connect(self._url, self._settings.db_schema) as connection:
             space = ensure_space(connection, self._encoder.identity)
         logger.info("working for space %s: %s", space.name, self._encoder.identity)
-        with self._closing, open_source(places) as source:
-            pipeline = self._start(space, source)
+        with (
+            self._closing,
+            open_source(places) as source,
+            open_source(for_queries(places)) as web,
+        ):
+            pipeline = self._start(space, source, web)
             while not self._finished.wait(TICK):
                 self._on_tick(self._progress.snapshot())
             stopped = self._stop.is_set()
@@ -113,12 +118,13 @@ class Worker:
             raise self._threads.failure
         return result
 
-    def _start(self, space: Space, source: ImageStore) -> Pipeline:
+    def _start(self, space: Space, source: ImageStore, web: ImageStore) -> Pipeline:
         limits = SourceSettings.of(self._settings).limits
         live = LiveQueries(
             self._session(_with_vectors, {"synchronous_commit": "off"}),
             self._encoder,
             limits,
+            web,
             space_id=space.space_id,
             request=self._request,
             progress=self._progress,
