@@ -110,3 +110,15 @@ def test_what_cannot_be_one_addresss_fault_is_never_isolated(clock: Clock, reaso
     health.answered("shop.example", "/good")
     clock.now += 1
     assert not health.failed("shop.example", "/bad", failure(reason)).isolated
+
+
+def test_only_so_many_hosts_are_remembered(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "REMEMBERED_HOSTS", 3)
+    health = HostHealth()
+    for number in range(5):
+        health.answered(f"{number}.example", "/")
+        health.failed("dead.example", f"/{number}", failure())
+    with pytest.raises(SourceUnavailableError):
+        health.check("dead.example")
+    assert not health.answered_within("2.example", 60)
+    assert health.answered_within("4.example", 60)

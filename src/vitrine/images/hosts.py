@@ -15,6 +15,7 @@ FAILURES_IN_A_ROW = 3
 FIRST_PAUSE = 15.0  # seconds; doubles with every further failure
 LONGEST_PAUSE = 600.0
 REMEMBERED_FAILURES = 10_000  # URIs
+REMEMBERED_HOSTS = 10_000  # those that said something last; shoppers can name any number
 # These can be one address's fault (a picture that its server stumbles over); the others cannot.
 _ABOUT_ONE_URI = frozenset({"http_5xx", "timeout", "connection"})
 
@@ -31,7 +32,7 @@ class _Host:
 class HostHealth:
     """Counts failures and answers for each host; safe to use from several threads."""
 
-    _hosts: dict[str, _Host] = field(default_factory=dict)
+    _hosts: OrderedDict[str, _Host] = field(default_factory=OrderedDict)
     _failed_at: OrderedDict[str, float] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,7 +53,7 @@ class HostHealth:
     def answered(self, host: str, uri: str) -> None:
         """Note that the host served something, even if only a 404."""
         with self._lock:
-            self._hosts[host] = _Host(answered=time.monotonic())
+            self._remember(host, _Host(answered=time.monotonic()))
             self._failed_at.pop(uri, None)
 
     def answered_within(self, host: str, seconds: float) -> bool:
@@ -65,7 +66,8 @@ class HostHealth:
         """Note a failure; the same error with `host`, `retry_after` and `isolated` filled in."""
         now = time.monotonic()
         with self._lock:
-            state = self._hosts.setdefault(host, _Host())
+            state = self._hosts.get(host) or _Host()
+            self._remember(host, state)
             before = self._failed_at.pop(uri, None)
             self._failed_at[uri] = now
             if len(self._failed_at) > REMEMBERED_FAILURES:
@@ -79,6 +81,12 @@ class HostHealth:
             error.host = host
             error.retry_after = max(state.paused_until - now, 0.0) or error.retry_after
         return error
+
+    def _remember(self, host: str, state: _Host) -> None:
+        self._hosts[host] = state
+        self._hosts.move_to_end(host)
+        if len(self._hosts) > REMEMBERED_HOSTS:
+            self._hosts.popitem(last=False)
 
 
 def _pause(state: _Host, error: SourceUnavailableError, now: float) -> None:
