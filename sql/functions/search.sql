@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION search_answer(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     began CONSTANT timestamptz := clock_timestamp();
-    fingerprint CONSTANT text := search_fingerprint(query, terms, filters, client, session, options);
+    fingerprint text;
     before record;
     question search_question;
     page record;
@@ -16,10 +16,12 @@ DECLARE
     stages jsonb;
 BEGIN
     PERFORM check_search(k, cursor, client, session, options);
+    fingerprint := search_fingerprint(query, terms, filters, client, session, options);
     before := read_cursor(cursor, fingerprint);
-    IF cardinality(before.shown) + k > 10000 THEN
+    IF cardinality(before.shown) >= 10000 THEN
         PERFORM option_error('a search goes no further than 10,000 products', 'Narrow it down by filters.');
     END IF;
+    k := least(k, 10000 - cardinality(before.shown));
     question := search_question(query, terms, filters, options);
     stages := jsonb_build_object('question', elapsed_ms(began));
     page := search_paged(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms');
@@ -54,7 +56,7 @@ BEGIN
                     ELSE 'Give the path or the unique name of a category.' END;
         END IF;
     END IF;
-    IF cardinality(answer.hits) = k THEN
+    IF cardinality(answer.hits) = k AND cardinality(before.shown) + k < 10000 THEN
         answer.cursor := make_cursor(fingerprint, answer.total, before.shown || page.product_ids);
     END IF;
     RETURN answer;

@@ -171,7 +171,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION scaled(of_vector halfvec, factor double precision) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT
-RETURN of_vector::vector * array_fill(factor::real, ARRAY[vector_dims(of_vector)])::vector;
+RETURN of_vector::vector * array_fill(CASE WHEN abs(factor) < 1e-30 THEN 0 ELSE factor END::real, ARRAY[vector_dims(of_vector)])::vector;
 
 -- The whole of what is asked as a vector for each arm. Words are compared with pictures and captions, a picture with
 -- pictures alone: beside them a caption says little about how a thing looks. Products named are left out of the answer.

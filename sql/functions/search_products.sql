@@ -200,7 +200,9 @@ DECLARE
 BEGIN
     page := search_products(question, greatest(room, 0), shown_already || pins, options, deadline);
     arms := page.arms;
-    relevant := page.relevant;
+    -- Pins are shown whether or not they are near, so they count.
+    relevant := page.relevant || CASE WHEN page.relevant IS NOT NULL THEN
+        ARRAY(SELECT (p.value -> 'product_id')::bigint FROM jsonb_array_elements((question).pins) p) END;
     product_ids := coalesce(page.product_ids, '{}');
     image_ids := page.image_ids;
     scores := page.scores;

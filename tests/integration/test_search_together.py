@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.integration.ruled import put
@@ -124,3 +125,46 @@ def test_any_of_the_words_is_looked_for_until_the_filter_has_enough(
     )
     asked = {"query": "shirt 12345", "filters": {"brand": "Acme"}, "options": TEXT}
     assert len(ask(connection, **asked)) == 10
+
+
+def test_pins_count_among_the_relevant(connection: Connection, add: Callable[..., Product]) -> None:
+    make_space(connection)
+    know(connection, (1, 0, 0, 0), "shirt")
+    for number in range(8):
+        add(f"p{number}", "Thing", pictures=[Picture((1, number / 10, 0, 0))])
+        add(f"q{number}", "Thing", pictures=[Picture((-1, number / 10, 0, 0))])
+    put(connection, "pin", "far from it", product="q1", position=2)
+    row = connection.execute(
+        """SELECT search_page('shirt', options => '{"cutoff": 0.5, "total": true}')"""
+    ).fetchone()
+    assert row is not None
+    assert "q1" in names(row[0]["hits"])
+    assert row[0]["total"] == len(row[0]["hits"]) < 16
+
+
+def test_weights_next_to_nothing_are_nothing(
+    connection: Connection, add: Callable[..., Product]
+) -> None:
+    make_space(connection)
+    know(connection, (1, 0, 0, 0), "shirt")
+    add("a", "Shirt", pictures=[Picture((1, 0, 0, 0))])
+    add("b", "Shirt", pictures=[Picture((0, 1, 0, 0))])
+    terms = [{"product": "b", "weight": 1e-60}]
+    assert names(ask(connection, query="shirt", terms=terms)) == ["a"]
+
+
+@pytest.mark.parametrize("query", ["the", "the shirt of", "黑" * 999 + "*", "a" + "🎽" * 998 + "*"])
+def test_odd_words_disturb_nobody(
+    connection: Connection, add: Callable[..., Product], query: str
+) -> None:
+    add("a", "Shirt")
+    notices: list[str] = []
+    connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+    assert names(ask(connection, query=query, options=TEXT)) in ([], ["a"])
+    assert notices == []
+
+
+@pytest.mark.parametrize("options", ["5", "null", '"price"', "[]"])
+def test_options_that_are_no_object_are_refused(connection: Connection, options: str) -> None:
+    with pytest.raises(psycopg.Error, match="options must be a JSON object"):
+        connection.execute("SELECT FROM search(options => %s::jsonb)", (options,))
