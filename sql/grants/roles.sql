@@ -83,7 +83,7 @@ BEGIN
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
                        WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary') THEN r.role_name IN (app, worker)
-                       WHEN p.proname IN ('import_clear', 'import_analyze') THEN r.role_name = app
+                       WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL
     LOOP
