@@ -87,7 +87,7 @@ BEGIN
         FROM (SELECT DISTINCT unnest(products)) g (product_id)
         CROSS JOIN LATERAL product_words(g.product_id) w
         CROSS JOIN LATERAL (
-            SELECT t.locale, t.title, left(t.description, 100000) AS description, text_configuration(t.locale) AS configuration
+            SELECT t.locale, left(t.title, 10000) AS title, left(t.description, 100000) AS description, text_configuration(t.locale) AS configuration
             FROM product_text t WHERE t.product_id = g.product_id
             UNION ALL
             -- A product without a text has its codes and facts, in no language.

@@ -47,7 +47,7 @@ DECLARE
 BEGIN
     LOOP
         EXECUTE concat('WITH priced AS MATERIALIZED (SELECT v.product_id, v.variant_id, row_number() OVER () AS place FROM (SELECT v.product_id, v.variant_id FROM variant v ',
-            'WHERE v.price IS NOT NULL AND v.price::double precision >= 0 ORDER BY v.price::double precision', descending, ', v.product_id', descending, ' LIMIT ', most, ') v), ',
+            'WHERE ', concat_ws(' AND ', 'v.price IS NOT NULL AND v.price::double precision >= 0', (filter).prices), ' ORDER BY v.price::double precision', descending, ', v.product_id', descending, ' LIMIT ', most, ') v), ',
             'fitting AS MATERIALIZED (SELECT g.product_id, g.place FROM priced g WHERE EXISTS (SELECT FROM product p JOIN variant v ON v.product_id = p.product_id ',
             'AND v.variant_id = g.variant_id WHERE p.product_id = g.product_id AND ', (filter).fits, ' AND ', condition, ' OFFSET 0)) ',
             'SELECT (SELECT array_agg(d.product_id ORDER BY d.place) FROM (SELECT f.product_id, min(f.place) AS place FROM fitting f GROUP BY f.product_id ORDER BY min(f.place) LIMIT ', k, ') d), ',

@@ -111,7 +111,8 @@ BEGIN
         question.locale, rules -> 'synonyms', coalesce((options ->> 'typos')::boolean, true));
     question.parts := texts.parts;
     question.corrections := coalesce(question.corrections, nullif(texts.corrections, '[]'));
-    IF texts.parts IS NOT NULL THEN
+    -- A key may be nothing but a stop word.
+    IF texts.corrected IS NOT NULL THEN
         question.named := coalesce(search_named(coalesce(query, texts.corrected)), '{}');
         question.brand := lower(normalize_query(texts.corrected));
     END IF;

@@ -270,6 +270,8 @@ TRAPS = """
     AS 'SELECT {place}.spring()::text';
     CREATE FUNCTION {place}.format(text, text, text) RETURNS text LANGUAGE sql
     AS 'SELECT {place}.spring()::text';
+    CREATE FUNCTION {place}.concat_ws(text, text, text) RETURNS text LANGUAGE sql
+    AS 'SELECT {place}.spring()';
     CREATE FUNCTION {place}.pg_notify(name, text) RETURNS void LANGUAGE sql
     AS 'SELECT {place}.spring()';
     CREATE FUNCTION {place}.glue(name, text) RETURNS text LANGUAGE sql

@@ -52,6 +52,12 @@ def test_a_key_finds_nothing_that_the_search_may_not_show(
     assert ask(connection, query="A100", options=TEXT) == []
 
 
+def test_a_key_may_be_a_stop_word(connection: Connection, add: Callable[..., Product]) -> None:
+    add("IT", "Pullover")
+    add("other", "Pullover")
+    assert names(ask(connection, query="it", options=TEXT)) == ["IT"]
+
+
 def test_what_a_key_names_takes_no_place_of_a_sorted_page(
     connection: Connection, add: Callable[..., Product]
 ) -> None:

@@ -245,3 +245,10 @@ def test_two_writers_of_one_product_lose_nothing(
     at_once(connection, session, title, "UPDATE variant SET sku = 'needle-1'")
     check_documents(connection)
     assert found(connection, "velvet needle-1") == ["it"]
+
+
+def test_a_title_without_end_is_kept_and_found(
+    connection: Connection, add: Callable[..., Product]
+) -> None:
+    add("long", " ".join(f"word{number}" for number in range(200_000)))
+    assert found(connection, "word7") == ["long"]
