@@ -1,11 +1,5 @@
 -- Which facets are asked for: names and settings, checked.
 
-CREATE OR REPLACE FUNCTION facet_error(message text, hint text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = message, HINT = hint;
-END $$;
-
 -- Every name that a member of attributes or of options has, as it is written most.
 CREATE OR REPLACE FUNCTION facet_names(patch facet_patch) RETURNS TABLE (facet text, members bigint)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
@@ -53,22 +47,22 @@ DECLARE
     setting record;
 BEGIN
     IF jsonb_typeof(settings) <> 'object' THEN
-        PERFORM facet_error(format('the settings of the facet %s must be an object, not %s', facet, left(settings::text, 50)),
+        PERFORM argument_error(format('the settings of the facet %s must be an object, not %s', facet, left(settings::text, 50)),
             'For example {"brand": {"limit": 20}, "price": {"buckets": 10}}.');
     END IF;
     FOR setting IN SELECT s.key, s.value FROM jsonb_each(settings) s LOOP
         IF setting.key <> ALL (valid) THEN
-            PERFORM facet_error(format('the facet %s has the unknown setting %s', facet, to_json(setting.key)),
+            PERFORM argument_error(format('the facet %s has the unknown setting %s', facet, to_json(setting.key)),
                 coalesce('It has ' || nullif(array_to_string(valid, ' and '), '') || '.', 'It has no settings.'));
         ELSIF setting.key = 'under' THEN
             IF jsonb_typeof(setting.value) <> 'string' THEN
-                PERFORM facet_error('facets.category.under must be text', 'Give a category''s path or unique name.');
+                PERFORM argument_error('facets.category.under must be text', 'Give a category''s path or unique name.');
             ELSIF NOT EXISTS (SELECT FROM filter_category_nodes(setting.value #>> '{}', 'facets.category.under')) THEN
-                PERFORM facet_error(format('facets.category.under: no category is called %s', setting.value), 'Give a category''s path or unique name.');
+                PERFORM argument_error(format('facets.category.under: no category is called %s', setting.value), 'Give a category''s path or unique name.');
             END IF;
         ELSIF (CASE jsonb_typeof(setting.value) WHEN 'number' THEN setting.value::numeric NOT BETWEEN 1 AND 1000
                 OR setting.value::numeric <> trunc(setting.value::numeric) OR setting.key = 'buckets' AND setting.value::numeric > 100 ELSE true END) THEN
-            PERFORM facet_error(format('facets.%s.%s is %s', facet, setting.key, left(setting.value::text, 50)),
+            PERFORM argument_error(format('facets.%s.%s is %s', facet, setting.key, left(setting.value::text, 50)),
                 CASE setting.key WHEN 'buckets' THEN 'Give a whole number, 1 to 100.' ELSE 'Give a whole number, 1 to 1,000.' END);
         END IF;
     END LOOP;
@@ -85,24 +79,24 @@ BEGIN
     IF facets = 'true' THEN RETURN facet_defaults(patch); END IF;
     IF jsonb_typeof(facets) = 'array' THEN
         IF EXISTS (SELECT FROM jsonb_array_elements(facets) e (value) WHERE jsonb_typeof(e.value) <> 'string') THEN
-            PERFORM facet_error('facets must list names', 'For example ["category", "brand", "price", "options.color"].');
+            PERFORM argument_error('facets must list names', 'For example ["category", "brand", "price", "options.color"].');
         END IF;
         asked := coalesce((SELECT jsonb_object_agg(e.value, '{}'::jsonb) FROM jsonb_array_elements_text(facets) e (value)), '{}');
     ELSIF jsonb_typeof(facets) <> 'object' THEN
-        PERFORM facet_error(format('facets cannot be %s', left(facets::text, 50)),
+        PERFORM argument_error(format('facets cannot be %s', left(facets::text, 50)),
             'Give true, a list of names, or an object of names and settings.');
     END IF;
     IF (SELECT count(*) > count(DISTINCT lower(a.key)) FROM jsonb_object_keys(asked) a (key)) THEN
-        PERFORM facet_error('a facet is asked for twice', 'Names are the same in upper and lower case.');
+        PERFORM argument_error('a facet is asked for twice', 'Names are the same in upper and lower case.');
     ELSIF (SELECT count(*) FROM jsonb_object_keys(asked)) > 50 THEN
-        PERFORM facet_error('more than 50 facets are asked for', 'Ask for the ones that the page shows.');
+        PERFORM argument_error('more than 50 facets are asked for', 'Ask for the ones that the page shows.');
     END IF;
     FOR facet IN SELECT a.key, a.value, split_part(a.key, '.', 1) AS field FROM jsonb_each(asked) a LOOP
         IF NOT (facet.key IN ('category', 'brand', 'price', 'in_stock') OR facet.key ~ '^(attributes|options)\..') OR
             -- A shop that has none at all may get some.
             facet.key ~ '^(attributes|options)\.' AND EXISTS (SELECT FROM facet_names(patch) n WHERE split_part(n.facet, '.', 1) = facet.field)
             AND NOT EXISTS (SELECT FROM facet_names(patch) n WHERE lower(n.facet) = lower(facet.key)) THEN
-            PERFORM facet_error(format('unknown facet %s', to_json(left(facet.key, 100))), format('The nearest are %s.', facet_nearest(facet.key, patch)));
+            PERFORM argument_error(format('unknown facet %s', to_json(left(facet.key, 100))), format('The nearest are %s.', facet_nearest(facet.key, patch)));
         END IF;
         PERFORM check_facet_settings(facet.key, facet.value);
     END LOOP;

@@ -9,6 +9,12 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'VT003', MESSAGE = message, HINT = hint;
 END $$;
 
+CREATE OR REPLACE FUNCTION argument_error(message text, hint text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = message, HINT = hint;
+END $$;
+
 CREATE OR REPLACE FUNCTION filter_noun(json_type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE json_type WHEN 'null' THEN 'null' WHEN 'array' THEN 'a list' WHEN 'object' THEN 'an object'

@@ -1,11 +1,5 @@
 -- Rules of merchandising as they are kept: what each must have, and the words that set it off.
 
-CREATE OR REPLACE FUNCTION rule_error(message text, hint text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = message, HINT = hint;
-END $$;
-
 -- Words as rules compare them: normalised, without punctuation, a space between two. Han and Kana are written without
 -- spaces, so each character is a word of its own there. Ranges, because classes depend on the database's locale.
 CREATE OR REPLACE FUNCTION rule_words(query text) RETURNS text
@@ -23,7 +17,7 @@ DECLARE
     path text := (SELECT c.path FROM filter_category_nodes(named, place) n (category_id) JOIN category c USING (category_id));
 BEGIN
     IF path IS NULL THEN
-        PERFORM rule_error(format('%s: there is no category %s', place, to_json(named)),
+        PERFORM argument_error(format('%s: there is no category %s', place, to_json(named)),
             'Give the path of a category of the catalogue, such as women/dresses, or its name.');
     END IF;
     RETURN path;
@@ -52,7 +46,7 @@ LANGUAGE plpgsql IMMUTABLE STRICT SET search_path FROM CURRENT AS $$
 BEGIN
     IF cardinality(given) NOT BETWEEN 1 AND 1000 OR array_ndims(given) > 1
         OR EXISTS (SELECT FROM unnest(given) g (value) WHERE g.value IS NULL OR btrim(g.value) = '') THEN
-        PERFORM rule_error(what || ' must be a list of 1 to 1,000 texts, none of them empty', 'For example ARRAY[''MH01'', ''MH02''].');
+        PERFORM argument_error(what || ' must be a list of 1 to 1,000 texts, none of them empty', 'For example ARRAY[''MH01'', ''MH02''].');
     END IF;
     RETURN ARRAY(SELECT g.value FROM unnest(given) WITH ORDINALITY g (value, number)
         GROUP BY g.value ORDER BY min(g.number));
@@ -67,9 +61,9 @@ DECLARE
     words integer := (SELECT max(cardinality(string_to_array(p.value, ' '))) FROM unnest(phrases) p (value));
 BEGIN
     IF '' = ANY (phrases) OR length(array_to_string(given, '')) > 1000 * cardinality(given) THEN
-        PERFORM rule_error(what || ' must hold a word, and at most 1,000 characters', 'Punctuation alone is no word.');
+        PERFORM argument_error(what || ' must hold a word, and at most 1,000 characters', 'Punctuation alone is no word.');
     ELSIF match = 'phrase' AND words > 16 THEN
-        PERFORM rule_error(format('%s is a phrase of %s words', what, words), 'A phrase has at most 16 words; of Chinese and Japanese, characters.');
+        PERFORM argument_error(format('%s is a phrase of %s words', what, words), 'A phrase has at most 16 words; of Chinese and Japanese, characters.');
     END IF;
     RETURN phrases;
 END $$;
@@ -79,7 +73,7 @@ CREATE OR REPLACE FUNCTION check_redirect(url text, what text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
     IF url !~* '^(https?://[^/?#\\@]+([/?#]|$)|/($|[^/\\]))' OR url ~ '[\u0001-\u0020\u007f-\u00a0\\"<>]' OR length(url) > 2000 THEN
-        PERFORM rule_error(format('%s redirects to %s', what, to_json(left(url, 100))),
+        PERFORM argument_error(format('%s redirects to %s', what, to_json(left(url, 100))),
             'A redirect leads to http://…, https://… or a path that begins with one slash, in at most 2,000 characters without spaces.');
     END IF;
 END $$;
@@ -93,12 +87,12 @@ DECLARE
     is_new CONSTANT boolean := TG_OP = 'INSERT';
 BEGIN
     IF coalesce(btrim(NEW.name), '') = '' OR length(NEW.name) > 200 THEN
-        PERFORM rule_error('a rule needs a name of 1 to 200 characters', 'The name is what it is replaced and removed by.');
+        PERFORM argument_error('a rule needs a name of 1 to 200 characters', 'The name is what it is replaced and removed by.');
     ELSIF NEW.match IS NULL OR NEW.match NOT IN ('exact', 'phrase') THEN
-        PERFORM rule_error(format('%s has the match %s', what, coalesce(to_json(NEW.match)::text, 'NULL')),
+        PERFORM argument_error(format('%s has the match %s', what, coalesce(to_json(NEW.match)::text, 'NULL')),
             'It is exact (the words are the query) or phrase (they hold it).');
     ELSIF NEW.starts_at >= NEW.ends_at THEN
-        PERFORM rule_error(format('%s ends at %s, before it starts at %s', what, NEW.ends_at, NEW.starts_at), 'Give a starts_at before its ends_at.');
+        PERFORM argument_error(format('%s ends at %s, before it starts at %s', what, NEW.ends_at, NEW.starts_at), 'Give a starts_at before its ends_at.');
     END IF;
     PERFORM check_rule_parts(NEW, what);
     NEW.products := rule_list(NEW.products, what || ': products');
@@ -111,7 +105,7 @@ BEGIN
         PERFORM compile_filter(NEW.filters);
         NEW.filters := rule_filter(NEW.filters);
         IF NEW.filters IS NULL THEN
-            PERFORM rule_error(what || ' has a filter that says nothing', 'An empty filter would mean the whole catalogue.');
+            PERFORM argument_error(what || ' has a filter that says nothing', 'An empty filter would mean the whole catalogue.');
         END IF;
     END IF;
     NEW.query := normalize_query(NEW.query);
@@ -129,21 +123,21 @@ CREATE OR REPLACE FUNCTION check_rule_parts(given rule, what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
     IF given.kind = 'pin' AND (given.product IS NULL OR btrim(given.product) = '') THEN
-        PERFORM rule_error(what || ' pins no product', 'Give a product''s external_id.');
+        PERFORM argument_error(what || ' pins no product', 'Give a product''s external_id.');
     ELSIF given.kind = 'pin' AND (given.position IS NULL OR given.position NOT BETWEEN 1 AND 1000) THEN
-        PERFORM rule_error(format('%s pins to position %s', what, coalesce(given.position::text, 'NULL')), 'Give a position from 1, the first, to 1,000.');
+        PERFORM argument_error(format('%s pins to position %s', what, coalesce(given.position::text, 'NULL')), 'Give a position from 1, the first, to 1,000.');
     ELSIF given.kind IN ('boost', 'bury', 'hide') AND num_nonnulls(given.products, given.filters) <> 1 THEN
-        PERFORM rule_error(what || ' must have products or filters, one of them', 'Give products (external_ids) or a filter such as {"brand": "A"}.');
+        PERFORM argument_error(what || ' must have products or filters, one of them', 'Give products (external_ids) or a filter such as {"brand": "A"}.');
     ELSIF given.kind = 'boost' AND (given.factor IS NULL OR NOT (given.factor > 1 AND given.factor <= 1000)) THEN
-        PERFORM rule_error(format('%s boosts by the factor %s', what, coalesce(given.factor::text, 'NULL')), 'Give a factor above 1, up to 1,000; bury takes those below 1.');
+        PERFORM argument_error(format('%s boosts by the factor %s', what, coalesce(given.factor::text, 'NULL')), 'Give a factor above 1, up to 1,000; bury takes those below 1.');
     ELSIF given.kind = 'bury' AND (given.factor IS NULL OR NOT (given.factor > 0 AND given.factor < 1)) THEN
-        PERFORM rule_error(format('%s buries by the factor %s', what, coalesce(given.factor::text, 'NULL')), 'Give a factor between 0 and 1; boost takes those above 1, hide leaves products out.');
+        PERFORM argument_error(format('%s buries by the factor %s', what, coalesce(given.factor::text, 'NULL')), 'Give a factor between 0 and 1; boost takes those above 1, hide leaves products out.');
     ELSIF given.kind = 'synonym' AND num_nulls(given.words, given.instead) > 0 THEN
-        PERFORM rule_error(what || ' needs words and what to search for instead', 'For example words ''trainers'', instead ARRAY[''sneakers''].');
+        PERFORM argument_error(what || ' needs words and what to search for instead', 'For example words ''trainers'', instead ARRAY[''sneakers''].');
     ELSIF given.kind = 'redirect' AND given.url IS NULL THEN
-        PERFORM rule_error(what || ' redirects to nowhere', 'Give a url.');
+        PERFORM argument_error(what || ' redirects to nowhere', 'Give a url.');
     ELSIF given.kind = 'redirect' AND num_nonnulls(given.query, given.category) = 0 THEN
-        PERFORM rule_error(what || ' would redirect every search', 'Give it a query or a category.');
+        PERFORM argument_error(what || ' would redirect every search', 'Give it a query or a category.');
     END IF;
     IF given.url IS NOT NULL THEN PERFORM check_redirect(given.url, what); END IF;
     IF given.kind = 'pin' AND NOT EXISTS (SELECT FROM product p WHERE p.external_id = given.product OFFSET 0) THEN

@@ -19,7 +19,7 @@ BEGIN
     fingerprint := search_fingerprint(query, terms, filters, client, session, options);
     before := read_cursor(cursor, fingerprint);
     IF cardinality(before.shown) >= 10000 THEN
-        PERFORM option_error('a search goes no further than 10,000 products', 'Narrow it down by filters.');
+        PERFORM argument_error('a search goes no further than 10,000 products', 'Narrow it down by filters.');
     END IF;
     k := least(k, 10000 - cardinality(before.shown));
     question := search_question(query, terms, filters, options);

@@ -1,17 +1,11 @@
 -- The options of a search: which there are, and what each may be.
 
-CREATE OR REPLACE FUNCTION option_error(message text, hint text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = message, HINT = hint;
-END $$;
-
 -- A number between two bounds, or NULL.
 CREATE OR REPLACE FUNCTION check_number(name text, value jsonb, low numeric, high numeric, meaning text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
     IF (CASE jsonb_typeof(value) WHEN 'number' THEN value::numeric NOT BETWEEN low AND high ELSE jsonb_typeof(value) <> 'null' END) THEN
-        PERFORM option_error(format('the option %s is %s', name, left(value::text, 50)),
+        PERFORM argument_error(format('the option %s is %s', name, left(value::text, 50)),
             format('Give %s, %s to %s.', meaning, trim_scale(low), to_char(high, 'FM999,999,999')));
     END IF;
 END $$;
@@ -23,16 +17,16 @@ DECLARE
 BEGIN
     IF coalesce(jsonb_typeof(arms), 'null') = 'null' THEN RETURN; END IF;
     IF jsonb_typeof(arms) <> 'object' THEN
-        PERFORM option_error('the option arms must be an object of weights', 'For example {"image": 2, "caption": 1, "text": 1}.');
+        PERFORM argument_error('the option arms must be an object of weights', 'For example {"image": 2, "caption": 1, "text": 1}.');
     END IF;
     SELECT a.key INTO wrong FROM jsonb_each(arms) a WHERE a.key NOT IN ('image', 'caption', 'text') LIMIT 1;
-    IF FOUND THEN PERFORM option_error(format('the option arms has the unknown arm %s', to_json(wrong)), 'The arms are image, caption and text.'); END IF;
+    IF FOUND THEN PERFORM argument_error(format('the option arms has the unknown arm %s', to_json(wrong)), 'The arms are image, caption and text.'); END IF;
     SELECT a.key INTO wrong FROM jsonb_each(arms) a
     WHERE NOT coalesce(jsonb_typeof(a.value) = 'number' AND (a.value)::numeric BETWEEN 0 AND 100, false) LIMIT 1;
     IF FOUND THEN
-        PERFORM option_error(format('the option arms gives %s the weight %s', wrong, left((arms -> wrong)::text, 50)), 'A weight is a number from 0 (left out) to 100.');
+        PERFORM argument_error(format('the option arms gives %s the weight %s', wrong, left((arms -> wrong)::text, 50)), 'A weight is a number from 0 (left out) to 100.');
     ELSIF NOT EXISTS (SELECT FROM jsonb_each(arms) a WHERE (a.value)::numeric > 0) THEN
-        PERFORM option_error('the option arms leaves no arm', 'Give one of image, caption and text a weight above 0.');
+        PERFORM argument_error('the option arms leaves no arm', 'Give one of image, caption and text a weight above 0.');
     END IF;
 END $$;
 
@@ -49,13 +43,13 @@ DECLARE
     wrong text;
 BEGIN
     IF k IS NULL OR k NOT BETWEEN 1 AND 1000 THEN
-        PERFORM option_error(format('k is %s', coalesce(k::text, 'NULL')), 'Ask for 1 to 1,000 products.');
+        PERFORM argument_error(format('k is %s', coalesce(k::text, 'NULL')), 'Ask for 1 to 1,000 products.');
     ELSIF jsonb_typeof(options) <> 'object' THEN
-        PERFORM option_error('options must be a JSON object', 'For example {"space": "…"}.');
+        PERFORM argument_error('options must be a JSON object', 'For example {"space": "…"}.');
     END IF;
     SELECT o.key INTO wrong FROM jsonb_object_keys(options) o (key) WHERE o.key <> ALL (built || planned);
     IF FOUND THEN
-        PERFORM option_error(format('unknown option %s', to_json(wrong)),
+        PERFORM argument_error(format('unknown option %s', to_json(wrong)),
             format('The options are %s; not built yet: %s.', array_to_string(built, ', '), array_to_string(planned, ', ')));
     END IF;
     unbuilt := coalesce(unbuilt, (SELECT format('the option %s', o.key)
@@ -67,21 +61,21 @@ BEGIN
     SELECT o.key INTO wrong FROM jsonb_each(options) o
     WHERE o.key IN ('space', 'locale') AND jsonb_typeof(o.value) NOT IN ('string', 'null');
     IF FOUND THEN
-        PERFORM option_error(format('the option %s must be text', wrong),
+        PERFORM argument_error(format('the option %s must be text', wrong),
             CASE wrong WHEN 'space' THEN 'Give the name of an embedding space.' ELSE 'Give a locale, such as en or de-AT.' END);
     END IF;
     SELECT o.key INTO wrong FROM jsonb_each(options) o
     WHERE o.key IN ('explain', 'typos', 'rules', 'total') AND jsonb_typeof(o.value) NOT IN ('boolean', 'null');
     IF FOUND THEN
-        PERFORM option_error(format('the option %s must be true or false', wrong), CASE wrong
+        PERFORM argument_error(format('the option %s must be true or false', wrong), CASE wrong
             WHEN 'explain' THEN 'With true, why says of each arm how it looked for its rows.'
             WHEN 'total' THEN 'With true, search_page counts all products that match.'
             WHEN 'typos' THEN 'With false, words are searched for as they are written.'
             ELSE 'With false, no merchandising rule is applied.' END);
     ELSIF jsonb_typeof(options -> 'understand') NOT IN ('boolean', 'object', 'null') THEN
-        PERFORM option_error('the option understand must be true, false or an object', 'For example {"without": ["under 50"]}.');
+        PERFORM argument_error('the option understand must be true, false or an object', 'For example {"without": ["under 50"]}.');
     ELSIF NOT coalesce(options ->> 'sort', 'relevance') = ANY (sorts) THEN
-        PERFORM option_error(format('the option sort is %s', left((options -> 'sort')::text, 50)), format('Sort by one of %s.', array_to_string(sorts, ', ')));
+        PERFORM argument_error(format('the option sort is %s', left((options -> 'sort')::text, 50)), format('Sort by one of %s.', array_to_string(sorts, ', ')));
     ELSIF jsonb_typeof(options -> 'cutoff') <> 'boolean' THEN
         PERFORM check_number('cutoff', options -> 'cutoff', 0, 10, 'true, false or how strict to be');
     END IF;

@@ -170,10 +170,10 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         SELECT f.place, row_number() OVER (ORDER BY f.place) AS number
         FROM generate_series(1, k) f (place) WHERE f.place NOT IN (SELECT p.place FROM pin p)
     ), page AS (
-        SELECT u.product_id, u.image_id, u.score, u.reason, f.place, 0 AS late
+        SELECT u.product_id, u.image_id, u.score, u.reason, f.place
         FROM unnest(product_ids, image_ids, scores, reasons) WITH ORDINALITY u (product_id, image_id, score, reason, number) JOIN free f USING (number)
         UNION ALL
-        SELECT p.product_id, NULL, NULL, jsonb_build_object('pinned', p.rule), p.place, (p.place < 1)::integer FROM pin p
+        SELECT p.product_id, NULL, NULL, jsonb_build_object('pinned', p.rule), p.place FROM pin p
     ), scored AS (
         -- A pin has the score of what it stands before, so that scores never rise.
         SELECT g.*, coalesce(max(g.score) OVER (ORDER BY g.place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), 0) AS shown_score FROM page g
