@@ -13,7 +13,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
                     abs(length(s.name) - length(u.segment)), c.path LIMIT 100) c
             ORDER BY errors NULLS LAST, c.path LIMIT 5) n WHERE n.errors IS NOT NULL)))
     FROM (
-        SELECT DISTINCT e.value #>> '{}' AS named, category_segment((string_to_array(btrim(e.value #>> '{}', ' /'), '/'))[cardinality(string_to_array(btrim(e.value #>> '{}', ' /'), '/'))]) AS segment
+        SELECT DISTINCT e.value #>> '{}' AS named, coalesce(category_segment((string_to_array(btrim(e.value #>> '{}', ' /'), '/'))[cardinality(string_to_array(btrim(e.value #>> '{}', ' /'), '/'))]), '') AS segment
         FROM jsonb_path_query(filters, 'strict $.**.category', silent => true) f (asked)
         CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(f.asked) WHEN 'array' THEN f.asked ELSE jsonb_build_array(f.asked) END) e (value)
         WHERE jsonb_typeof(e.value) = 'string'
