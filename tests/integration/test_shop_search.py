@@ -13,6 +13,7 @@ from tests.integration.searchable import (
     Picture,
     Product,
     Variant,
+    add_category,
     add_product,
     ask,
     know,
