@@ -1,6 +1,6 @@
 -- Products in an order of their own: by popularity, price or age, and those that no arm can find.
 
--- What a product p is sorted by, the best first; v stands for the variants that fit. price is that of the variant shown.
+-- What a product p is sorted by, the best first: the price of the cheapest of the variants that fit, or of the dearest.
 CREATE OR REPLACE FUNCTION search_sort_sql(sort text, filter search_filter) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN CASE sort

@@ -13,6 +13,7 @@ from tests.integration.searchable import (
     Picture,
     Product,
     Variant,
+    add_category,
     add_product,
     ask,
     know,
@@ -174,3 +175,9 @@ def test_odd_words_disturb_nobody(
 def test_options_that_are_no_object_are_refused(connection: Connection, options: str) -> None:
     with pytest.raises(psycopg.Error, match="options must be a JSON object"):
         connection.execute("SELECT FROM search(options => %s::jsonb)", (options,))
+
+
+@pytest.mark.parametrize("category", ["", "/", " / ", "//a//"])
+def test_a_category_without_a_name_is_none(connection: Connection, category: str) -> None:
+    add_category(connection, "Women/Tops")
+    assert ask(connection, filters={"category": category}) == []
