@@ -29,14 +29,18 @@ WITH candidate AS MATERIALIZED (
         WHERE $4 IS NOT NULL AND d.product_id = p.product_id AND $sql$, text_locale_sql(locale), $sql$) words ON true
 ), placed AS (
     SELECT m.*,
-        CASE WHEN m.image_distance IS NOT NULL THEN rank() OVER (ORDER BY m.image_distance) END AS image_place,
-        CASE WHEN m.caption_distance IS NOT NULL THEN rank() OVER (ORDER BY m.caption_distance) END AS caption_place,
+        -- Without words only what an arm found itself counts for it: a cap whose caption is much alike is no rucksack.
+        CASE WHEN $4 IS NULL THEN array_position(($1).image_ids, m.product_id)
+             WHEN m.image_distance IS NOT NULL THEN rank() OVER (ORDER BY m.image_distance) END AS image_place,
+        CASE WHEN $4 IS NULL THEN array_position(($1).caption_ids, m.product_id)
+             WHEN m.caption_distance IS NOT NULL THEN rank() OVER (ORDER BY m.caption_distance) END AS caption_place,
         CASE WHEN m.text_score > 0 THEN rank() OVER (ORDER BY m.text_score DESC NULLS LAST) END AS text_place,
         CASE WHEN m.product_id = ANY ($6) THEN 2 WHEN lower(m.brand) = $7 OR m.titled THEN 1 ELSE 0 END AS named
     FROM measured m
 ), scored AS (
     SELECT g.*, f.factor, f.rules, ($sql$, search_score_sql(), $sql$) * f.factor AS score
-    FROM placed g CROSS JOIN LATERAL (SELECT $sql$, search_nearness_sql(), $sql$ AS near) n CROSS JOIN LATERAL ($sql$, factors, ') f) ')
+    FROM placed g CROSS JOIN (SELECT CASE WHEN $4 IS NULL THEN 20.0 ELSE 59.0 END AS c) c
+    CROSS JOIN LATERAL (SELECT $sql$, search_nearness_sql(), $sql$ AS near) n CROSS JOIN LATERAL ($sql$, factors, ') f) ')
     FROM (SELECT
         CASE WHEN space_id IS NULL THEN '(SELECT NULL::bigint AS product_id, NULL::bigint AS image_id, NULL::halfvec AS embedding)'
              ELSE quote_ident('image_vector_' || space_id) END,
@@ -52,9 +56,11 @@ CREATE OR REPLACE FUNCTION search_score_sql() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'greatest(coalesce(least($8[3], 1) * g.text_score, 0), CASE WHEN $8[3] > 0 AND $4 IS NOT NULL THEN 0.27 / greatest($8[3], 1) ELSE 1 END * n.near) + 0.02 * n.near';
 
+-- Beside words the places fall slowly, for the words decide; where vectors alone do, what is first in one arm and far
+-- down in the other should not win.
 CREATE OR REPLACE FUNCTION search_nearness_sql() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '(coalesce($8[1] * 60.0 / (59 + g.image_place), 0) + coalesce($8[2] * 60.0 / (59 + g.caption_place), 0)) '
+RETURN '(coalesce($8[1] * (c.c + 1) / (c.c + g.image_place), 0) + coalesce($8[2] * (c.c + 1) / (c.c + g.caption_place), 0)) '
     '/ greatest(CASE WHEN $2 IS NOT NULL THEN $8[1] ELSE 0 END + CASE WHEN $3 IS NOT NULL THEN $8[2] ELSE 0 END, 1e-9)';
 
 -- What rules multiply the score of a candidate g by, and their names. boosts is a list of {"filter", "factor", "rule"}.

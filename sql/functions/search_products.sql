@@ -36,7 +36,7 @@ BEGIN
     IF coalesce((question).parts, '{}') = '{}' AND coalesce((question).boosts, '[]') = '[]' AND num_nonnulls((question).image, (question).caption) = 1
         AND (question).named = '{}' AND NOT needs_pictures THEN
         -- One arm alone has the order already; its pictures are looked up for those shown.
-        SELECT coalesce(array_agg(n.product_id ORDER BY n.place), '{}'), array_agg(NULL::bigint), array_agg(1.02 * 60.0 / (59 + n.place) ORDER BY n.place),
+        SELECT coalesce(array_agg(n.product_id ORDER BY n.place), '{}'), array_agg(NULL::bigint), array_agg(1.02 * 21.0 / (20 + n.place) ORDER BY n.place),
             array_agg(jsonb_build_object(CASE WHEN (question).image IS NULL THEN 'caption' ELSE 'image' END,
                 jsonb_build_object('rank', n.place, 'similarity', (-n.distance)::real)) ORDER BY n.place)
         INTO product_ids, image_ids, scores, reasons

@@ -137,7 +137,7 @@ def _hits_table(found: Sequence[Found], width: int) -> Table:
         width=min(width, _WIDEST),
     )
     table.add_column("", justify="right", style="dim", width=2)
-    heading = "title" if roomy else "title, brand · by picture · by text"
+    heading = "title" if roomy else "title, brand · by picture · by caption"
     table.add_column(heading, ratio=1)
     if roomy:
         table.add_column("brand", width=14)
@@ -146,7 +146,7 @@ def _hits_table(found: Sequence[Found], width: int) -> Table:
     table.add_column("score", justify="right", width=5)
     if roomy:
         table.add_column("by picture", style="dim", width=10)
-        table.add_column("by text", style="dim", width=9)
+        table.add_column("by caption", style="dim", width=9)
     for each in found:
         table.add_row(*_row(each, roomy=roomy))
     return table
