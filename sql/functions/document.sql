@@ -1,9 +1,15 @@
 -- The full-text documents of products: their words by weight, and the words that typing errors are measured against.
 
+-- Whether a text has no letters but a to z: signs such as • and ™ do not count. It is the greater part of the work to
+-- take apart and put together again what has others.
+CREATE OR REPLACE FUNCTION is_plain(written text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN octet_length(written) = length(written) OR written !~ '[^\u0001-\u00bf\u2000-\u2bff]';
+
 -- As words are compared: without case and accents.
 CREATE OR REPLACE FUNCTION fold(written text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN octet_length(written) = length(written) THEN lower(written)
+RETURN CASE WHEN is_plain(written) THEN lower(written)
     ELSE lower(normalize(regexp_replace(normalize(written, NFKD), '[\u0300-\u036f]+', '', 'g'), NFC)) END;
 COMMENT ON FUNCTION fold IS 'Text as words are compared: lower case, no accents.';
 
@@ -25,8 +31,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN regexp_replace(written, '[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+', ' ', 'g');
 
 CREATE OR REPLACE FUNCTION text_vector(configuration regconfig, written text) RETURNS tsvector
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT
-RETURN CASE WHEN octet_length(written) = length(written) THEN to_tsvector(configuration, written)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN is_plain(written) THEN to_tsvector(configuration, written)
     ELSE to_tsvector(configuration, without_bigrams(fold(written))) || bigrams(fold(written)) END;
 
 -- What is found as a whole, such as a SKU.
