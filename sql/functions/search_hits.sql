@@ -94,8 +94,8 @@ $$;
 
 -- A page of products ($1 product_ids, $2 pictures where known, $3 scores, $4 reasons, in their order; $5 how many were
 -- shown before, $6 what every row says of the search, $7 the query's vector for pictures): each with its picture (where it
--- is not known yet, the nearest) and the one variant that fits. What follows
--- beyond the shopper's wishes, or is pinned, needs to fit the wider filter alone.
+-- is not known yet, the nearest) and the one variant that fits. What follows beyond the shopper's wishes, or is pinned,
+-- needs to fit the wider filter alone.
 CREATE OR REPLACE FUNCTION search_hits_sql(space_id integer, filter search_filter, wider search_filter, nearest boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$

@@ -74,6 +74,8 @@ BEGIN
             ELSE 'With false, no merchandising rule is applied.' END);
     ELSIF jsonb_typeof(options -> 'understand') NOT IN ('boolean', 'object', 'null') THEN
         PERFORM argument_error('the option understand must be true, false or an object', 'For example {"without": ["under 50"]}.');
+    ELSIF jsonb_typeof(options -> 'understand' -> 'strict') <> 'boolean' THEN
+        PERFORM argument_error('the option understand.strict must be true or false', 'With true, nothing follows beyond the wishes.');
     ELSIF NOT coalesce(options ->> 'sort', 'relevance') = ANY (sorts) THEN
         PERFORM argument_error(format('the option sort is %s', left((options -> 'sort')::text, 50)), format('Sort by one of %s.', array_to_string(sorts, ', ')));
     ELSIF jsonb_typeof(options -> 'cutoff') <> 'boolean' THEN

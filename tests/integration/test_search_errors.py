@@ -80,6 +80,7 @@ def refused(connection: Connection, **arguments: Any) -> tuple[str, str]:
         ({"options": []}, ARGUMENT, "JSON object"),
         ({"options": {"space": 3}}, ARGUMENT, "must be text"),
         ({"options": {"sort": "cheap"}}, ARGUMENT, "Sort by one of relevance, price, -price"),
+        ({"options": {"understand": {"strict": "yes"}}}, ARGUMENT, "strict must be true or false"),
         ({"options": {"cutoff": "much"}}, ARGUMENT, "the option cutoff is"),
         ({"options": {"diversity": 2}}, ARGUMENT, "diversity is 2; Give"),
         ({"options": {"arms": {"image": 0}}}, ARGUMENT, "leaves no arm"),
