@@ -146,7 +146,7 @@ def _hits_table(found: Sequence[Found], width: int) -> Table:
     table.add_column("score", justify="right", width=5)
     if roomy:
         table.add_column("by picture", style="dim", width=10)
-        table.add_column("by caption", style="dim", width=9)
+        table.add_column("by caption", style="dim", width=10)
     for each in found:
         table.add_row(*_row(each, roomy=roomy))
     return table
