@@ -1,0 +1,1 @@
+-- Events by their own ids, exposure, quarantine, retention.

@@ -1,0 +1,1 @@
+-- Shoppers who opted out or were forgotten; what pseudonyms need.

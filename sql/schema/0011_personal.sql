@@ -1,0 +1,1 @@
+-- What reranking by history needs: versions of its weights.

@@ -1,0 +1,1 @@
+-- What recommendations are made from, kept up to date by workers.

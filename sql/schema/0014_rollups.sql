@@ -1,0 +1,1 @@
+-- Daily rollups of searches and events for analysts.
