@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     IF coalesce(jsonb_typeof(arms), 'null') = 'null' THEN RETURN; END IF;
     IF jsonb_typeof(arms) <> 'object' THEN
-        PERFORM argument_error('the option arms must be an object of weights', 'For example {"image": 2, "caption": 1, "text": 1}.');
+        PERFORM argument_error('the option arms must be an object of weights', 'For example {"image": 4, "caption": 1, "text": 1}.');
     END IF;
     SELECT a.key INTO wrong FROM jsonb_each(arms) a WHERE a.key NOT IN ('image', 'caption', 'text') LIMIT 1;
     IF FOUND THEN PERFORM argument_error(format('the option arms has the unknown arm %s', to_json(wrong)), 'The arms are image, caption and text.'); END IF;
