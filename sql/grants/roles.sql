@@ -10,7 +10,8 @@ DECLARE
     called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,
         enqueue_missing,check_query,check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,
         product_words,phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
-        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary}';
+        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary,history_setting,history_bounds,
+        keep_event_days}';
     routine regprocedure;
     own oid[];
     role_name text;
@@ -58,13 +59,14 @@ BEGIN
                             'import_run', 'import_row', 'import_link', 'import_member',
                             'import_reject') THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname ~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT, INSERT'
+                        WHEN c.relname IN ('quarantine', 'event_row') THEN 'SELECT, INSERT, DELETE'
                         WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
                           OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request',
                               'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_change', 'facet_horizon')
                             THEN 'SELECT, INSERT, UPDATE, DELETE'
-                        WHEN c.relname !~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT' END
+                        WHEN c.relname !~ '^((query|event)(_\d{4}_\d{2})?|quarantine|event_row)$' THEN 'SELECT' END
                     WHEN analyst THEN CASE
                         WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
                 END
@@ -82,8 +84,8 @@ BEGIN
             WHERE p.oid = ANY (own)
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
-                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary') THEN r.role_name IN (app, worker)
-                       WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents') THEN r.role_name = app
+                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_events') THEN r.role_name IN (app, worker)
+                       WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents', 'clear_event_rows') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL
     LOOP

@@ -122,7 +122,10 @@ def _plain(url: str) -> list[str]:
     """A schema's lines without the migrations' own table, partitions and rights."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS vitrine.alembic_version CASCADE")
-        connection.execute("DROP VIEW IF EXISTS vitrine.rule_status, vitrine.near_duplicate")
+        connection.execute(
+            "DROP VIEW IF EXISTS vitrine.rule_status, vitrine.near_duplicate, "
+            "vitrine.unknown_object"
+        )
         # What only functions hand to each other.
         connection.execute(
             "DROP TYPE IF EXISTS vitrine.search_filter, vitrine.search_route, vitrine.search_hit, "
