@@ -122,15 +122,13 @@ def _plain(url: str) -> list[str]:
     """A schema's lines without the migrations' own table, partitions and rights."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS vitrine.alembic_version CASCADE")
+        # What only functions hand to each other, and views, have no models.
         connection.execute(
-            "DROP VIEW IF EXISTS vitrine.rule_status, vitrine.near_duplicate, "
-            "vitrine.unknown_object"
-        )
-        # What only functions hand to each other.
-        connection.execute(
-            "DROP TYPE IF EXISTS vitrine.search_filter, vitrine.search_route, vitrine.search_hit, "
-            "vitrine.search_answer, vitrine.search_question, vitrine.search_arms, "
-            "vitrine.facet_patch CASCADE"
+            "DO $$ DECLARE gone text; BEGIN FOR gone IN "
+            "SELECT format('DROP %s IF EXISTS vitrine.%I CASCADE', "
+            "CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TYPE' END, c.relname) FROM pg_class c "
+            "WHERE c.relnamespace = 'vitrine'::regnamespace AND c.relkind IN ('v', 'c') "
+            "LOOP EXECUTE gone; END LOOP; END $$"
         )
         set_search_path(connection, "vitrine")
         partitions = connection.execute(

@@ -20,6 +20,7 @@ from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProd
 from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
+from vitrine.models.rollups import CategoryDay, PositionDay, QueryDay, RollupDay
 from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
 from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
@@ -32,6 +33,7 @@ __all__ = [
     "Caption",
     "CaptionVector",
     "Category",
+    "CategoryDay",
     "Cell",
     "CellGeneration",
     "EncodingRequest",
@@ -51,13 +53,16 @@ __all__ = [
     "ImportReject",
     "ImportRow",
     "ImportRun",
+    "PositionDay",
     "Product",
     "ProductCategory",
     "ProductDocument",
     "ProductText",
     "Quarantine",
     "Query",
+    "QueryDay",
     "QueryVector",
+    "RollupDay",
     "Rule",
     "Setting",
     "Space",
