@@ -46,9 +46,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN lower(value) IN ('true', 'yes') THEN replace(name, '_', ' ') WHEN lower(value) NOT IN ('false', 'no') THEN value END;
 
 -- Whoever changes a word of a product locks the product first, so that each sees what the other did. A batch is one
--- statement, and every lookup in it by key: calling a function for each product took as long as its words.
+-- statement, and every lookup in it by key: calling a function for each product took as long as its words. To plan the
+-- statement takes longer than the words of one product, so few products take the plan of the last time.
 CREATE OR REPLACE FUNCTION document_products(products bigint[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     IF products IS NULL THEN RETURN; END IF;
     IF current_setting('documents.held', true) = 'on' THEN
@@ -56,6 +57,8 @@ BEGIN
         SELECT pg_current_xact_id()::text::bigint, h.product_id FROM unnest(products) h (product_id);
         RETURN;
     END IF;
+    -- The function's SET clause puts it back.
+    IF cardinality(products) <= 20 THEN PERFORM set_config('plan_cache_mode', 'force_generic_plan', true); END IF;
     PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR NO KEY UPDATE;
     WITH worded AS MATERIALIZED (
         SELECT p.product_id, t.locale, t.configuration, p.code || v.codes AS codes, concat_ws(', ', t.title, p.brand) AS names,
