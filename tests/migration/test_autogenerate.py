@@ -123,6 +123,12 @@ def _plain(url: str) -> list[str]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS vitrine.alembic_version CASCADE")
         connection.execute("DROP VIEW IF EXISTS vitrine.rule_status, vitrine.near_duplicate")
+        connection.execute("DROP VIEW IF EXISTS vitrine.search_log, vitrine.event_log")
+        # Of columns, too.
+        connection.execute(
+            "REVOKE ALL ON ALL TABLES IN SCHEMA vitrine"
+            " FROM vitrine_app, vitrine_worker, vitrine_analyst"
+        )
         # What only functions hand to each other.
         connection.execute(
             "DROP TYPE IF EXISTS vitrine.search_filter, vitrine.search_route, vitrine.search_hit, "

@@ -20,6 +20,7 @@ from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProd
 from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
+from vitrine.models.privacy import ClientSecret, ForgetGate, Forgotten, OptOut
 from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
 from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
@@ -34,6 +35,7 @@ __all__ = [
     "Category",
     "Cell",
     "CellGeneration",
+    "ClientSecret",
     "EncodingRequest",
     "Event",
     "EventDay",
@@ -42,6 +44,8 @@ __all__ = [
     "FacetChange",
     "FacetHorizon",
     "FacetValue",
+    "ForgetGate",
+    "Forgotten",
     "HeldDocument",
     "Image",
     "ImageVariant",
@@ -51,6 +55,7 @@ __all__ = [
     "ImportReject",
     "ImportRow",
     "ImportRun",
+    "OptOut",
     "Product",
     "ProductCategory",
     "ProductDocument",
