@@ -10,7 +10,10 @@ DECLARE
     called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,
         enqueue_missing,check_query,check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,
         product_words,phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
-        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary}';
+        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary,
+        shopper_lock,shopper_hash,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,
+        check_clients,stale_statistics,shopper_links,lock_shopper,own_rows,forget_rows,without_client,column_without,forget_mentions,own_questions,
+        forget_questions,forget_statistics,forget_steps,shopper_key,own_links}';
     -- What nobody but the owner reads.
     hidden text[] := '{encoding_request,client_secret,forgotten,opt_out,forget_gate}';
     routine regprocedure;
@@ -95,6 +98,7 @@ BEGIN
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
                        WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary') THEN r.role_name IN (app, worker)
+                       WHEN p.proname IN ('forget_clients', 'client_traces', 'export_rows', 'opt_out', 'opt_in', 'opted_out') THEN r.role_name = app
                        WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL
