@@ -33,19 +33,23 @@ END $$;
 -- 1,000, because each takes a place in the server's lock table.
 CREATE OR REPLACE FUNCTION lock_shopper(names text[], OUT keys text[])
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+DECLARE
+    own CONSTANT text[] := ARRAY(SELECT 'c' || n.name FROM unnest(names) n (name));
 BEGIN
-    PERFORM pg_advisory_xact_lock(l.key) FROM (SELECT shopper_lock('c' || n.name) AS key FROM unnest(names) n (name) ORDER BY 1) l;
+    PERFORM pg_advisory_xact_lock(l.key) FROM (SELECT shopper_lock(o.key) AS key FROM unnest(own) o (key) ORDER BY 1) l;
     LOOP
+        -- Who holds one of these may be waiting for imports: where one is not free, this round's locks are given up.
         BEGIN
             PERFORM pg_advisory_xact_lock(shopper_lock('imports'));
-            keys := (SELECT l.late[:1000] FROM shopper_links(names) l);
-            IF (SELECT coalesce(bool_and(pg_try_advisory_xact_lock(shopper_lock(k.key))), true) FROM unnest(keys) k (key)) THEN EXIT; END IF;
-            RAISE EXCEPTION SQLSTATE 'VT000'; -- gives up the locks of this round: who holds one of them may wait for imports
+            keys := own || (SELECT l.late[:1000] FROM shopper_links(names) l);
+            EXIT WHEN (SELECT bool_and(pg_try_advisory_xact_lock(shopper_lock(k.key))) FROM unnest(keys) k (key))
+                AND cardinality(shopper_buckets(keys)) = (SELECT count(*) FROM (
+                    SELECT FROM forget_gate g WHERE g.bucket = ANY (shopper_buckets(keys)) FOR UPDATE SKIP LOCKED) g);
+            RAISE EXCEPTION SQLSTATE 'VT000';
         EXCEPTION WHEN SQLSTATE 'VT000' THEN
             PERFORM pg_sleep(0.002);
         END;
     END LOOP;
-    keys := keys || ARRAY(SELECT 'c' || n.name FROM unnest(names) n (name));
 END $$;
 
 -- The condition under which a row t of a keyed table is the shopper's, with $1 names, $2 sessions, $3 searches.
@@ -147,8 +151,7 @@ BEGIN
     DELETE FROM forgotten f WHERE f.forgotten_at < now() - interval '2 days';
     INSERT INTO forgotten (shopper_hash) SELECT DISTINCT shopper_hash(k.key) FROM unnest(keys) k (key)
     ON CONFLICT (shopper_hash) DO UPDATE SET forgotten_at = 'infinity';
-    PERFORM FROM forget_gate g WHERE g.bucket = ANY (ARRAY(SELECT shopper_lock(k.key) & 255 FROM unnest(keys) k (key))) ORDER BY g.bucket FOR UPDATE;
-    UPDATE forget_gate g SET forgets = forgets + 1 WHERE g.bucket = ANY (ARRAY(SELECT shopper_lock(k.key) & 255 FROM unnest(keys) k (key)));
+    UPDATE forget_gate g SET forgets = forgets + 1 WHERE g.bucket = ANY (shopper_buckets(keys));
 END $$;
 
 -- Runs as its owner, for nobody else may delete history.

@@ -26,20 +26,39 @@ BEGIN
     RETURN (SELECT array_agg(k.key) FROM unnest(keys) k (key) WHERE NOT pg_try_advisory_xact_lock_shared(shopper_lock(k.key)));
 END $$;
 
+-- A snapshot that is older than a forgetting does not see it; the counter's row, changed meanwhile, is a serialization
+-- failure then. Nobody waits here, so that nobody waits in a circle.
+CREATE OR REPLACE FUNCTION pass_gate(keys text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+DECLARE
+    buckets CONSTANT bigint[] := shopper_buckets(keys);
+BEGIN
+    IF (SELECT count(*) FROM (SELECT FROM forget_gate g WHERE g.bucket = ANY (buckets) FOR SHARE SKIP LOCKED) g) < cardinality(buckets) THEN
+        RAISE EXCEPTION USING ERRCODE = 'serialization_failure', MESSAGE = 'a shopper is being forgotten at this moment',
+            HINT = 'Run the transaction again.';
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION shopper_buckets(keys text[]) RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT array_agg(DISTINCT shopper_lock(k.key) & 255) FROM unnest(keys) k (key)
+$$;
+
 -- Those that were forgotten after this transaction began, or opted out.
 CREATE OR REPLACE FUNCTION unwanted_shoppers(keys text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+DECLARE
+    hashes bytea[];
+    unwanted bytea[];
 BEGIN
-    -- A snapshot that is older than a forgetting does not see it: the counter's row says so, with a serialization failure.
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        PERFORM FROM forget_gate g WHERE g.bucket = ANY (ARRAY(SELECT shopper_lock(k.key) & 255 FROM unnest(keys) k (key)))
-        ORDER BY g.bucket FOR SHARE;
-    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN PERFORM pass_gate(keys); END IF;
     IF NOT EXISTS (SELECT FROM forgotten) AND NOT EXISTS (SELECT FROM opt_out) THEN RETURN NULL; END IF;
-    RETURN (SELECT array_agg(k.key) FROM client_secret s CROSS JOIN unnest(keys) k (key)
-        CROSS JOIN LATERAL (SELECT sha256(s.outer_key || sha256(s.inner_key || '\x00'::bytea || convert_to(k.key, 'UTF8'))) OFFSET 0) h (hash)
-        WHERE EXISTS (SELECT FROM forgotten f WHERE f.shopper_hash = h.hash AND f.forgotten_at >= now())
-           OR EXISTS (SELECT FROM opt_out o WHERE o.shopper_hash = h.hash));
+    hashes := ARRAY(SELECT sha256(s.outer_key || sha256(s.inner_key || '\x00'::bytea || convert_to(k.key, 'UTF8')))
+        FROM client_secret s CROSS JOIN unnest(keys) WITH ORDINALITY k (key, number) ORDER BY k.number);
+    unwanted := ARRAY(SELECT f.shopper_hash FROM forgotten f WHERE f.shopper_hash = ANY (hashes) AND f.forgotten_at >= now()
+        UNION ALL SELECT o.shopper_hash FROM opt_out o WHERE o.shopper_hash = ANY (hashes));
+    IF unwanted = '{}' THEN RETURN NULL; END IF;
+    RETURN (SELECT array_agg(k.key) FROM unnest(keys, hashes) k (key, hash) WHERE k.hash = ANY (unwanted));
 END $$;
 
 -- Runs as its owner, who alone sees who opted out and may delete. Its arguments: which columns the table has, and its

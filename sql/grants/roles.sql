@@ -11,7 +11,7 @@ DECLARE
         enqueue_missing,check_query,check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,
         product_words,phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
         doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary,
-        shopper_lock,shopper_hash,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,
+        shopper_lock,shopper_hash,pass_gate,shopper_buckets,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,
         check_clients,stale_statistics,shopper_links,lock_shopper,own_rows,forget_rows,without_client,column_without,forget_mentions,own_questions,
         forget_questions,forget_statistics,forget_steps,shopper_key,own_links}';
     -- What nobody but the owner reads.
