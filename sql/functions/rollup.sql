@@ -16,11 +16,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 $$;
 COMMENT ON FUNCTION not_rolled_from IS 'The first day that no rollup holds yet. Runs as its owner: analysts may not read the rows.';
 
--- How many different shoppers must have searched for words before these are shown to analysts.
-CREATE OR REPLACE FUNCTION smallest_group() RETURNS integer
-LANGUAGE sql STABLE SET search_path FROM CURRENT
-RETURN coalesce((SELECT (s.value #>> '{}')::integer FROM setting s WHERE s.name = 'smallest_group'), 5);
-
 -- Words as they are counted, no longer than a line.
 CREATE OR REPLACE FUNCTION counted_words(user_query text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

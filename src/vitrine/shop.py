@@ -35,6 +35,7 @@ from vitrine.events import (
     log_page,
 )
 from vitrine.merchandising import Rules
+from vitrine.privacy import ClientKeys
 from vitrine.query_encoding import (
     WORKER_PATIENCE,
     QueryEncoder,
@@ -46,8 +47,9 @@ from vitrine.query_encoding import (
     read_picture,
     worker_alive,
 )
-from vitrine.search import Page, SearchRequest, run_search
+from vitrine.search import Page, SearchRequest, check_text, run_search
 from vitrine.settings import load_settings
+from vitrine.shopper import ShopperData
 from vitrine.understanding import Understood, run_understand
 
 __all__ = ["Shop", "connect"]
@@ -66,6 +68,7 @@ def connect(
     query_timeout: float | None = None,
     encoder: Callable[[], QueryEncoder] | None = None,
     worker_first: bool = False,
+    client_key: str | None = None,
 ) -> Shop:
     """Open a shop for searching; safe to share between threads. Close it, or use it with `with`.
 
@@ -74,13 +77,15 @@ def connect(
     (default VITRINE_QUERY_TIMEOUT); with an `encoder` (called once, when the first is met) in this
     process instead, which takes the extra `worker` and a login with the worker's role; with
     `worker_first` only if no worker is alive, or none answers within 3 s.
+    With a `client_key` (default VITRINE_CLIENT_KEY), ids of clients and sessions are hashed before
+    they reach the database: see docs/privacy.md.
 
     Raises:
         DatabaseUnavailableError: nothing answers there, or it refuses the login.
         SettingsError: a setting cannot be used.
 
     """
-    settings = load_settings(database_url=dsn, db_schema=schema)
+    settings = load_settings(database_url=dsn, db_schema=schema, client_key=client_key)
     url = database_url(settings)
     with driver_errors():
         # The first connection is made here, so that what is wrong with it is said at once.
@@ -101,6 +106,7 @@ def connect(
         query_timeout=query_timeout or settings.query_timeout,
         encoder=encoder,
         worker_first=worker_first,
+        client_keys=ClientKeys.read(settings.client_key),
     )
 
 
@@ -115,8 +121,10 @@ class Shop:
         query_timeout: float,
         encoder: Callable[[], QueryEncoder] | None = None,
         worker_first: bool = False,
+        client_keys: ClientKeys | None = None,
     ) -> None:
         self.schema = schema
+        self.client_keys = client_keys or ClientKeys()
         self._pool = pool
         self._query_timeout = query_timeout
         self._load_encoder = encoder
@@ -157,8 +165,8 @@ class Shop:
             filters={} if filters is None else filters,
             k=k,
             cursor=cursor,
-            client=client,
-            session=session,
+            client=self._stored(client, "the client"),
+            session=self._stored(session, "the session"),
             options={} if options is None else options,
         )
         return self._retried(lambda connection: self._answer(connection, request, pictures))
@@ -275,6 +283,35 @@ class Shop:
     def rules(self) -> Rules:
         """Merchandising: pins, boosts, hidden products, synonyms and redirects."""
         return Rules(self.schema, self.connection)
+
+    def forget(self, client: str) -> dict[str, int]:
+        """Remove everything that names a client, in one transaction; rows removed by table."""
+        return self._shopper_data.forget(client)
+
+    def traces(self, client: str) -> dict[str, int]:
+        """Every table in which a client is still found, with the number of rows."""
+        return self._shopper_data.traces(client)
+
+    def export(self, client: str) -> dict[str, Any]:
+        """Everything that is stored of a client, by table."""
+        return self._shopper_data.export(client)
+
+    def opt_out(self, client: str | None = None, *, session: str | None = None) -> None:
+        """Write no history of a client, or of a session, and rank nothing by it."""
+        self._shopper_data.opt_out(client, session=session)
+
+    def opt_in(self, client: str | None = None, *, session: str | None = None) -> None:
+        """Write history of a client, or of a session, again."""
+        self._shopper_data.opt_in(client, session=session)
+
+    @property
+    def _shopper_data(self) -> ShopperData:
+        return ShopperData(self.schema, self.connection, self.client_keys)
+
+    def _stored(self, name: str | None, what: str) -> str | None:
+        """The name under which a client or session is stored."""
+        check_text(name, what)
+        return self.client_keys.name(name)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -122,6 +122,11 @@ def _plain(url: str) -> list[str]:
     """A schema's lines without the migrations' own table, partitions and rights."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS vitrine.alembic_version CASCADE")
+        # Of columns, too.
+        connection.execute(
+            "REVOKE ALL ON ALL TABLES IN SCHEMA vitrine"
+            " FROM vitrine_app, vitrine_worker, vitrine_analyst"
+        )
         # What only functions hand to each other, and views, have no models.
         connection.execute(
             "DO $$ DECLARE gone text; BEGIN FOR gone IN "

@@ -20,6 +20,7 @@ from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProd
 from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
+from vitrine.models.privacy import ClientSecret, ForgetGate, Forgotten, OptOut
 from vitrine.models.rollups import CategoryDay, PositionDay, QueryDay, RollupDay
 from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
@@ -36,6 +37,7 @@ __all__ = [
     "CategoryDay",
     "Cell",
     "CellGeneration",
+    "ClientSecret",
     "EncodingRequest",
     "Event",
     "EventDay",
@@ -44,6 +46,8 @@ __all__ = [
     "FacetChange",
     "FacetHorizon",
     "FacetValue",
+    "ForgetGate",
+    "Forgotten",
     "HeldDocument",
     "Image",
     "ImageVariant",
@@ -53,6 +57,7 @@ __all__ = [
     "ImportReject",
     "ImportRow",
     "ImportRun",
+    "OptOut",
     "PositionDay",
     "Product",
     "ProductCategory",
