@@ -72,7 +72,7 @@ def import_events(
     check_rejects(target)
     with (
         driver_errors(),
-        open_source(path, options.encoding) as source,
+        open_source(path, options.encoding, numbers=True) as source,
         connect(url, schema) as connection,
         _lock(connection),
         RejectsFile(target) as rejects,
