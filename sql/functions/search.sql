@@ -24,7 +24,7 @@ BEGIN
     k := least(k, 10000 - cardinality(before.shown));
     question := search_question(query, terms, filters, options);
     stages := jsonb_build_object('question', elapsed_ms(began));
-    page := search_paged(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms');
+    page := search_explored(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms', fingerprint);
     stages := stages || jsonb_build_object('products', elapsed_ms(began) - (stages -> 'question')::numeric);
     answer.understood := question.understood;
     answer.corrections := question.corrections;

@@ -36,7 +36,7 @@ CREATE OR REPLACE FUNCTION check_search(
 ) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,explain}';
+    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,explain,explore,seed}';
     planned CONSTANT text[] := '{strength}';
     sorts CONSTANT text[] := '{relevance,price,-price,newest,popularity}';
     unbuilt text := CASE WHEN client IS NOT NULL THEN 'client' WHEN session IS NOT NULL THEN 'session' END;
@@ -83,5 +83,5 @@ BEGIN
     END IF;
     PERFORM check_number('deadline_ms', options -> 'deadline_ms', 1, 3600000, 'milliseconds'),
         check_number('diversity', options -> 'diversity', 0, 1, 'how much variety to prefer'),
-        check_arms(options -> 'arms');
+        check_arms(options -> 'arms'), check_exploration(options);
 END $$;

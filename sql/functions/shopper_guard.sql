@@ -44,10 +44,12 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT array_agg(DISTINCT shopper_lock(k.key) & 255) FROM unnest(keys) k (key)
 $$;
 
--- Those that were forgotten after this transaction began, or opted out.
+-- Those that were forgotten after this transaction (or import) began, or opted out.
 CREATE OR REPLACE FUNCTION unwanted_shoppers(keys text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
+    -- An import is one writing of many transactions.
+    since CONSTANT timestamptz := least(now(), nullif(current_setting('vitrine.writing_since', true), '')::timestamptz);
     hashes bytea[];
     unwanted bytea[];
 BEGIN
@@ -55,7 +57,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM forgotten) AND NOT EXISTS (SELECT FROM opt_out) THEN RETURN NULL; END IF;
     hashes := ARRAY(SELECT sha256(s.outer_key || sha256(s.inner_key || '\x00'::bytea || convert_to(k.key, 'UTF8')))
         FROM client_secret s CROSS JOIN unnest(keys) WITH ORDINALITY k (key, number) ORDER BY k.number);
-    unwanted := ARRAY(SELECT f.shopper_hash FROM forgotten f WHERE f.shopper_hash = ANY (hashes) AND f.forgotten_at >= now()
+    unwanted := ARRAY(SELECT f.shopper_hash FROM forgotten f WHERE f.shopper_hash = ANY (hashes) AND f.forgotten_at >= since
         UNION ALL SELECT o.shopper_hash FROM opt_out o WHERE o.shopper_hash = ANY (hashes));
     IF unwanted = '{}' THEN RETURN NULL; END IF;
     RETURN (SELECT array_agg(k.key) FROM unnest(keys, hashes) k (key, hash) WHERE k.hash = ANY (unwanted));

@@ -10,8 +10,8 @@ DECLARE
     called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,
         enqueue_missing,check_query,check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,
         product_words,phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
-        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary,
-        shopper_lock,shopper_hash,pass_gate,shopper_buckets,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,
+        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary,history_setting,history_bounds,
+        keep_event_days,shopper_lock,shopper_hash,pass_gate,shopper_buckets,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,
         check_clients,stale_statistics,shopper_links,lock_shopper,own_rows,forget_rows,without_client,column_without,forget_mentions,own_questions,
         forget_questions,forget_statistics,forget_steps,shopper_key,own_links}';
     -- What nobody but the owner reads.
@@ -64,6 +64,7 @@ BEGIN
                             'import_reject') THEN 'SELECT, INSERT, UPDATE, DELETE'
                         -- Into a month's partition nobody writes by its name: the guard of forgetting stands before the whole.
                         WHEN c.relname IN ('query', 'event') THEN 'SELECT, INSERT'
+                        WHEN c.relname IN ('quarantine', 'event_row') THEN 'SELECT, INSERT, DELETE'
                         WHEN c.relname <> ALL (hidden) THEN 'SELECT' END
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
@@ -97,9 +98,9 @@ BEGIN
             WHERE p.oid = ANY (own)
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
-                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary') THEN r.role_name IN (app, worker)
+                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_events') THEN r.role_name IN (app, worker)
                        WHEN p.proname IN ('forget_clients', 'client_traces', 'export_rows', 'opt_out', 'opt_in', 'opted_out') THEN r.role_name = app
-                       WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents') THEN r.role_name = app
+                       WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents', 'clear_event_rows') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL
     LOOP

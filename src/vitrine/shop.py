@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack, overload
 
 import psycopg
 from psycopg_pool import ConnectionPool
@@ -22,6 +24,15 @@ from vitrine.errors import (
     QueryError,
     SpaceError,
     UnknownQueryError,
+)
+from vitrine.events import (
+    Event,
+    EventFields,
+    Logged,
+    identified,
+    log_event,
+    log_events,
+    log_page,
 )
 from vitrine.merchandising import Rules
 from vitrine.privacy import ClientKeys
@@ -211,6 +222,63 @@ class Shop:
         with self.connection() as connection:
             return self._encode(connection, unknown)
 
+    @overload
+    def log(self, action: str, /, **event: Unpack[EventFields]) -> uuid.UUID: ...
+    @overload
+    def log(self, events: Iterable[Event], /) -> Logged: ...
+    def log(
+        self, what: str | Iterable[Event], /, **event: Unpack[EventFields]
+    ) -> uuid.UUID | Logged:
+        """Write what a shopper did: an action with its fields, or events in one round trip.
+
+        `shop.log("click", client="u-42", object_id="MH01")` returns the event's id. Of several,
+        all are written or none, each once, however often it is logged.
+
+        Raises:
+            QueryError: an event cannot be written; the message says which and why.
+            DatabaseError: the database cannot be used.
+
+        """
+        if isinstance(what, str):
+            one = self._named(identified({"action_name": what, **event}))
+            action = one.pop("action_name")
+            return self._retried(lambda c: log_event(c, self.schema, action, one))  # type: ignore[arg-type]
+        if event:
+            raise QueryError("the fields of several events belong into each of them")
+        many = [self._named(identified(item)) for item in what]
+        return self._retried(lambda c: log_events(c, self.schema, many))
+
+    def log_page(
+        self,
+        page: Page,
+        query: str | None = None,
+        *,
+        client: str | None = None,
+        session: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        query_id: uuid.UUID | str | None = None,
+        timestamp: datetime | None = None,
+        application: str | None = None,
+    ) -> uuid.UUID:
+        """Write that a page was shown: the search, and an impression of each hit.
+
+        Returns the query_id, which clicks then name, and the further pages of the search.
+
+        Raises:
+            QueryError: a value cannot be written.
+            DatabaseError: the database cannot be used.
+
+        """
+        given = {
+            "client": self._stored(client, "the client"),
+            "session": self._stored(session, "the session"),
+            "filters": filters,
+            "query_id": query_id or uuid.uuid4(),
+            "timestamp": timestamp,
+            "application": application,
+        }
+        return self._retried(lambda c: log_page(c, self.schema, page, query, given))
+
     @property
     def rules(self) -> Rules:
         """Merchandising: pins, boosts, hidden products, synonyms and redirects."""
@@ -239,6 +307,11 @@ class Shop:
     @property
     def _shopper_data(self) -> ShopperData:
         return ShopperData(self.schema, self.connection, self.client_keys)
+
+    def _named(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event with its client and session under the names that are stored."""
+        names = {key: event[key] for key in ("client", "session") if key in event}
+        return event | {key: self._stored(name, f"the {key}") for key, name in names.items()}
 
     def _stored(self, name: str | None, what: str) -> str | None:
         """The name under which a client or session is stored."""

@@ -123,7 +123,9 @@ def _plain(url: str) -> list[str]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS vitrine.alembic_version CASCADE")
         connection.execute("DROP VIEW IF EXISTS vitrine.rule_status, vitrine.near_duplicate")
-        connection.execute("DROP VIEW IF EXISTS vitrine.search_log, vitrine.event_log")
+        connection.execute(
+            "DROP VIEW IF EXISTS vitrine.search_log, vitrine.event_log, vitrine.unknown_object"
+        )
         # Of columns, too.
         connection.execute(
             "REVOKE ALL ON ALL TABLES IN SCHEMA vitrine"

@@ -1,4 +1,4 @@
-"""Keeps what searches and counts have learned in order: cells, whitening, words, facets."""
+"""Keeps what searches and counts have learned in order: cells, whitening, words, facets, months."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = ["Tuner"]
 logger = logging.getLogger(__name__)
 
 EVERY = 30.0  # seconds between looks whether the cells are due
+HISTORY_EVERY = 3600.0  # seconds between looks for months of the history to make or to drop
 FOLD_EVERY = 5.0  # seconds between looks for changes that facets are to be counted without
 
 
@@ -39,13 +40,16 @@ class Tuner:
 
     def run(self, ended: threading.Event) -> None:
         """Tune now and then until the worker has ended."""
-        tuning = folding = True
-        due = 0.0
-        while tuning or folding:
+        tuning = folding = tending = True
+        due = history_due = 0.0
+        while tuning or folding or tending:
             if tuning and time.monotonic() >= due:
                 tuning = self.tune()
                 due = time.monotonic() + EVERY
             folding = folding and self.fold()
+            if tending and time.monotonic() >= history_due:
+                tending = self.tend_history()
+                history_due = time.monotonic() + HISTORY_EVERY
             if ended.wait(FOLD_EVERY):
                 break
 
@@ -68,6 +72,22 @@ class Tuner:
             return False
         except DatabaseError as error:
             logger.warning("what searches learn of the space is left as it is: %s", error)
+            return False
+        return True
+
+    def tend_history(self) -> bool:
+        """Make the history's coming months, drop those past their age; False if it is refused."""
+        more = True
+        try:
+            while more and not self._stop.is_set():
+                rows = self._session.run(
+                    lambda connection: connection.execute("SELECT tend_events()").fetchall()
+                )
+                more = rows[0][0]
+        except StoppedError:
+            return False
+        except DatabaseError as error:
+            logger.warning("old months of the history are left as they are: %s", error)
             return False
         return True
 
