@@ -99,7 +99,7 @@ BEGIN
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
                        WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_events') THEN r.role_name IN (app, worker)
-                       WHEN p.proname IN ('forget_clients', 'client_traces', 'export_rows', 'opt_out', 'opt_in', 'opted_out') THEN r.role_name = app
+                       WHEN p.proname IN ('forget_clients', 'client_traces', 'export_rows', 'opt_out', 'opt_in', 'opted_out', 'rename_client') THEN r.role_name = app
                        WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents', 'clear_event_rows') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL

@@ -47,7 +47,7 @@ from vitrine.query_encoding import (
     read_picture,
     worker_alive,
 )
-from vitrine.search import Page, SearchRequest, check_text, run_search
+from vitrine.search import Page, SearchRequest, run_search
 from vitrine.settings import load_settings
 from vitrine.shopper import ShopperData
 from vitrine.understanding import Understood, run_understand
@@ -110,7 +110,7 @@ def connect(
     )
 
 
-class Shop:
+class Shop(ShopperData):
     """One shop's schema behind a pool of connections; made by `connect`."""
 
     def __init__(
@@ -283,40 +283,6 @@ class Shop:
     def rules(self) -> Rules:
         """Merchandising: pins, boosts, hidden products, synonyms and redirects."""
         return Rules(self.schema, self.connection)
-
-    def forget(self, client: str) -> dict[str, int]:
-        """Remove everything that names a client, in one transaction; rows removed by table."""
-        return self._shopper_data.forget(client)
-
-    def traces(self, client: str) -> dict[str, int]:
-        """Every table in which a client is still found, with the number of rows."""
-        return self._shopper_data.traces(client)
-
-    def export(self, client: str) -> dict[str, Any]:
-        """Everything that is stored of a client, by table."""
-        return self._shopper_data.export(client)
-
-    def opt_out(self, client: str | None = None, *, session: str | None = None) -> None:
-        """Write no history of a client, or of a session, and rank nothing by it."""
-        self._shopper_data.opt_out(client, session=session)
-
-    def opt_in(self, client: str | None = None, *, session: str | None = None) -> None:
-        """Write history of a client, or of a session, again."""
-        self._shopper_data.opt_in(client, session=session)
-
-    @property
-    def _shopper_data(self) -> ShopperData:
-        return ShopperData(self.schema, self.connection, self.client_keys)
-
-    def _named(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The event with its client and session under the names that are stored."""
-        names = {key: event[key] for key in ("client", "session") if key in event}
-        return event | {key: self._stored(name, f"the {key}") for key, name in names.items()}
-
-    def _stored(self, name: str | None, what: str) -> str | None:
-        """The name under which a client or session is stored."""
-        check_text(name, what)
-        return self.client_keys.name(name)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

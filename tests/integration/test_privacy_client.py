@@ -250,3 +250,21 @@ def test_an_import_and_a_forgetting_never_wait_in_a_circle(
             shop.forget(ID)
         importing.result(timeout=120)
     assert shop.traces(ID) == {}
+
+
+def test_history_moves_to_the_present_key(connection: Connection, keyed: Shop) -> None:
+    for name in (ID, stored(ID), stored(ID, OLD), "u-7"):
+        connection.execute("INSERT INTO query (client_id) VALUES (%s)", (name,))
+    assert sum(keyed.rekey(ID).values()) == 2
+    rows = connection.execute("SELECT client_id, count(*) FROM query GROUP BY 1").fetchall()
+    assert dict(rows) == {stored(ID): 3, "u-7": 1}
+    assert keyed.rekey(ID) == {}
+
+
+def test_of_two_rows_where_there_is_room_for_one_the_present_stays(
+    connection: Connection, keyed: Shop
+) -> None:
+    connection.execute("CREATE TABLE taste (client_id text PRIMARY KEY, likes text)")
+    connection.execute("INSERT INTO taste VALUES (%s, 'new'), (%s, 'old')", (stored(ID), ID))
+    keyed.rekey(ID)
+    assert connection.execute("SELECT * FROM taste").fetchall() == [(stored(ID), "new")]
