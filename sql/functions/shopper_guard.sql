@@ -16,6 +16,7 @@ $$;
 CREATE OR REPLACE FUNCTION hold_shoppers(keys text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
+    shop CONSTANT text := current_schema();
     held CONSTANT integer := coalesce(nullif(current_setting('vitrine.shoppers_held', true), '')::integer, 0) + cardinality(keys);
 BEGIN
     PERFORM set_config('vitrine.shoppers_held', least(held, 1000)::text, true);
@@ -23,7 +24,9 @@ BEGIN
         PERFORM pg_advisory_xact_lock_shared(shopper_lock('imports'));
         RETURN NULL;
     END IF;
-    RETURN (SELECT array_agg(k.key) FROM unnest(keys) k (key) WHERE NOT pg_try_advisory_xact_lock_shared(shopper_lock(k.key)));
+    -- shopper_lock, written out: with each event the call would be felt.
+    RETURN (SELECT array_agg(k.key) FROM unnest(keys) k (key)
+        WHERE NOT pg_try_advisory_xact_lock_shared(hashtextextended(shop || '.shopper.' || k.key, 0)));
 END $$;
 
 -- A snapshot that is older than a forgetting does not see it; the counter's row, changed meanwhile, is a serialization
