@@ -13,6 +13,10 @@ from vitrine.models.catalogue import Product, Variant
 
 __all__ = ["Event", "Query"]
 
+TELLING = (
+    "action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')"
+)
+
 
 class Query(Base):
     """One search; `object_ids` are the external_ids shown, in order."""
@@ -55,6 +59,13 @@ class Event(Base):
         sa.Index("event_client_idx", "client_id", "timestamp"),
         sa.Index("event_object_idx", "object_id", "timestamp"),
         sa.Index("event_query_idx", "query_id"),
+        sa.Index("event_history_idx", "client_id", "timestamp", postgresql_where=sa.text(TELLING)),
+        sa.Index(
+            "event_visit_idx",
+            "session_id",
+            "timestamp",
+            postgresql_where=sa.text(f"{TELLING} AND client_id IS NULL"),
+        ),
         {
             "postgresql_partition_by": "RANGE (timestamp)",
             "comment": "Impressions, clicks, carts and purchases, as User Behavior Insights names"
