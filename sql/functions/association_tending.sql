@@ -55,20 +55,21 @@ BEGIN
         UNION ALL
         SELECT v.* FROM count_viewed_after(products) v WHERE tend_partners.kind = 'viewed_after' AND v.shoppers >= least_shoppers()
     ), best AS MATERIALIZED (
-        SELECT s.* FROM (
-            SELECT p.*, row_number() OVER (PARTITION BY p.product_id ORDER BY association_score(p.times, own.times, partner.times, h.total) DESC, p.partner_id) AS place
-            FROM pair p JOIN recommendation_horizon h ON h.kind = tend_partners.kind
-            LEFT JOIN association_count own ON own.product_id = p.product_id AND own.kind = h.kind
-            LEFT JOIN association_count partner ON partner.product_id = p.partner_id AND partner.kind = h.kind) s
-        WHERE s.place <= 50
+        SELECT r.* FROM (
+            SELECT s.*, row_number() OVER (PARTITION BY s.product_id ORDER BY s.score DESC, s.partner_id) AS place
+            FROM (SELECT p.*, association_score(p.times, own.times, partner.times, h.total)::real AS score
+                FROM pair p JOIN recommendation_horizon h ON h.kind = tend_partners.kind
+                LEFT JOIN association_count own ON own.product_id = p.product_id AND own.kind = h.kind
+                LEFT JOIN association_count partner ON partner.product_id = p.partner_id AND partner.kind = h.kind) s) r
+        WHERE r.place <= 50
     ), gone AS (
         DELETE FROM association a WHERE a.kind = tend_partners.kind AND a.product_id = ANY (products)
             AND NOT EXISTS (SELECT FROM best b WHERE b.product_id = a.product_id AND b.partner_id = a.partner_id)
     )
-    INSERT INTO association AS a (product_id, kind, partner_id, times, shoppers)
-    SELECT b.product_id, tend_partners.kind, b.partner_id, b.times, b.shoppers FROM best b
-    ON CONFLICT ON CONSTRAINT association_pkey DO UPDATE SET (times, shoppers) = (excluded.times, excluded.shoppers)
-        WHERE (a.times, a.shoppers) IS DISTINCT FROM (excluded.times, excluded.shoppers);
+    INSERT INTO association AS a (product_id, kind, partner_id, times, shoppers, score)
+    SELECT b.product_id, tend_partners.kind, b.partner_id, b.times, b.shoppers, b.score FROM best b
+    ON CONFLICT ON CONSTRAINT association_pkey DO UPDATE SET (times, shoppers, score) = (excluded.times, excluded.shoppers, excluded.score)
+        WHERE (a.times, a.shoppers, a.score) IS DISTINCT FROM (excluded.times, excluded.shoppers, excluded.score);
     -- Baskets held a product before it was in the catalogue: its partners have not heard of it.
     IF tend_partners.kind = 'bought_together' THEN
         INSERT INTO recommendation_due (product_id, kind, counted)

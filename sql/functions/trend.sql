@@ -90,7 +90,7 @@ BEGIN
         INSERT INTO trend AS t (product_id, heat, shoppers, neighbours)
         SELECT product, coalesce(m.base + log(2, sum(power(2, greatest(n.heat - m.base, -500)))::numeric / (cardinality(near) + 5))::double precision, '-Infinity'), 0,
             coalesce(array_agg(n.product_id ORDER BY n.heat DESC), '{}')
-        FROM (SELECT max(t.heat) AS base FROM trend t WHERE t.product_id = ANY (near) AND t.shoppers > 0 AND isfinite(t.heat)) m
+        FROM (SELECT max(t.heat) AS base FROM trend t WHERE t.product_id = ANY (near) AND t.shoppers > 0 AND t.heat > '-Infinity') m
         LEFT JOIN trend n ON n.product_id = ANY (near) AND n.shoppers > 0
         GROUP BY m.base
         ON CONFLICT ON CONSTRAINT trend_pkey DO UPDATE SET (heat, neighbours, counted_at) = (excluded.heat, excluded.neighbours, now()) WHERE t.shoppers = 0;

@@ -10,7 +10,10 @@ DECLARE
     called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,
         enqueue_missing,check_query,check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,
         product_words,phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
-        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary}';
+        product_values,doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary,
+        least_shoppers,association_score,association_actions,association_days,association_events,count_products,count_bought_together,
+        count_viewed_after,gather_due,tend_counts,tend_partners,tend_associations,tend_affinities,product_kinds,look_level,trend_half_life,
+        trend_moment,count_trends,action_weight}';
     routine regprocedure;
     own oid[];
     role_name text;
@@ -62,7 +65,7 @@ BEGIN
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
                           OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request',
-                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_change', 'facet_horizon')
+                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_change', 'facet_horizon', 'trend')
                             THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname !~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT' END
                     WHEN analyst THEN CASE
@@ -82,7 +85,8 @@ BEGIN
             WHERE p.oid = ANY (own)
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
-                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary') THEN r.role_name IN (app, worker)
+                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_shares', 'tend_co_purchases',
+                           'tend_viewed_after', 'tend_trends') THEN r.role_name IN (app, worker)
                        WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL

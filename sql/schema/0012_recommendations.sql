@@ -10,11 +10,13 @@ CREATE TABLE association (
     partner_id bigint NOT NULL,
     times integer NOT NULL,
     shoppers integer NOT NULL,
+    score real NOT NULL,
     PRIMARY KEY (product_id, kind, partner_id),
     CONSTRAINT association_kind_known CHECK (kind IN ('bought_together', 'viewed_after'))
 );
 COMMENT ON TABLE association IS 'Products bought together with a product, or viewed after it: the 50 that say most, each of enough shoppers; it names nobody.';
 COMMENT ON COLUMN association.times IS 'Baskets with both; visits that went on to the partner, those that bought it counted twice.';
+COMMENT ON COLUMN association.score IS 'How much the partner says of the product: association_score, when it was counted.';
 
 CREATE TABLE association_count (
     product_id bigint NOT NULL REFERENCES product ON DELETE CASCADE,

@@ -35,6 +35,7 @@ from vitrine.query_encoding import (
     read_picture,
     worker_alive,
 )
+from vitrine.recommend import Recommendations
 from vitrine.search import Page, SearchRequest, run_search
 from vitrine.settings import load_settings
 from vitrine.understanding import Understood, run_understand
@@ -207,6 +208,11 @@ class Shop:
     def rules(self) -> Rules:
         """Merchandising: pins, boosts, hidden products, synonyms and redirects."""
         return Rules(self.schema, self.connection)
+
+    @property
+    def recommend(self) -> Recommendations:
+        """Recommendations for a shopper, for a product and for everybody."""
+        return Recommendations(self.schema, self._retried)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -19,7 +19,16 @@ from vitrine.models.catalogue import (
 from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct, Whitening
 from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
+from vitrine.models.personal import RerankWeights, ValueShare
 from vitrine.models.pictures import Caption, Image, ImageVariant
+from vitrine.models.recommendations import (
+    Association,
+    AssociationCount,
+    CategoryAffinity,
+    RecommendationDue,
+    RecommendationHorizon,
+    Trend,
+)
 from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
 from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
@@ -28,10 +37,13 @@ from vitrine.models.vectors import CaptionVector, ImageVector, caption_vector, i
 from vitrine.models.vocabulary import Vocabulary, VocabularyDoubt
 
 __all__ = [
+    "Association",
+    "AssociationCount",
     "Base",
     "Caption",
     "CaptionVector",
     "Category",
+    "CategoryAffinity",
     "Cell",
     "CellGeneration",
     "EncodingRequest",
@@ -58,10 +70,15 @@ __all__ = [
     "Quarantine",
     "Query",
     "QueryVector",
+    "RecommendationDue",
+    "RecommendationHorizon",
+    "RerankWeights",
     "Rule",
     "Setting",
     "Space",
     "StaleProduct",
+    "Trend",
+    "ValueShare",
     "Variant",
     "Vocabulary",
     "VocabularyDoubt",
