@@ -30,10 +30,10 @@ WITH ranked AS MATERIALIZED (
     SELECT c.category_id, array_agg(p.product_id ORDER BY hashint8(p.product_id)) AS products
     FROM product_category c JOIN product p USING (product_id) GROUP BY c.category_id
 ), session AS MATERIALIZED (
-    SELECT n, s.shopper, now() - random() * interval '50 days' AS began, random() < 0.33 AS buys,
+    SELECT s.n, s.shopper, now() - random() * interval '50 days' AS began, random() < 0.33 AS buys,
         1 + (s.shopper * 7 + CASE WHEN random() < 0.6 THEN 0 ELSE 31 END) %% %(categories)s AS taste
-    FROM generate_series(1, %(sessions)s) n
-    CROSS JOIN LATERAL (SELECT 1 + (power(random(), 1.5) * %(shoppers)s)::integer AS shopper, n) s
+    FROM generate_series(1, %(sessions)s) g (n)
+    CROSS JOIN LATERAL (SELECT 1 + (power(random(), 1.5) * %(shoppers)s)::integer AS shopper, g.n) s
 ), seen AS MATERIALIZED (
     SELECT s.*, v.step, r.products[
         1 + (cardinality(r.products) * power(random(), 2.5))::integer %% cardinality(r.products)

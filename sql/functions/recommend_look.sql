@@ -41,7 +41,7 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
     known record := mean_vectors(asked.space_id, ARRAY[asked.product_id]);
-    kinds integer := (SELECT count(*) FROM completing_kinds(own, level));
+    kinds CONSTANT integer := greatest((SELECT count(*) FROM completing_kinds(own, level)), 1);
 BEGIN
     WITH kind AS MATERIALIZED (
         SELECT c.* FROM completing_kinds(own, level) c

@@ -10,9 +10,9 @@ DECLARE
     vector_kind text := interest_list -> 0 ->> 'vector_kind';
 BEGIN
     IF vector_kind IS NULL THEN
-        RETURN QUERY SELECT g.product_id, i.interest, i.share
-        FROM unnest(product_ids) g (product_id) JOIN product_kinds(product_ids) k USING (product_id)
-        JOIN jsonb_to_recordset(interest_list) i (interest bigint, share double precision, kind bigint) ON i.kind = k.category_id;
+        RETURN QUERY SELECT g.product_id, i.interest, coalesce(i.share, 0)
+        FROM unnest(product_ids) g (product_id) LEFT JOIN product_kinds(product_ids) k USING (product_id)
+        LEFT JOIN jsonb_to_recordset(interest_list) i (interest bigint, share double precision, kind bigint) ON i.kind = k.category_id;
         RETURN;
     END IF;
     RETURN QUERY EXECUTE format('SELECT DISTINCT ON (n.product_id) n.product_id, n.interest, n.similarity + 0.05 * n.share FROM ('

@@ -33,7 +33,7 @@ REFERENCES: dict[str, Callable[[list[Event], set[str]], Any]] = {
 
 @pytest.fixture
 def shop(connection: Connection) -> Connection:
-    connection.execute("SELECT ensure_partitions((now() - interval '3 months')::date)")
+    connection.execute("SELECT ensure_partitions((now() - interval '2 months')::date)")
     for name in PRODUCTS:
         add_product(connection, Product(name))
     return connection
@@ -196,7 +196,7 @@ def test_a_new_product_trends_as_what_looks_like_it_does(connection: Connection)
     for name, vector in {"hot": (1, 0, 0, 0), "cool": (0, 1, 0, 0)}.items():
         add_product(connection, Product(name, pictures=[Picture(vector)]))
     add_product(connection, Product("new", pictures=[Picture((0.95, 0.1, 0, 0))]))
-    connection.execute("SELECT ensure_partitions((now() - interval '3 months')::date)")
+    connection.execute("SELECT ensure_partitions((now() - interval '2 months')::date)")
     write(connection, [Event(object_id="hot", client_id=f"c{n}") for n in range(9)])
     tend(connection)
     hits = recommend(connection, "trending", k=3)

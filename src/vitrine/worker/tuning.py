@@ -1,4 +1,4 @@
-"""Keeps what searches and counts have learned in order: cells, whitening, words, facets."""
+"""Keeps what searches and counts have learned in order: cells, words, facets, associations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from vitrine.errors import DatabaseError
+from vitrine.worker.recommending import Recommender
 from vitrine.worker.session import StoppedError
 from vitrine.worker.whitening import whiten
 
@@ -27,7 +28,8 @@ FOLD_EVERY = 5.0  # seconds between looks for changes that facets are to be coun
 class Tuner:
     """Tends the vocabulary; trains cells when a space has grown, and moves sketches into them.
 
-    It also folds changed products into the bitmaps that facets are counted from.
+    It also folds changed products into the bitmaps that facets are counted from, and counts what
+    recommendations rest on.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Tuner:
         self._session = session
         self._space_id = space_id
         self._stop = stop
+        self._recommender = Recommender(session, stop=stop)
 
     def run(self, ended: threading.Event) -> None:
         """Tune now and then until the worker has ended."""
@@ -46,6 +49,7 @@ class Tuner:
                 tuning = self.tune()
                 due = time.monotonic() + EVERY
             folding = folding and self.fold()
+            self._recommender.tend()
             if ended.wait(FOLD_EVERY):
                 break
 
