@@ -82,8 +82,13 @@ BEGIN
     PERFORM check_recommendation(k, options);
     asked.kind := kind;
     asked.k := k;
-    asked.client := nullif(client, '');
-    asked.session := nullif(session, '');
+    -- Nothing is chosen by the history of those who want none.
+    IF nullif(client, '') IS NOT NULL OR nullif(session, '') IS NOT NULL THEN
+        IF NOT opted_out(client, session) THEN
+            asked.client := nullif(client, '');
+            asked.session := nullif(session, '');
+        END IF;
+    END IF;
     asked.fill := coalesce((options ->> 'fill')::boolean, true);
     asked.filters := recommendation_filters(filters, coalesce((options ->> 'rules')::boolean, true));
     IF options ->> 'space' IS NOT NULL THEN

@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     IF coalesce(jsonb_typeof(arms), 'null') = 'null' THEN RETURN; END IF;
     IF jsonb_typeof(arms) <> 'object' THEN
-        PERFORM argument_error('the option arms must be an object of weights', 'For example {"image": 2, "caption": 1, "text": 1}.');
+        PERFORM argument_error('the option arms must be an object of weights', 'For example {"image": 4, "caption": 1, "text": 1}.');
     END IF;
     SELECT a.key INTO wrong FROM jsonb_each(arms) a WHERE a.key NOT IN ('image', 'caption', 'text') LIMIT 1;
     IF FOUND THEN PERFORM argument_error(format('the option arms has the unknown arm %s', to_json(wrong)), 'The arms are image, caption and text.'); END IF;
@@ -36,7 +36,7 @@ CREATE OR REPLACE FUNCTION check_search(
 ) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,explain}';
+    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,explain,explore,seed}';
     planned CONSTANT text[] := '{strength}';
     sorts CONSTANT text[] := '{relevance,price,-price,newest,popularity}';
     unbuilt text := CASE WHEN client IS NOT NULL THEN 'client' WHEN session IS NOT NULL THEN 'session' END;
@@ -83,5 +83,5 @@ BEGIN
     END IF;
     PERFORM check_number('deadline_ms', options -> 'deadline_ms', 1, 3600000, 'milliseconds'),
         check_number('diversity', options -> 'diversity', 0, 1, 'how much variety to prefer'),
-        check_arms(options -> 'arms');
+        check_arms(options -> 'arms'), check_exploration(options);
 END $$;

@@ -30,10 +30,14 @@ class Recommendations:
     """
 
     def __init__(
-        self, schema: str, retried: Callable[[Callable[[Connection], Page]], Page]
+        self,
+        schema: str,
+        retried: Callable[[Callable[[Connection], Page]], Page],
+        stored: Callable[[str | None, str], str | None],
     ) -> None:
         self._schema = schema
         self._retried = retried
+        self._stored = stored
 
     def for_you(
         self,
@@ -177,14 +181,16 @@ class Recommendations:
         options: Json | None,
         **more: str | None,
     ) -> Page:
+        for name, value in more.items():
+            check_text(value, name)
         given: dict[str, object] = {
             **more,
+            "client": self._stored(more["client"], "the client"),
+            "session": self._stored(more["session"], "the session"),
             "filters": json_text({} if filters is None else filters, "filters", FilterError),
             "k": k,
             "options": json_text({} if options is None else options, "options"),
         }
-        for name, value in more.items():
-            check_text(value, name)
         if not isinstance(k, int):
             raise QueryError(f"k must be a whole number, not {type(k).__name__}")
         statement = sql.SQL("SELECT * FROM {}({})").format(

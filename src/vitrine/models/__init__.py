@@ -21,6 +21,7 @@ from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetV
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
 from vitrine.models.personal import RerankWeights, ValueShare
 from vitrine.models.pictures import Caption, Image, ImageVariant
+from vitrine.models.privacy import ClientSecret, ForgetGate, Forgotten, OptOut
 from vitrine.models.recommendations import (
     Association,
     AssociationCount,
@@ -29,6 +30,7 @@ from vitrine.models.recommendations import (
     RecommendationHorizon,
     Trend,
 )
+from vitrine.models.rollups import CategoryDay, PositionDay, QueryDay, RollupDay
 from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
 from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
@@ -44,8 +46,10 @@ __all__ = [
     "CaptionVector",
     "Category",
     "CategoryAffinity",
+    "CategoryDay",
     "Cell",
     "CellGeneration",
+    "ClientSecret",
     "EncodingRequest",
     "Event",
     "EventDay",
@@ -54,6 +58,8 @@ __all__ = [
     "FacetChange",
     "FacetHorizon",
     "FacetValue",
+    "ForgetGate",
+    "Forgotten",
     "HeldDocument",
     "Image",
     "ImageVariant",
@@ -63,16 +69,20 @@ __all__ = [
     "ImportReject",
     "ImportRow",
     "ImportRun",
+    "OptOut",
+    "PositionDay",
     "Product",
     "ProductCategory",
     "ProductDocument",
     "ProductText",
     "Quarantine",
     "Query",
+    "QueryDay",
     "QueryVector",
     "RecommendationDue",
     "RecommendationHorizon",
     "RerankWeights",
+    "RollupDay",
     "Rule",
     "Setting",
     "Space",

@@ -1,4 +1,4 @@
-"""Keeps what searches and counts have learned in order: cells, words, facets, associations."""
+"""Keeps what searches and counts have learned in order: cells, whitening, words, facets, months."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from vitrine.errors import DatabaseError
-from vitrine.worker.recommending import Recommender
+from vitrine.worker.chores import Chores
 from vitrine.worker.session import StoppedError
 from vitrine.worker.whitening import whiten
 
@@ -28,8 +28,7 @@ FOLD_EVERY = 5.0  # seconds between looks for changes that facets are to be coun
 class Tuner:
     """Tends the vocabulary; trains cells when a space has grown, and moves sketches into them.
 
-    It also folds changed products into the bitmaps that facets are counted from, and counts what
-    recommendations rest on.
+    It also folds changed products into the bitmaps that facets are counted from.
     """
 
     def __init__(
@@ -38,18 +37,18 @@ class Tuner:
         self._session = session
         self._space_id = space_id
         self._stop = stop
-        self._recommender = Recommender(session, stop=stop)
+        self._chores = Chores(session, stop)
 
     def run(self, ended: threading.Event) -> None:
         """Tune now and then until the worker has ended."""
-        tuning = folding = True
+        tuning = folding = tending = True
         due = 0.0
-        while tuning or folding:
+        while tuning or folding or tending:
             if tuning and time.monotonic() >= due:
                 tuning = self.tune()
                 due = time.monotonic() + EVERY
             folding = folding and self.fold()
-            self._recommender.tend()
+            tending = tending and self._chores.run()
             if ended.wait(FOLD_EVERY):
                 break
 
