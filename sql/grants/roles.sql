@@ -14,7 +14,10 @@ DECLARE
         shopper_lock,shopper_hash,pass_gate,shopper_buckets,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,
         check_clients,stale_statistics,shopper_links,lock_shopper,own_rows,forget_rows,without_client,column_without,forget_mentions,own_questions,
         forget_questions,forget_statistics,forget_steps,shopper_key,own_links,
-        smallest_group,search_outcomes,common_words,rollup_rows,rollup_late_days}';
+        smallest_group,search_outcomes,common_words,rollup_rows,rollup_late_days,
+        least_shoppers,association_score,association_actions,association_days,association_events,count_products,count_bought_together,
+        count_viewed_after,gather_due,tend_counts,tend_partners,tend_associations,tend_affinities,product_kinds,look_level,trend_half_life,
+        trend_moment,count_trends,action_weight,product_values}';
     -- What nobody but the owner reads.
     hidden text[] := '{encoding_request,client_secret,forgotten,opt_out,forget_gate}';
     routine regprocedure;
@@ -70,7 +73,7 @@ BEGIN
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
                           OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request',
-                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_change', 'facet_horizon')
+                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_change', 'facet_horizon', 'trend')
                             THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname <> ALL (hidden) AND NOT k.keyed AND c.relname NOT IN ('search_log', 'event_log') THEN 'SELECT' END
                     WHEN analyst THEN CASE
@@ -99,7 +102,8 @@ BEGIN
             WHERE p.oid = ANY (own)
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
-                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_events', 'tend_rollups') THEN r.role_name IN (app, worker)
+                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_events', 'tend_rollups', 'tend_shares',
+                           'tend_co_purchases', 'tend_viewed_after', 'tend_trends') THEN r.role_name IN (app, worker)
                        WHEN p.proname IN ('not_rolled_from', 'count_queries', 'count_positions', 'count_categories') THEN r.role_name IN (app, analyst)
                        WHEN p.proname IN ('forget_clients', 'client_traces', 'export_rows', 'opt_out', 'opt_in', 'opted_out', 'rename_client') THEN r.role_name = app
                        WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents', 'clear_event_rows') THEN r.role_name = app

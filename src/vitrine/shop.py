@@ -47,6 +47,7 @@ from vitrine.query_encoding import (
     read_picture,
     worker_alive,
 )
+from vitrine.recommend import Recommendations
 from vitrine.search import Page, SearchRequest, run_search
 from vitrine.settings import load_settings
 from vitrine.shopper import ShopperData
@@ -283,6 +284,11 @@ class Shop(ShopperData):
     def rules(self) -> Rules:
         """Merchandising: pins, boosts, hidden products, synonyms and redirects."""
         return Rules(self.schema, self.connection)
+
+    @property
+    def recommend(self) -> Recommendations:
+        """Recommendations for a shopper, for a product and for everybody."""
+        return Recommendations(self.schema, self._retried, self._stored)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

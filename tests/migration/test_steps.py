@@ -36,6 +36,8 @@ DATA = {
 # What search functions hand to each other.
 TYPES = {
     "facet_patch",
+    "personal_history",
+    "recommendation",
     "search_answer",
     "search_arms",
     "search_filter",

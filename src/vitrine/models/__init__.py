@@ -19,8 +19,17 @@ from vitrine.models.catalogue import (
 from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct, Whitening
 from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
+from vitrine.models.personal import RerankWeights, ValueShare
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.privacy import ClientSecret, ForgetGate, Forgotten, OptOut
+from vitrine.models.recommendations import (
+    Association,
+    AssociationCount,
+    CategoryAffinity,
+    RecommendationDue,
+    RecommendationHorizon,
+    Trend,
+)
 from vitrine.models.rollups import CategoryDay, PositionDay, QueryDay, RollupDay
 from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
@@ -30,10 +39,13 @@ from vitrine.models.vectors import CaptionVector, ImageVector, caption_vector, i
 from vitrine.models.vocabulary import Vocabulary, VocabularyDoubt
 
 __all__ = [
+    "Association",
+    "AssociationCount",
     "Base",
     "Caption",
     "CaptionVector",
     "Category",
+    "CategoryAffinity",
     "CategoryDay",
     "Cell",
     "CellGeneration",
@@ -67,11 +79,16 @@ __all__ = [
     "Query",
     "QueryDay",
     "QueryVector",
+    "RecommendationDue",
+    "RecommendationHorizon",
+    "RerankWeights",
     "RollupDay",
     "Rule",
     "Setting",
     "Space",
     "StaleProduct",
+    "Trend",
+    "ValueShare",
     "Variant",
     "Vocabulary",
     "VocabularyDoubt",
