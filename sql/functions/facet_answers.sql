@@ -16,13 +16,13 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
             UNION ALL SELECT * FROM facet_values(patch, q.field || '=', q.name) e WHERE q.exact IS NOT NULL AND e.name = q.name) d
         WHERE q.field IN ('category', 'brand', 'options', 'attributes') AND d.element IS NOT NULL
     ), meant AS MATERIALIZED (
-        SELECT a.facet, a.value, min(a.shown COLLATE "C") AS shown, (row_number() OVER ())::integer AS place,
-            count(*) = 1 AND NOT bool_or(a.by_variant) AS alone
+        SELECT a.facet, min(a.shown COLLATE "C") AS shown, (row_number() OVER ())::integer AS place, array_agg(a.value_id) AS ids, array_agg(a.set) AS sets,
+            count(*) = 1 AND NOT bool_or(a.by_variant) AS alone, bool_or(a.by_variant) AS by_variant
         FROM asked a GROUP BY a.facet, a.value
     )
     SELECT v.*, m.* FROM (
-        SELECT array_agg(a.value_id), array_agg(a.set), array_agg(m.place), array_agg(m.alone), array_agg(a.by_variant)
-        FROM asked a JOIN meant m ON m.facet = a.facet AND m.value = a.value) v,
+        SELECT array_agg(i.value_id), array_agg(i.set), array_agg(m.place), array_agg(m.alone), array_agg(m.by_variant)
+        FROM meant m CROSS JOIN LATERAL unnest(m.ids, m.sets) i (value_id, set)) v,
         (SELECT array_agg(m.facet ORDER BY m.place), array_agg(m.shown ORDER BY m.place) FROM meant m) m
 $$;
 
@@ -41,7 +41,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     ), size AS (
         SELECT max(s.number) AS sets, max(s.block) + 1 AS blocks FROM s
     )
-    SELECT max(z.blocks), array_agg(s.bits ORDER BY n.number, b.block), array_agg(bit_count(s.bits)::integer ORDER BY n.number, b.block)
+    SELECT max(z.blocks), array_agg(coalesce(s.bits, 0::bit(8192)) ORDER BY n.number, b.block), array_agg(coalesce(bit_count(s.bits), 0)::integer ORDER BY n.number, b.block)
     FROM size z CROSS JOIN generate_series(1, z.sets) n (number) CROSS JOIN generate_series(0, z.blocks - 1) b (block)
     LEFT JOIN s ON s.number = n.number AND s.block = b.block
 $$;
@@ -57,9 +57,10 @@ DECLARE
     sets record := facet_sets_of_products(patch, of_prices, set_number, set_block, set_plane, set_bits);
     lowest CONSTANT integer := (SELECT min(v.id) FROM unnest(of_values) v (id) WHERE v.id >= 0);
     highest CONSTANT integer := (SELECT max(v.id) FROM unnest(of_values) v (id));
-    -- Where the set of each number begins, less one; of numbers far apart a look-up each is as good.
+    -- Where the set of each number begins, far below zero for those not asked for: in an array with NULL, each look-up
+    -- walks. Of numbers far apart a look-up each is as good.
     begins integer[] := CASE WHEN highest - lowest < 10 * cardinality(of_values) + 1000 THEN ARRAY(
-        SELECT (v.set - 1) * sets.blocks + 1 FROM generate_series(lowest, highest) i LEFT JOIN unnest(of_values, of_sets) v (id, set) ON v.id = i ORDER BY i) END;
+        SELECT coalesce((v.set - 1) * sets.blocks + 1, -1000000000) FROM generate_series(lowest, highest) i LEFT JOIN unnest(of_values, of_sets) v (id, set) ON v.id = i ORDER BY i) END;
 BEGIN
     IF sets.blocks IS NULL THEN RETURN; END IF;
     -- Not as variables of this language: each look at one would be a call. Plus nothing: an index would be slower than the table.
@@ -69,7 +70,7 @@ BEGIN
             'WHERE b.plane = 0 AND b.value_id + 0 > $4 AND b.value_id + 0 <= $4 + cardinality($3) AND b.block < $5 OFFSET 0'
         ELSE 'SELECT b.*, b.block + (v.set - 1) * $5 + 1 AS place FROM unnest($6, $7) v (id, set) CROSS JOIN LATERAL ('
             'SELECT b.value_id, b.block, b.ones, b.bits FROM facet_bitmap b WHERE b.value_id = v.id AND b.plane = 0 AND b.block < $5 OFFSET 0) b' END,
-        ') r WHERE r.place IS NOT NULL GROUP BY r.value_id')
+        ') r WHERE r.place > 0 GROUP BY r.value_id')
     USING sets.ones, sets.bits, begins, lowest - 1, sets.blocks, of_values, of_sets;
     IF patch IS NULL THEN RETURN; END IF;
     RETURN QUERY SELECT f.value_id, sum(bit_count(f.bits & s.bits))::bigint

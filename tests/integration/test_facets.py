@@ -222,9 +222,10 @@ def test_names_that_differ_in_case_alone_mean_what_they_mean_in_filters(
 def test_prices_of_many_are_counted_as_those_of_few(
     shop: list[Product], connection: Connection, read: int
 ) -> None:
-    """By bitmaps as in a large shop: what reads prices of a few from the catalogue is told not to."""
+    """By bitmaps as in a large shop, although these are few enough to read their prices."""
     connection.execute(
-        f"CREATE OR REPLACE FUNCTION facet_few() RETURNS integer LANGUAGE sql IMMUTABLE RETURN {read}"
+        "CREATE OR REPLACE FUNCTION facet_few() RETURNS integer LANGUAGE sql IMMUTABLE "
+        f"RETURN {read}"
     )
     rng = random.Random(read)
     for number in range(6):
@@ -261,10 +262,9 @@ def test_a_clock_says_whether_prices_were_written(
         fold(connection)
         assert is_known(connection)
         assert facet_counts(connection, {"in_stock": True})["total"] == 0
-        with pytest.raises(ZeroDivisionError), other.transaction():
+        with other.transaction(force_rollback=True):
             other.execute("UPDATE variant SET stock = 1")
             other.execute("SELECT fold_facets()")
-            raise ZeroDivisionError
     assert facet_counts(connection, {"in_stock": True})["total"] == 0
     with connection.transaction():
         fold(connection)
