@@ -9,8 +9,9 @@ DECLARE
     -- What functions that run as their owner call in turn.
     called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,
         enqueue_missing,check_query,check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,
-        product_words,phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
-        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary}';
+        phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
+        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_value,
+        fold_facets,move_facet_horizon,fold_facet_patch,facet_patch,facet_terms,facet_price_terms,facet_repriced}';
     routine regprocedure;
     own oid[];
     role_name text;
