@@ -35,7 +35,7 @@ END $$;
 
 -- The order of some candidates by what the search says of them and what the history does. What words and pictures say counts
 -- by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says it. How much
--- each part says is less the average, for what all have alike moves nothing.
+-- attributes say is less the average, for what all have alike moves nothing.
 CREATE OR REPLACE FUNCTION personal_scored(question search_question, product_ids bigint[], scores double precision[], reasons jsonb[])
 RETURNS TABLE (place bigint, new_place bigint, parts jsonb)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
@@ -43,27 +43,23 @@ DECLARE
     history CONSTANT personal_history := (question).history;
     w CONSTANT jsonb := history.weights;
     gate CONSTANT double precision := (question).strength * history.gate;
-    relevances CONSTANT double precision[] := standardised(ARRAY(SELECT ln(greatest(s.score, 1e-3)) FROM unnest(scores) WITH ORDINALITY s (score, n) ORDER BY s.n), 1e-6);
-    w_popularity CONSTANT double precision := (w ->> 'popularity')::double precision;
     w_taste CONSTANT double precision := gate * (w ->> 'taste')::double precision;
     w_session CONSTANT double precision := gate * (w ->> 'session')::double precision;
     w_attributes CONSTANT double precision := gate * (w ->> 'attributes')::double precision;
     w_repurchase CONSTANT double precision := (question).strength * (w ->> 'repurchase')::double precision;
+    w_base CONSTANT double precision := (w ->> CASE WHEN (question).browses THEN 'popularity' ELSE 'relevance' END)::double precision;
+    bases CONSTANT double precision[] := ARRAY(SELECT CASE WHEN (question).browses THEN ln(1 + s.score) ELSE ln(greatest(s.score, 1e-3)) END
+        FROM unnest(scores) WITH ORDINALITY s (score, n) ORDER BY s.n);
 BEGIN
     RETURN QUERY
-    WITH part AS (
-        SELECT row_number() OVER () AS place, f.* FROM personal_parts((question).space_id, history, product_ids) f
-    ), weighed AS (
-        SELECT p.place, CASE WHEN (question).browses THEN w_popularity * p.popularity ELSE relevances[p.place] END AS base,
-            CASE WHEN (question).browses THEN 0 ELSE gate * w_popularity * (p.popularity - avg(p.popularity) OVER ()) END AS popularity,
-            w_taste * p.taste AS taste, w_session * p.session_taste AS session,
+    WITH weighed AS (
+        SELECT p.place, w_base * CASE WHEN (question).browses THEN b.base
+                ELSE (b.base - avg(b.base) OVER ()) / greatest(stddev_pop(b.base) OVER (), 1e-6) END AS base, w_taste * p.taste AS taste, w_session * p.session_taste AS session,
             w_attributes * (p.attributes - avg(p.attributes) OVER ()) AS attributes, w_repurchase * p.repurchase AS repurchase
-        FROM part p
+        FROM personal_parts((question).space_id, history, product_ids) p JOIN unnest(bases) WITH ORDINALITY b (base, place) ON b.place = p.place
     )
-    SELECT w.place, row_number() OVER (ORDER BY reasons[w.place] ? 'named' DESC, w.base + w.popularity + w.taste + w.session + w.attributes + w.repurchase DESC, w.place),
-        jsonb_strip_nulls(jsonb_build_object('popularity', nullif(round(w.popularity::numeric, 3), 0), 'taste', nullif(round(w.taste::numeric, 3), 0),
-            'session', nullif(round(w.session::numeric, 3), 0), 'attributes', nullif(round(w.attributes::numeric, 3), 0),
-            'repurchase', nullif(round(w.repurchase::numeric, 3), 0)))
+    SELECT w.place, row_number() OVER (ORDER BY reasons[w.place] ? 'named' DESC, w.base + w.taste + w.session + w.attributes + w.repurchase DESC, w.place),
+        jsonb_build_object('taste', w.taste::real, 'session', w.session::real, 'attributes', w.attributes::real, 'repurchase', w.repurchase::real)
     FROM weighed w;
 END $$;
 
