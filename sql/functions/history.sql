@@ -31,7 +31,7 @@ BEGIN
             CONTINUE WHEN to_regclass(format('%I.%I', shop, partition)) IS NOT NULL;
             -- Made apart and then attached: that lets searches and events go on meanwhile.
             BEGIN
-                EXECUTE format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I INCLUDING DEFAULTS)',
+                EXECUTE format('CREATE TABLE %1$I.%2$I (LIKE %1$I.%3$I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
                     shop, partition, parent);
                 EXECUTE format('ALTER TABLE %1$I.%3$I ATTACH PARTITION %1$I.%2$I FOR VALUES FROM (%4$L) TO (%5$L)',
                     shop, partition, parent,

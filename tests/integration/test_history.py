@@ -92,9 +92,3 @@ def test_many_may_make_the_same_months_at_once(connection: Connection, database:
 def test_senseless_months_are_refused(connection: Connection, first: str, last: str) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="no partitions from"):
         connection.execute("SELECT ensure_partitions(%s, %s)", (first, last))
-
-
-def test_event_numbers_grow_over_all_months(connection: Connection) -> None:
-    connection.execute("INSERT INTO event (action_name) VALUES ('a'), ('b')")
-    rows = connection.execute("SELECT event_id FROM event ORDER BY event_id").fetchall()
-    assert rows == [(1,), (2,)]

@@ -18,7 +18,7 @@ from vitrine.models.catalogue import (
 )
 from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct, Whitening
 from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
-from vitrine.models.history import Event, Query
+from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
@@ -36,6 +36,8 @@ __all__ = [
     "CellGeneration",
     "EncodingRequest",
     "Event",
+    "EventDay",
+    "EventRow",
     "FacetBitmap",
     "FacetChange",
     "FacetHorizon",
@@ -53,6 +55,7 @@ __all__ = [
     "ProductCategory",
     "ProductDocument",
     "ProductText",
+    "Quarantine",
     "Query",
     "QueryVector",
     "Rule",

@@ -11,7 +11,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
-__all__ = ["SCHEMA", "Base", "BigInt", "Json", "Now", "Real", "SmallInt", "known", "types"]
+__all__ = [
+    "SCHEMA",
+    "Base",
+    "BigInt",
+    "Double",
+    "Json",
+    "Now",
+    "Real",
+    "SmallInt",
+    "known",
+    "types",
+]
 
 # The schema's name in the metadata; another shop's is put in its place with the execution option
 # schema_translate_map={"vitrine": "other"}.
@@ -20,6 +31,7 @@ SCHEMA = "vitrine"
 BigInt = Annotated[int, "bigint"]
 SmallInt = Annotated[int, "smallint"]
 Real = Annotated[float, "real"]
+Double = Annotated[float, "double"]
 Now = Annotated[datetime, mapped_column(server_default=sa.func.now())]
 Json = Annotated[dict[str, Any], mapped_column(postgresql.JSONB, server_default=sa.text("'{}'"))]
 
@@ -30,6 +42,7 @@ types: dict[Any, Any] = {
     BigInt: sa.BigInteger(),
     SmallInt: sa.SmallInteger(),
     Real: sa.REAL(),
+    Double: sa.Double(),
     Decimal: sa.Numeric(),
     bytes: postgresql.BYTEA(),
     datetime: sa.TIMESTAMP(timezone=True),
