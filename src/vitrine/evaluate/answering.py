@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vitrine.database import Connection
 from vitrine.errors import DatabaseUnavailableError, QueryError, UnknownQueryError
 from vitrine.evaluate.cases import Case
 from vitrine.evaluate.compared import Variation
@@ -103,18 +102,12 @@ def _asked(shop: Shop, request: SearchRequest) -> Page:
     while True:
         try:
             with shop.connection() as connection:
-                return _run(connection, shop.schema, request)
+                return run_search(connection, shop.schema, request)
         except UnknownQueryError as error:
             if error.unknown in tried or "words" not in error.unknown:
                 raise
             tried.append(error.unknown)
             _encode(shop, error.unknown["words"], request)
-
-
-def _run(connection: Connection, schema: str, request: SearchRequest) -> Page:
-    with connection.transaction():
-        connection.execute("SET TRANSACTION READ ONLY")
-        return run_search(connection, schema, request)
 
 
 def _encode(shop: Shop, words: str, request: SearchRequest) -> None:

@@ -11,7 +11,13 @@ from typing import Any
 __all__ = ["HISTORY_GROUPS", "Case", "Cases", "history_group", "query_class"]
 
 # The first number of events before the cut in each group, and the group's name.
-HISTORY_GROUPS = ((0, "none"), (1, "1 to 4"), (5, "5 to 19"), (20, "20 to 99"), (100, "100 and more"))
+HISTORY_GROUPS = (
+    (0, "none"),
+    (1, "1 to 4"),
+    (5, "5 to 19"),
+    (20, "20 to 99"),
+    (100, "100 and more"),
+)
 KEY = re.compile(r"(?=\S*\d)[\w.\-/]+")
 
 

@@ -25,7 +25,7 @@ class Variation:
     @property
     def personal(self) -> bool:
         """Whether the shopper's history may move anything."""
-        return self.options.get("strength", 1) != 0
+        return bool(self.options.get("strength", 1) != 0)
 
 
 def parse_variations(texts: Sequence[str]) -> list[Variation]:

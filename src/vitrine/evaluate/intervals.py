@@ -45,10 +45,11 @@ def resampled_means(
     with np.errstate(invalid="ignore", divide="ignore"):
         whole = sums.sum(axis=0) / counts.sum(axis=0)
     low, high = _percentiles(means)
+    low, high = np.minimum(low, whole), np.maximum(high, whole)
     return [
         None
         if np.isnan(mean)
-        else Interval(mean=float(mean), low=float(min(low[i], mean)), high=float(max(high[i], mean)))
+        else Interval(mean=float(mean), low=float(low[i]), high=float(high[i]))
         for i, mean in enumerate(whole)
     ]
 

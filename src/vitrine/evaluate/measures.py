@@ -1,4 +1,4 @@
-"""Measures of one answer beside what is relevant; ir-measures and scikit-learn compute them."""
+"""Measures of one answer beside what is relevant; ir-measures computes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import ir_measures
 import numpy as np
 from ir_measures import AP, RR, IPrec, P, R, Success, nDCG
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score, roc_curve
 
 from vitrine.evaluate.answering import Answer
 
@@ -59,15 +58,14 @@ def roc(grades: Sequence[Grades], answers: Sequence[Answer]) -> Numbers:
     """Cases × the grid of false positive rates: the true positive rates, NaN where undefined."""
     curves = np.full((len(grades), len(GRID)), np.nan)
     for place, (judged, answer) in enumerate(zip(grades, answers, strict=True)):
-        labels, scores, weights = _labelled(judged, answer)
-        if len(set(labels)) == 2:
-            false, true, _ = roc_curve(labels, scores, sample_weight=weights)
-            curves[place] = np.interp(GRID, false, true)
+        relevant, others = _rates(judged, answer)
+        if relevant is not None and others is not None:
+            curves[place] = np.interp(GRID, others, relevant)
     return curves
 
 
 def relevant_at(grades: Sequence[Grades], answers: Sequence[Answer], k: int) -> Numbers:
-    """Cases × positions 1 to k: whether the product there is relevant, NaN beyond the list's end."""
+    """Cases × positions 1 to k: whether the product there is relevant; NaN beyond the end."""
     found = np.full((len(grades), k), np.nan)
     for place, (judged, answer) in enumerate(zip(grades, answers, strict=True)):
         hits = [float(judged.get(key, 0) > 0) for key in answer.keys[:k]]
@@ -105,22 +103,21 @@ def _accuracy(judged: Grades, answer: Answer, k: int) -> float:
 
 
 def _area(judged: Grades, answer: Answer) -> float:
-    labels, scores, weights = _labelled(judged, answer)
-    if len(set(labels)) < 2:
+    relevant, others = _rates(judged, answer)
+    if relevant is None or others is None:
         return float("nan")
-    return float(roc_auc_score(labels, scores, sample_weight=weights))
+    return float(np.trapezoid(relevant, others))
 
 
-def _labelled(judged: Grades, answer: Answer) -> tuple[list[int], list[float], list[float]]:
-    """Labels, scores and weights: a row for each listed product, and two for those that were not."""
-    labels = [int(judged.get(key, 0) > 0) for key in answer.keys]
-    scores = [-float(place) for place in range(len(labels))]
-    weights = [1.0] * len(labels)
-    relevant = sum(grade > 0 for grade in judged.values()) - sum(labels)
-    rest = max(answer.total - len(labels) - relevant, 0)
-    for label, count in ((1, relevant), (0, rest)):
-        if count > 0:
-            labels.append(label)
-            scores.append(-float(len(answer.keys)))
-            weights.append(float(count))
-    return labels, scores, weights
+def _rates(judged: Grades, answer: Answer) -> tuple[Numbers | None, Numbers | None]:
+    """The shares of relevant and of all other products found so far, from 0 to 1 down the list.
+
+    What was not listed comes in one last step: in no order, so halfway on the average. None where
+    there is no such product.
+    """
+    wanted = sum(grade > 0 for grade in judged.values())
+    hits = np.array([judged.get(key, 0) > 0 for key in answer.keys], dtype=np.float64)
+    unwanted = max(answer.total, len(hits) + wanted - int(hits.sum())) - wanted
+    found = np.concatenate([[0.0], np.cumsum(hits), [wanted]])
+    passed = np.concatenate([[0.0], np.cumsum(1 - hits), [unwanted]])
+    return found / wanted if wanted else None, passed / unwanted if unwanted else None
