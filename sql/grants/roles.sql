@@ -10,7 +10,7 @@ DECLARE
     called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,
         enqueue_missing,check_query,check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,
         product_words,phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
-        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary}';
+        product_values,doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary}';
     routine regprocedure;
     own oid[];
     role_name text;
@@ -82,7 +82,7 @@ BEGIN
             WHERE p.oid = ANY (own)
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
-                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary') THEN r.role_name IN (app, worker)
+                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_shares') THEN r.role_name IN (app, worker)
                        WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL

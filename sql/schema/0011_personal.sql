@@ -1,1 +1,34 @@
--- What reranking by history needs: versions of its weights.
+-- Personal search: the weights of reranking, how common each value is in the catalogue, and the ways to a shopper's history.
+
+CREATE TABLE rerank_weights (
+    version integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    weights jsonb NOT NULL,
+    note text,
+    evidence jsonb,
+    active boolean NOT NULL DEFAULT false,
+    CONSTRAINT rerank_weights_object CHECK (jsonb_typeof(weights) = 'object')
+);
+COMMENT ON TABLE rerank_weights IS 'Versions of the weights of personal search; the active one is laid over the defaults.';
+COMMENT ON COLUMN rerank_weights.evidence IS 'What the version was kept for: the figures of its fitting.';
+CREATE UNIQUE INDEX rerank_weights_one_active_idx ON rerank_weights (active) WHERE active;
+
+CREATE TABLE value_share (
+    value text PRIMARY KEY,
+    products integer NOT NULL,
+    counted_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT value_share_positive CHECK (products > 0)
+);
+COMMENT ON TABLE value_share IS 'How many of a sample of the catalogue''s products have a value, such as brand=acme; the empty value counts all of the sample.';
+
+-- What says something of a shopper's taste, the latest first; impressions, of which there are most, are not in them.
+CREATE INDEX event_history_idx ON event (client_id, timestamp)
+    WHERE action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase');
+CREATE INDEX event_visit_idx ON event (session_id, timestamp)
+    WHERE action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase') AND client_id IS NULL;
+
+CREATE TYPE personal_history AS (
+    events integer, gate double precision, weights jsonb, product_ids bigint[], tastes double precision[], recents double precision[],
+    repurchases double precision[]
+);
+COMMENT ON TYPE personal_history IS 'What search knows of a shopper, by product: functions/personal_history.sql.';

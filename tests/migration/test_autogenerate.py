@@ -127,7 +127,7 @@ def _plain(url: str) -> list[str]:
         connection.execute(
             "DROP TYPE IF EXISTS vitrine.search_filter, vitrine.search_route, vitrine.search_hit, "
             "vitrine.search_answer, vitrine.search_question, vitrine.search_arms, "
-            "vitrine.facet_patch CASCADE"
+            "vitrine.facet_patch, vitrine.personal_history CASCADE"
         )
         set_search_path(connection, "vitrine")
         partitions = connection.execute(

@@ -36,6 +36,7 @@ DATA = {
 # What search functions hand to each other.
 TYPES = {
     "facet_patch",
+    "personal_history",
     "search_answer",
     "search_arms",
     "search_filter",

@@ -19,6 +19,7 @@ from vitrine.models.catalogue import (
 from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct, Whitening
 from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
+from vitrine.models.personal import RerankWeights, ValueShare
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
@@ -58,10 +59,12 @@ __all__ = [
     "Quarantine",
     "Query",
     "QueryVector",
+    "RerankWeights",
     "Rule",
     "Setting",
     "Space",
     "StaleProduct",
+    "ValueShare",
     "Variant",
     "Vocabulary",
     "VocabularyDoubt",

@@ -18,6 +18,10 @@ __all__ = ["Event", "EventDay", "EventRow", "Quarantine", "Query"]
 
 RECEIVED = "When the row was written; the timestamp says when it happened."
 
+TELLING = (
+    "action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')"
+)
+
 
 class Query(Base):
     """One search; `object_ids` are the external_ids shown, in order."""
@@ -70,6 +74,13 @@ class Event(Base):
         ),
         sa.Index("event_received_idx", "received_at", postgresql_using="brin"),
         sa.CheckConstraint("propensity > 0 AND propensity <= 1", name="event_propensity_valid"),
+        sa.Index("event_history_idx", "client_id", "timestamp", postgresql_where=sa.text(TELLING)),
+        sa.Index(
+            "event_visit_idx",
+            "session_id",
+            "timestamp",
+            postgresql_where=sa.text(f"{TELLING} AND client_id IS NULL"),
+        ),
         {
             "postgresql_partition_by": "RANGE (timestamp)",
             "comment": "Impressions, clicks, carts and purchases, as User Behavior Insights names"

@@ -56,7 +56,9 @@ class Tuner:
         """
         try:
             self._session.run(
-                lambda connection: connection.execute("SELECT tend_vocabulary(), tidy_words(200)")
+                lambda connection: connection.execute(
+                    "SELECT tend_vocabulary(), tidy_words(200), tend_shares()"
+                )
             )
             for kind in ("image", "caption"):
                 after: int | None = 0

@@ -1,0 +1,64 @@
+-- A shopper's history as search uses it: the latest events, joined to products, each with its weight.
+
+-- What an event says of its product, before it fades. A basket that was emptied again says nothing.
+CREATE OR REPLACE FUNCTION action_weight(action_name text, quantity numeric) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE action_name WHEN 'purchase' THEN 5 WHEN 'add_to_cart' THEN 3 WHEN 'remove_from_cart' THEN -3 WHEN 'wishlist' THEN 2 ELSE 1 END
+    * (1 + ln(least(greatest(coalesce(quantity, 1), 1), 8))::double precision);
+
+-- A session's events count where they have no client: those of a client are its own already.
+CREATE OR REPLACE FUNCTION personal_history(client text, session text, as_of timestamptz DEFAULT NULL, weights jsonb DEFAULT NULL) RETURNS personal_history
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+DECLARE
+    -- Not now(): in a long transaction that lies behind what others wrote.
+    until CONSTANT timestamptz := coalesce(as_of, clock_timestamp());
+    used CONSTANT jsonb := personal_weights() || coalesce(weights, '{}');
+    most CONSTANT integer := least((used ->> 'events')::integer, 1000);
+    half_life CONSTANT double precision := (used ->> 'half_life_days')::double precision * 86400;
+    session_half_life CONSTANT double precision := (used ->> 'session_half_life')::double precision;
+    history personal_history;
+BEGIN
+    WITH latest AS MATERIALIZED (
+        SELECT * FROM (
+            (SELECT e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
+             WHERE e.client_id = client AND e.timestamp <= until
+               AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
+             ORDER BY e.timestamp DESC LIMIT most)
+            UNION ALL
+            (SELECT e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
+             WHERE e.session_id = session AND e.client_id IS NULL AND e.timestamp <= until
+               AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
+             ORDER BY e.timestamp DESC LIMIT most)) e
+        ORDER BY e.timestamp DESC LIMIT most
+    ), known AS MATERIALIZED (
+        SELECT p.product_id, e.action_name, e.timestamp, extract(epoch FROM until - e.timestamp)::double precision AS age,
+            action_weight(e.action_name, e.quantity) AS weight, row_number() OVER (ORDER BY e.timestamp DESC) - 1 AS place
+        FROM latest e CROSS JOIN LATERAL (SELECT p.product_id FROM product p WHERE p.external_id = e.object_id OFFSET 0) p
+    ), liked AS MATERIALIZED (
+        SELECT k.product_id, count(*) AS events,
+            greatest(sum(k.weight * exp(-ln(2) * k.age / half_life)), 0) AS taste,
+            greatest(sum(k.weight * exp(-ln(2) * k.place / session_half_life)), 0) AS recent,
+            count(*) FILTER (WHERE k.action_name = 'purchase') AS purchases,
+            min(k.age) FILTER (WHERE k.action_name = 'purchase') AS since,
+            max(k.age) FILTER (WHERE k.action_name = 'purchase') AS first
+        FROM known k GROUP BY k.product_id
+    )
+    SELECT sum(l.events), array_agg(l.product_id ORDER BY l.product_id), array_agg(l.taste ORDER BY l.product_id),
+        array_agg(l.recent ORDER BY l.product_id), array_agg(repurchase(l.purchases, l.since, l.first) ORDER BY l.product_id)
+    INTO history.events, history.product_ids, history.tastes, history.recents, history.repurchases FROM liked l;
+    history.events := coalesce(history.events, 0);
+    history.gate := history.events / (history.events + (used ->> 'gate')::double precision);
+    history.weights := used;
+    RETURN history;
+END $$;
+
+-- Bought before, the more often the more; until the usual interval has passed, in its part of it. The ages are seconds.
+CREATE OR REPLACE FUNCTION repurchase(purchases bigint, since double precision, first double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN purchases > 0 THEN ln(1 + purchases) * CASE WHEN first > since THEN least(1, since * (purchases - 1) / (first - since)) ELSE 1 END
+    ELSE 0 END;
+
+CREATE OR REPLACE FUNCTION personal_gate(client text, session text, as_of timestamptz DEFAULT NULL, weights jsonb DEFAULT NULL) RETURNS double precision
+LANGUAGE sql STABLE SET search_path FROM CURRENT
+RETURN (personal_history(client, session, as_of, weights)).gate;
+COMMENT ON FUNCTION personal_gate IS 'How much a shopper''s history may say, from 0 (none known) towards 1: n / (n + m) of n events.';

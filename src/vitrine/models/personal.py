@@ -1,0 +1,59 @@
+"""Personal search: the weights of reranking, and how common each value is in the catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vitrine.models.base import Base, Now
+
+__all__ = ["RerankWeights", "ValueShare"]
+
+
+class RerankWeights(Base):
+    """A version of the weights of personal search; the active one is laid over the defaults."""
+
+    __tablename__ = "rerank_weights"
+    __table_args__ = (
+        sa.CheckConstraint("jsonb_typeof(weights) = 'object'", name="rerank_weights_object"),
+        sa.Index(
+            "rerank_weights_one_active_idx",
+            "active",
+            unique=True,
+            postgresql_where=sa.text("active"),
+        ),
+        {
+            "comment": "Versions of the weights of personal search; the active one is laid over"
+            " the defaults."
+        },
+    )
+
+    version: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
+    created_at: Mapped[Now]
+    weights: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    note: Mapped[str | None]
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True),
+        comment="What the version was kept for: the figures of its fitting.",
+    )
+    active: Mapped[bool] = mapped_column(server_default=sa.false())
+
+
+class ValueShare(Base):
+    """How many products of a sample have a value, such as brand=acme; "" counts all of them."""
+
+    __tablename__ = "value_share"
+    __table_args__ = (
+        sa.CheckConstraint("products > 0", name="value_share_positive"),
+        {
+            "comment": "How many of a sample of the catalogue's products have a value, such as"
+            " brand=acme; the empty value counts all of the sample."
+        },
+    )
+
+    value: Mapped[str] = mapped_column(primary_key=True)
+    products: Mapped[int]
+    counted_at: Mapped[Now]
