@@ -73,7 +73,7 @@ BEGIN
     IF wanted IS NULL AND NOT coalesce((options ->> 'total')::boolean, false) THEN RETURN; END IF;
     counted := facet_counts(filters_together((question).filters, CASE WHEN (question).excluded IS NOT NULL THEN
         (SELECT jsonb_build_object('all', jsonb_build_array(jsonb_build_object('not', jsonb_build_object('external_id', jsonb_agg(p.external_id)))))
-         FROM product p WHERE p.product_id = ANY ((question).excluded)) END), coalesce(wanted, '[]'), relevant);
+         FROM product p WHERE p.product_id = ANY ((question).excluded)) END), coalesce(wanted, '[]'), coalesce(relevant, search_reach(question)));
     total := (counted -> 'total')::bigint;
     facets := CASE WHEN wanted IS NOT NULL THEN counted -> 'facets' END;
     more := nullif(counted -> 'more', '{}');

@@ -69,6 +69,22 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         ELSE concat('SELECT d.product_id, d.document FROM product_document d WHERE d.document @@ $2 AND ', text_locale_sql(locale), ' LIMIT ', most) END
 $$;
 
+-- All that a search can show whose words are its only arm, its filter aside; NULL where vectors or browsing reach every product.
+CREATE OR REPLACE FUNCTION search_reach(question search_question) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    part tsquery;
+    any_word tsquery;
+    reached bigint[];
+BEGIN
+    IF (question).browses OR num_nonnulls((question).image, (question).caption) > 0 THEN RETURN NULL; END IF;
+    FOREACH part IN ARRAY coalesce((question).parts, '{}') LOOP any_word := coalesce(any_word || part, part); END LOOP;
+    EXECUTE concat('SELECT array_agg(d.product_id) FROM (SELECT d.product_id FROM product_document d WHERE d.document @@ $1 AND ', text_locale_sql((question).locale),
+        ' UNION SELECT unnest($2 || $3)) d')
+    INTO reached USING any_word, (question).named, ARRAY(SELECT (p.value -> 'product_id')::bigint FROM jsonb_array_elements((question).pins) p);
+    RETURN coalesce(reached, '{}');
+END $$;
+
 -- Products that the shopper names: by SKU or external_id, as the whole query or as one of its words; in capitals or
 -- small letters. Documents have the keys as lexemes; one without a digit may be any word, and is looked up as it is written.
 CREATE OR REPLACE FUNCTION search_named(query text) RETURNS bigint[]

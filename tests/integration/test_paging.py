@@ -74,6 +74,28 @@ def test_pages_together_are_the_whole(shop: Connection, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ASKED)
+def test_totals_and_facets_count_the_products_of_all_pages(shop: Connection, name: str) -> None:
+    asked = {"query": None, "terms": None, "filters": {}, "options": {}} | ASKED[name]
+    asked["options"] = asked["options"] | {"total": True, "facets": ["brand"]}
+    row = shop.execute(
+        "SELECT search_page(%s, %s::jsonb, %s::jsonb, 1000, options => %s::jsonb)",
+        [asked["query"], *(json.dumps(asked[part]) for part in ("terms", "filters", "options"))],
+    ).fetchone()
+    assert row is not None
+    page = row[0]
+    whole = [hit["external_id"] for hit in page["hits"]]
+    brands = shop.execute(
+        "SELECT min(brand), count(*) FROM product WHERE external_id = ANY (%s) "
+        "AND brand IS NOT NULL GROUP BY lower(brand)",
+        [whole],
+    ).fetchall()
+    assert page["total"] == len(whole) > 0
+    assert {b["value"].lower(): b["count"] for b in page["facets"]["brand"]} == {
+        name.lower(): count for name, count in brands
+    }
+
+
+@pytest.mark.parametrize("name", ASKED)
 def test_no_product_twice_and_none_skipped_while_the_catalogue_changes(
     shop: Connection, name: str
 ) -> None:

@@ -149,6 +149,25 @@ def test_pins_count_among_the_relevant(connection: Connection, add: Callable[...
     assert row[0]["total"] == len(row[0]["hits"]) < 16
 
 
+def test_where_words_are_the_only_arm_what_they_find_is_counted(
+    connection: Connection, add: Callable[..., Product]
+) -> None:
+    for number in range(6):
+        add(f"s{number}", "Shirt", brand="Acme" if number % 2 else "Bolt")
+        add(f"h{number}", "Hat", brand="Acme")
+    add("gift", "Voucher", brand="Acme")
+    put(connection, "pin", "gifts", product="gift", position=3)
+    row = connection.execute(
+        """SELECT search_page('blue shirt', filters => '{"brand": "Acme"}', options =>
+            '{"arms": {"text": 1}, "total": true, "facets": ["brand"]}')"""
+    ).fetchone()
+    assert row is not None
+    page = row[0]
+    assert sorted(names(page["hits"])) == ["gift", "s1", "s3", "s5"]
+    assert page["total"] == 4
+    assert {b["value"]: b["count"] for b in page["facets"]["brand"]} == {"Acme": 4, "Bolt": 3}
+
+
 def test_weights_next_to_nothing_are_nothing(
     connection: Connection, add: Callable[..., Product]
 ) -> None:
