@@ -54,10 +54,11 @@ BEGIN
                 CASE r.role_name
                     WHEN app THEN CASE
                         WHEN c.relname IN ('setting', 'product', 'product_text', 'category',
-                            'product_category', 'variant', 'image', 'image_variant', 'caption', 'rule',
+                            'product_category', 'variant', 'image', 'image_variant', 'caption', 'rule', 'experiment',
                             'import_run', 'import_row', 'import_link', 'import_member',
                             'import_reject') THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname ~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT, INSERT'
+                        WHEN c.relname = 'rerank_weights' THEN 'SELECT, INSERT, UPDATE'
                         WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'

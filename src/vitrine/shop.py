@@ -23,6 +23,7 @@ from vitrine.errors import (
     SpaceError,
     UnknownQueryError,
 )
+from vitrine.experiments import Experiments
 from vitrine.merchandising import Rules
 from vitrine.query_encoding import (
     WORKER_PATIENCE,
@@ -207,6 +208,11 @@ class Shop:
     def rules(self) -> Rules:
         """Merchandising: pins, boosts, hidden products, synonyms and redirects."""
         return Rules(self.schema, self.connection)
+
+    @property
+    def experiments(self) -> Experiments:
+        """A/B tests and interleavings of search."""
+        return Experiments(self.schema, self.connection, self.search)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
