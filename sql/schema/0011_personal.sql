@@ -29,6 +29,13 @@ CREATE INDEX event_visit_idx ON event (session_id, timestamp)
 
 CREATE TYPE personal_history AS (
     events integer, gate double precision, weights jsonb, product_ids bigint[], tastes double precision[], recents double precision[],
-    repurchases double precision[]
+    repurchases double precision[], liked text[], preferences double precision[], kind text, taste halfvec, recent halfvec
 );
-COMMENT ON TYPE personal_history IS 'What search knows of a shopper, by product: functions/personal_history.sql.';
+COMMENT ON TYPE personal_history IS 'What search knows of a shopper, by product and by value: functions/personal_history.sql.';
+ALTER TYPE search_question ADD ATTRIBUTE history personal_history, ADD ATTRIBUTE strength double precision;
+
+-- Functions whose arguments changed.
+DROP FUNCTION IF EXISTS search_arm(text, integer, halfvec, search_filter, integer, timestamptz, boolean);
+DROP FUNCTION IF EXISTS search_text(tsquery[], text, integer, search_filter, integer, double precision, timestamptz, boolean);
+DROP FUNCTION IF EXISTS search_all_arms(search_question, integer, timestamptz, boolean);
+DROP FUNCTION IF EXISTS search_fingerprint(text, jsonb, jsonb, text, text, jsonb);
