@@ -66,3 +66,23 @@ BEGIN
             (SELECT string_agg(d.key, ', ' ORDER BY d.key) FROM jsonb_object_keys(default_personal_weights()) d (key))));
     END IF;
 END $$;
+
+-- What the option weights of a search stands for: a kept version (0: the defaults), or single weights laid over those in force.
+CREATE OR REPLACE FUNCTION asked_weights(weights jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    kept jsonb;
+BEGIN
+    IF coalesce(jsonb_typeof(weights), 'null') = 'null' THEN RETURN NULL; END IF;
+    IF jsonb_typeof(weights) = 'object' THEN
+        PERFORM check_weights(weights);
+        RETURN weights;
+    END IF;
+    IF weights = '0' THEN RETURN default_personal_weights(); END IF;
+    kept := (SELECT w.weights FROM rerank_weights w WHERE to_jsonb(w.version) = asked_weights.weights);
+    IF kept IS NULL THEN
+        PERFORM argument_error(format('the option weights is %s', left(weights::text, 50)),
+            'Give the number of a kept version (0: the defaults), or an object such as {"taste": 0.5}.');
+    END IF;
+    RETURN default_personal_weights() || kept;
+END $$;

@@ -46,7 +46,7 @@ class Experiment(Base):
         " report.",
     )
     salt: Mapped[str] = mapped_column(
-        server_default=sa.text("gen_random_uuid()::text"),
+        server_default=sa.text("(gen_random_uuid())::text"),
         comment="Decides together with a shopper's id who sees what; never changes.",
     )
     metric: Mapped[str] = mapped_column(
