@@ -6,8 +6,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (('x' || left(encode(sha256(convert_to(concat_ws(chr(31), salt, arm, client), 'UTF8')), 'hex'), 13))::bit(52)::bigint + 0.5) / 4503599627370496;
 
 -- Weighted rendezvous hashing: each arm bids, by its share and its draw, and the best bid has the shopper. An arm that is
--- added or grows takes shoppers only for itself; nobody moves between two others. What the shares leave over, the arm
--- without a name, is not in the experiment.
+-- added or grows takes shoppers of all others for itself, and nobody moves between two that stay as they are. What the
+-- shares leave over, the arm without a name, is not in the experiment.
 CREATE OR REPLACE FUNCTION experiment_drawn(arms jsonb, salt text, client text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -133,7 +133,7 @@ BEGIN
     UPDATE experiment e SET arms = change_shares.arms WHERE e.name = known.name RETURNING e.arms INTO changed;
     RETURN changed;
 END $$;
-COMMENT ON FUNCTION change_shares IS 'Give an experiment other shares or more arms; only shoppers of what grows change their arm.';
+COMMENT ON FUNCTION change_shares IS 'Give an experiment other shares or more arms; nobody moves between two arms that keep their shares.';
 
 CREATE OR REPLACE FUNCTION stop_experiment(experiment text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$

@@ -102,7 +102,7 @@ class Experiments:
         return self.get(name)
 
     def change_shares(self, name: str, arms: Sequence[Mapping[str, Any]]) -> Experiment:
-        """Give other shares, or add arms; only shoppers of what grows change their arm."""
+        """Give other shares, or add arms; nobody moves between two that keep theirs."""
         given = {"experiment": name, "arms": json_text([*arms], "arms")}
         self._call("change_shares", given)
         return self.get(name)

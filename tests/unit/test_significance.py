@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vitrine.evaluate.significance import (
+    MIXTURE_INTERLEAVED,
     always_valid,
     compare_means,
     compare_shares,
@@ -115,3 +116,16 @@ def test_a_missing_tenth_of_an_arm_is_seen() -> None:
     assert sample_ratio(np.array([5_000.0, 5_050.0]), halves) > 0.05
     assert sample_ratio(np.array([5_000.0, 4_500.0]), halves) < 0.001
     assert sample_ratio(np.array([0.0, 0.0]), halves) == 1
+
+
+def test_peeking_at_an_interleaving_is_right_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(8)
+    wrong = 0
+    for _ in range(300):
+        wins = np.cumsum(rng.random(2_000) < 0.5)
+        looks = range(20, 2_001, 20)
+        wrong += any(
+            always_valid(wins[n - 1] / n - 0.5, 0.25 / n, 0.5, MIXTURE_INTERLEAVED)[2] < 0.05
+            for n in looks
+        )
+    assert wrong / 300 <= 0.06

@@ -1,13 +1,16 @@
-"""What to do where a command's libraries are not installed."""
+"""What the analysts' commands share: their libraries may be missing, and they take minutes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
+from rich.progress import Progress
+
 from vitrine.errors import SettingsError
 
-__all__ = ["needs_extra"]
+__all__ = ["needs_extra", "quiet_progress"]
 
 
 @contextmanager
@@ -20,3 +23,9 @@ def needs_extra(extra: str) -> Iterator[None]:
             f"this needs the package {error.name}, which is not installed: "
             f"pip install 'vitrine[{extra}]'"
         ) from error
+
+
+def quiet_progress() -> Progress:
+    """A bar for a person who waits; nothing at all where nobody watches."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
-from vitrine.cli._extras import needs_extra
+from vitrine.cli._extras import needs_extra, quiet_progress
 from vitrine.cli._hits import open_shop
 from vitrine.cli._options import DatabaseUrl, Schema
 from vitrine.errors import QueryError
@@ -80,7 +79,7 @@ def evaluate(
         _check_folder(path)
     with open_shop(database_url, schema) as shop:
         asked = judged or _from_events(shop, split)
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        with quiet_progress() as progress:
             task = progress.add_task("asking", total=len(asked.cases))
             from vitrine.evaluate import evaluate as run
 

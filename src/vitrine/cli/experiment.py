@@ -77,7 +77,7 @@ def create(
 
 @commands.command()
 def shares(name: Name, arm: Arms, database_url: DatabaseUrl = None, schema: Schema = None) -> None:
-    """Give other shares or more arms; only shoppers of what grows change their arm."""
+    """Give other shares or more arms; nobody moves between two that keep theirs."""
     with _shop(database_url, schema) as shop:
         made = shop.experiments.change_shares(name, [_arm(text) for text in arm])
     typer.echo(f"{made.name}: {_arms_text(made)}")

@@ -10,11 +10,10 @@ import typer
 from psycopg import sql
 from psycopg.rows import dict_row
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from vitrine.cli._extras import needs_extra
+from vitrine.cli._extras import needs_extra, quiet_progress
 from vitrine.cli._hits import AsJson, open_shop
 from vitrine.cli._options import DatabaseUrl, Schema
 from vitrine.errors import QueryError
@@ -69,7 +68,7 @@ def tune(
                 from vitrine.evaluate.tuning import keep
                 from vitrine.evaluate.tuning import tune as run
             last = _moment(until)
-            with Progress(console=Console(stderr=True), transient=True) as progress:
+            with quiet_progress() as progress:
                 task = progress.add_task("reading", total=None)
                 tuned = run(
                     shop,

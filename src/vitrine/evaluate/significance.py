@@ -25,8 +25,9 @@ __all__ = [
 ]
 
 ALPHA = 0.05
-# The prior of the mixture: effects of about a tenth of a standard deviation are looked for.
-MIXTURE = 0.1
+# The prior of the mixture: effects of about a tenth of a standard deviation are looked for, and
+# of three tenths between interleaved answers, which differ more and need fewer shoppers.
+MIXTURE, MIXTURE_INTERLEAVED = 0.1, 0.3
 RESAMPLES = 2_000
 MOST_RESAMPLED = 20_000
 
@@ -104,21 +105,21 @@ def compare_means(first: Numbers, second: Numbers, *, seed: int = 0) -> Comparis
 
 
 def always_valid(
-    difference: float, variance: float, deviation: float, alpha: float = ALPHA
+    difference: float, variance: float, deviation: float, mixture: float = MIXTURE
 ) -> tuple[float, float, float]:
     """Bounds and p of a difference that hold at every look, by a normal mixture over effects.
 
     `variance` is that of the difference, `deviation` that of one shopper. Under no effect the
-    chance that p ever falls under alpha is at most alpha, as far as means are normal.
+    chance that p ever falls under 0.05 is at most 0.05, as far as means are normal.
     """
     if variance <= 0:
         return difference, difference, 1.0
-    mixed = (MIXTURE * deviation) ** 2
+    mixed = (mixture * deviation) ** 2
     ratio = (variance + mixed) / variance
     evidence = mixed * difference**2 / (2 * variance * (variance + mixed))
     p = min(1.0, math.sqrt(ratio) * math.exp(-min(evidence, 700.0)))
     half = math.sqrt(
-        variance * (variance + mixed) / mixed * (math.log(ratio) + 2 * math.log(1 / alpha))
+        variance * (variance + mixed) / mixed * (math.log(ratio) + 2 * math.log(1 / ALPHA))
     )
     return difference - half, difference + half, p
 
@@ -131,7 +132,7 @@ def prefer(first: Numbers, second: Numbers) -> Preference:
         return Preference(first=0, second=0, ties=len(first), p=1.0, always_p=1.0, low=0, high=1)
     test = stats.binomtest(wins, decided)
     bounds = test.proportion_ci(method="wilson")
-    always_p = always_valid(wins / decided - 0.5, 0.25 / decided, 0.5)[2]
+    always_p = always_valid(wins / decided - 0.5, 0.25 / decided, 0.5, MIXTURE_INTERLEAVED)[2]
     return Preference(
         first=losses,
         second=wins,
