@@ -43,7 +43,7 @@ def test_an_evaluation_is_a_table_json_and_a_page(
     assert done.returncode == 0, done.stderr
     assert "nDCG@10" in done.stdout
     assert "personal − plain" in done.stdout
-    assert "new items" in done.stdout
+    assert "repeat items" in done.stdout
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["variations"] == ["plain", "personal"]
     assert (tmp_path / "report.html").read_text().count("<svg") == 4
