@@ -14,7 +14,7 @@ BEGIN
     IF num_nonnulls(client, session) = 0 OR wanted = 0 OR coalesce(options ->> 'sort', 'relevance') <> 'relevance' OR (question).named <> '{}' THEN
         RETURN question;
     END IF;
-    question.history := personal_history(client, session, (options ->> 'as_of')::timestamptz);
+    question.history := personal_history(client, session, (options ->> 'as_of')::timestamptz, asked_weights(options -> 'weights'));
     IF ((question).history).events = 0 THEN RETURN question; END IF;
     question.history := personal_taste((question).space_id, (question).history);
     question.strength := wanted;

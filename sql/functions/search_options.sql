@@ -48,7 +48,7 @@ CREATE OR REPLACE FUNCTION check_search(
 ) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,strength,as_of,explore,seed,explain}';
+    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,strength,weights,as_of,explore,seed,explain}';
     sorts CONSTANT text[] := '{relevance,price,-price,newest,popularity}';
     wrong text;
 BEGIN

@@ -62,12 +62,13 @@ BEGIN
                 CASE r.role_name
                     WHEN app THEN CASE
                         WHEN c.relname IN ('setting', 'product', 'product_text', 'category',
-                            'product_category', 'variant', 'image', 'image_variant', 'caption', 'rule',
+                            'product_category', 'variant', 'image', 'image_variant', 'caption', 'rule', 'experiment',
                             'import_run', 'import_row', 'import_link', 'import_member',
                             'import_reject') THEN 'SELECT, INSERT, UPDATE, DELETE'
                         -- Into a month's partition nobody writes by its name: the guard of forgetting stands before the whole.
                         WHEN c.relname IN ('query', 'event') THEN 'SELECT, INSERT'
                         WHEN c.relname IN ('quarantine', 'event_row') THEN 'SELECT, INSERT, DELETE'
+                        WHEN c.relname = 'rerank_weights' THEN 'SELECT, INSERT, UPDATE'
                         WHEN c.relname <> ALL (hidden) THEN 'SELECT' END
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'

@@ -34,6 +34,7 @@ from vitrine.events import (
     log_events,
     log_page,
 )
+from vitrine.experiments import Experiments
 from vitrine.merchandising import Rules
 from vitrine.privacy import ClientKeys
 from vitrine.query_encoding import (
@@ -289,6 +290,11 @@ class Shop(ShopperData):
     def recommend(self) -> Recommendations:
         """Recommendations for a shopper, for a product and for everybody."""
         return Recommendations(self.schema, self._retried, self._stored)
+
+    @property
+    def experiments(self) -> Experiments:
+        """A/B tests and interleavings of search."""
+        return Experiments(self.schema, self.connection, self.search)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

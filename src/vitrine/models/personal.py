@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +41,9 @@ class RerankWeights(Base):
         comment="What the version was kept for: the figures of its fitting.",
     )
     active: Mapped[bool] = mapped_column(server_default=sa.false())
+    activated_at: Mapped[datetime | None] = mapped_column(
+        comment="When it was last put in force by name; taking back goes to the latest one before."
+    )
 
 
 class ValueShare(Base):
