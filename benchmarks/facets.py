@@ -1,11 +1,12 @@
 """Total and eight facets under filters from none to a thousandth, beside plain SQL over the tables.
 
-    python benchmarks/facets.py [--products 100000] [--rounds 40] [--updated 0]
+    python benchmarks/facets.py [--products 100000] [--rounds 40] [--updated 0] [--page]
 
 A made-up shop of 100,000 products with some 400,000 variants, its changes folded. Each filter is
 asked `rounds` times in one session, all filters in turn. `plain SQL` is the same page without
 bitmaps: one statement per facet over the tables, with the conditions that the filter compiles to;
-it runs once. `--updated` prices are changed after the folding and stay unfolded. Times are of the
+it runs once. With `--page` the page itself is asked for: `search_page` with the facets and 24
+products by popularity. `--updated` prices are changed after the folding and stay unfolded. Times are of the
 client, in milliseconds, and of the processor in the server's session, which other programs of the
 machine disturb less; parallel workers are off.
 """
@@ -139,13 +140,19 @@ def processor(connection: Connection) -> float:
     return int(account.read_text().split()[0]) / 1e6 if account.exists() else 0.0
 
 
-def facets(connection: Connection, wanted: dict[str, Any]) -> tuple[float, float, int]:
+COUNTS: LiteralString = "SELECT facet_counts(%s, %s)"
+PAGE: LiteralString = (
+    "SELECT search_page(filters => %s, options => jsonb_build_object('facets', %s::jsonb))"
+)
+
+
+def facets(
+    connection: Connection, wanted: dict[str, Any], statement: LiteralString
+) -> tuple[float, float, int]:
     """Milliseconds of one call, those of the processor, and the call's total."""
     before = processor(connection)
     began = time.perf_counter()
-    row = connection.execute(
-        "SELECT facet_counts(%s, %s)", (json.dumps(wanted), json.dumps(FACETS))
-    ).fetchone()
+    row = connection.execute(statement, (json.dumps(wanted), json.dumps(FACETS))).fetchone()
     took = (time.perf_counter() - began) * 1e3
     assert row is not None
     return took, processor(connection) - before, row[0]["total"]
@@ -180,6 +187,7 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--updated", type=int, default=0)
+    parser.add_argument("--page", action="store_true")
     parser.add_argument("--postgres", type=int, default=18)
     args = parser.parse_args()
     with temporary_shop(args.postgres) as url, connect(url, "vitrine") as connection:
@@ -189,7 +197,7 @@ def main() -> None:
         answers: list[list[tuple[float, float, int]]] = [[] for _ in FILTERS]
         for _ in range(args.rounds):
             for answer, wanted in zip(answers, FILTERS, strict=True):
-                answer.append(facets(connection, wanted))
+                answer.append(facets(connection, wanted, PAGE if args.page else COUNTS))
         beside = [plain(connection, wanted) for wanted in FILTERS]
     report(args.products, answers, beside)
 

@@ -132,13 +132,9 @@ BEGIN
     patch := facet_patch(changed, NULL);
     shown := facet_requests(facets, patch);
     IF shown ?| '{price,in_stock}' OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))') THEN
-        IF facet_knows_prices() THEN
-            repriced := (SELECT array_agg(DISTINCT f.product_id) FROM facet_change f WHERE f.prices_only);
-        ELSE
-            -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
-            repriced := facet_candidates(wanted, shown, patch, relevant);
-            repriced := facet_repriced(repriced);
-        END IF;
+        -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
+        repriced := facet_candidates(wanted, shown, patch, relevant);
+        repriced := facet_repriced(repriced);
         IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
         IF repriced <> '{}' THEN patch := facet_patch(changed, repriced); END IF;
     END IF;

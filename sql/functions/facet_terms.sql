@@ -161,14 +161,6 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         UNION SELECT s.product_id FROM stale_product s) c
 $$;
 
--- Whether no variant was written since prices and stock were folded. The clock is read after what this statement sees was
--- committed.
-CREATE OR REPLACE FUNCTION facet_knows_prices() RETURNS boolean
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT EXISTS (SELECT FROM facet_horizon h JOIN variant_clock c ON c.last_value = h.clock
-        WHERE h.server = (SELECT s.system_identifier FROM pg_control_system() s))
-$$;
-
 -- No trigger tells of prices and stock: updates of them must stay cheap. But each row says which transaction wrote
 -- it, and one look at all of them finds those written since. Compared by age, numbers may wrap around. A catalogue that was
 -- restored on another server begins anew: its numbers mean nothing there.

@@ -112,6 +112,4 @@ BEGIN
     LOOP
         EXECUTE format('GRANT %s ON %s TO %I', right_on.rights, right_on.target, right_on.role_name);
     END LOOP;
-    -- Whoever may write variants, by whichever right, moves their clock on.
-    EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %I.variant_clock TO PUBLIC', shop);
 END $$;

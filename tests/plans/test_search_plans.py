@@ -229,6 +229,20 @@ def test_browsing_the_narrow_lists_it_by_its_terms(connection: Connection) -> No
     check_nothing_is_read_whole(connection)
 
 
+@pytest.mark.parametrize("some", ["product_id % 22 = 0", "product_id <= 700"])
+def test_browsing_a_twentieth_walks_as_far_as_should_suffice(
+    connection: Connection, some: str
+) -> None:
+    """What comes late in the order is listed in the end."""
+    connection.execute(f"UPDATE product SET brand = 'Some' WHERE {some}".encode())
+    rows = connection.execute(
+        f"SELECT external_id FROM product WHERE {some} ORDER BY product_id DESC LIMIT 24".encode()
+    ).fetchall()
+    assert names(ask(connection, filters={"brand": "some"})) == [row[0] for row in rows]
+    assert 0 < entries(connection, "product_popularity_idx") < 3_000
+    assert (scans(connection, TERMS_INDEX) > 0) == ("<=" in some)
+
+
 @pytest.mark.parametrize("filters", [{}, NARROW, CHEAP])
 def test_similar_reads_no_table_whole(connection: Connection, filters: dict[str, Any]) -> None:
     assert len(ask(connection, terms=[{"product": "p77"}], filters=filters)) == 24

@@ -80,16 +80,10 @@ class FacetHorizon(Base):
         sa.CheckConstraint("one", name="facet_horizon_one"),
         {
             "comment": "Prices and stock that older transactions of this server wrote are in the"
-            " bitmaps, and so is all that was written before the clock moved on."
+            " bitmaps."
         },
     )
 
     one: Mapped[bool] = mapped_column(primary_key=True, server_default=sa.text("true"))
     transaction_id: Mapped[BigInt]
     server: Mapped[BigInt]
-    clock: Mapped[BigInt | None]
-    noted_clock: Mapped[BigInt | None] = mapped_column(
-        comment="What the clock showed before the transaction noted_before began; to be trusted"
-        " once all older ones have ended."
-    )
-    noted_before: Mapped[BigInt | None]
