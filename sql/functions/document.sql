@@ -102,7 +102,7 @@ BEGIN
             || setweight(text_vector(w.configuration, w.description), 'D')
         FROM worded w
         ON CONFLICT (product_id, locale) DO UPDATE SET document = excluded.document WHERE d.document <> excluded.document
-    ), written AS (
+    ), written AS MATERIALIZED (
         SELECT fold(w.text) AS text FROM (
             SELECT concat_ws(', ', w.names, w.categories, w.facts, left(w.description, 500)) AS text FROM worded w OFFSET 0) w
     ), piece AS MATERIALIZED (

@@ -121,6 +121,28 @@ def test_a_word_that_is_gone_is_no_longer_meant(
     assert connection.execute("SELECT word FROM word").fetchall() == [("coat",)]
 
 
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Warm, red-hot\nboots\tfor (all) seasons; O'Neil's best.",
+        '<a title="summer hat" href="/hats/summer">Straw</a> hat &amp; scarf',
+        "Crème brûlée™ für Straßen, 黑色连帽外套 jacket",
+        "wear www.example.com/hats or write to hats@example.com: a1 b2c, 3-in-1",
+    ],
+)
+def test_words_are_what_the_parser_finds_in_the_whole_text(
+    connection: Connection, description: str
+) -> None:
+    with_title(connection, Product("p"), "Hat", description)
+    whole = connection.execute(
+        "SELECT DISTINCT word FROM unnest(tsvector_to_array(to_tsvector('simple', "
+        "fold(%s)))) word WHERE word ~ '^[[:alpha:]]{3,30}$'",
+        (f"Hat, {description}",),
+    )
+    known = connection.execute("SELECT word FROM word")
+    assert {row[0] for row in known} == {row[0] for row in whole}
+
+
 def test_typing_errors_can_be_taken_at_their_word(
     connection: Connection, add: Callable[..., Product]
 ) -> None:

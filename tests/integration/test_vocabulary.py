@@ -226,7 +226,7 @@ def test_evidence_is_gathered_anew(connection: Connection) -> None:
 
 
 def test_evidence_counts_products_that_nothing_has_folded_yet(connection: Connection) -> None:
-    """A value counts once a product, however many variants have it; what is retired does not."""
+    """A value counts once a product, however many variants have it; retired ones do not count."""
     for number in range(3):
         add_product(connection, full(f"P{number}", variants=sold(f"P{number}", color="Red")))
     tend(connection, 1)
