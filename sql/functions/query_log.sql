@@ -42,7 +42,7 @@ DECLARE
 BEGIN
     IF given IS NOT NULL AND "timestamp" IS NULL THEN
         PERFORM pg_advisory_xact_lock(hashtextextended(given::text, 0));
-        IF EXISTS (SELECT FROM query k WHERE k.query_id = given AND k.timestamp > now() - interval '31 days' AND k.timestamp <= now()) THEN
+        IF EXISTS (SELECT FROM query k WHERE k.query_id = given AND k.timestamp BETWEEN now() - interval '31 days' AND now() + interval '1 day') THEN
             RETURN given;
         END IF;
     END IF;

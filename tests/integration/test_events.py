@@ -198,7 +198,11 @@ def test_nobodies_do_not_become_one_shopper(connection: Connection, blank: str) 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(client=TEXTS, product=TEXTS, event_id=TEXTS)
 def test_strings_of_shoppers_are_kept_as_they_are(
     connection: Connection, client: str, product: str, event_id: str

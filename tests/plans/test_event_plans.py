@@ -57,8 +57,13 @@ def test_the_latest_events_of_one_shopper_are_read_and_no_others(
     if analysed:
         shop.execute("ANALYZE event")
     plan = explain(shop, LATEST.format(key=key), who, "now()")
-    kinds = {node["Node Type"] for node in nodes(plan)}
-    assert kinds <= {"Limit", "Append", "Merge Append", "Index Scan"}
+    for node in nodes(plan):
+        if node["Node Type"] == "Seq Scan":  # of a month without a row
+            assert node["Actual Rows"] + node.get("Rows Removed by Filter", 0) == 0
+        elif node["Node Type"] == "Sort":  # of the few events of a session
+            assert node["Actual Rows"] < 300
+        else:
+            assert node["Node Type"] in {"Limit", "Append", "Merge Append", "Index Scan"}
     read = [n for n in nodes(plan) if n["Node Type"] == "Index Scan" and n["Actual Loops"]]
     assert all(key in node["Index Cond"] for node in read)
     assert sum(node["Actual Rows"] for node in read) <= 300 + len(read)
