@@ -17,9 +17,9 @@ CREATE OR REPLACE FUNCTION hold_shoppers(keys text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     shop CONSTANT text := current_schema();
-    held CONSTANT integer := coalesce(nullif(current_setting('vitrine.shoppers_held', true), '')::integer, 0) + cardinality(keys);
+    held CONSTANT integer := coalesce(nullif(current_setting('shopper_guard.held', true), '')::integer, 0) + cardinality(keys);
 BEGIN
-    PERFORM set_config('vitrine.shoppers_held', least(held, 1000)::text, true);
+    PERFORM set_config('shopper_guard.held', least(held, 1000)::text, true);
     IF held > 64 THEN
         PERFORM pg_advisory_xact_lock_shared(shopper_lock('imports'));
         RETURN NULL;
@@ -52,7 +52,7 @@ CREATE OR REPLACE FUNCTION unwanted_shoppers(keys text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     -- An import is one writing of many transactions.
-    since CONSTANT timestamptz := least(now(), nullif(current_setting('vitrine.writing_since', true), '')::timestamptz);
+    since CONSTANT timestamptz := least(now(), nullif(current_setting('shopper_guard.since', true), '')::timestamptz);
     hashes bytea[];
     unwanted bytea[];
 BEGIN
