@@ -53,10 +53,10 @@ def writes(connection: Connection, label: str) -> None:
     rates: dict[tuple[str, str], list[float]] = {}
     bulk: dict[str, tuple[int, Callable[[], object]]] = {
         "1,000 rows of 300 shoppers": (1_000, lambda: run(MANY, (300, 1_000))),
-        "200,000 rows of 20,000 shoppers": (200_000, lambda: run(MANY, (20_000, 200_000))),
-        "COPY of 200,000 rows": (200_000, lambda: copied(connection, 200_000)),
+        "100,000 rows of 20,000 shoppers": (100_000, lambda: run(MANY, (20_000, 100_000))),
+        "COPY of 100,000 rows": (100_000, lambda: copied(connection, 100_000)),
     }
-    for _ in range(3):
+    for _ in range(2):
         for state, times in single.items():
             run(f"ALTER TABLE event {state} TRIGGER shopper_guard".encode())
             for n in range(2_000):

@@ -17,16 +17,20 @@ CREATE OR REPLACE FUNCTION hold_shoppers(keys text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     shop CONSTANT text := current_schema();
-    held CONSTANT integer := coalesce(nullif(current_setting('vitrine.shoppers_held', true), '')::integer, 0) + cardinality(keys);
+    refused text[];
+    key text;
+    held CONSTANT integer := coalesce(nullif(current_setting('shopper_guard.held', true), '')::integer, 0) + cardinality(keys);
 BEGIN
-    PERFORM set_config('vitrine.shoppers_held', least(held, 1000)::text, true);
+    PERFORM set_config('shopper_guard.held', least(held, 1000)::text, true);
     IF held > 64 THEN
         PERFORM pg_advisory_xact_lock_shared(shopper_lock('imports'));
         RETURN NULL;
     END IF;
-    -- shopper_lock, written out: with each event the call would be felt.
-    RETURN (SELECT array_agg(k.key) FROM unnest(keys) k (key)
-        WHERE NOT pg_try_advisory_xact_lock_shared(hashtextextended(shop || '.shopper.' || k.key, 0)));
+    -- One by one, and shopper_lock written out: a query with a list is planned anew each time, and felt with each event.
+    FOREACH key IN ARRAY keys LOOP
+        IF NOT pg_try_advisory_xact_lock_shared(hashtextextended(shop || '.shopper.' || key, 0)) THEN refused := refused || key; END IF;
+    END LOOP;
+    RETURN refused;
 END $$;
 
 -- A snapshot that is older than a forgetting does not see it; the counter's row, changed meanwhile, is a serialization
@@ -52,18 +56,27 @@ CREATE OR REPLACE FUNCTION unwanted_shoppers(keys text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     -- An import is one writing of many transactions.
-    since CONSTANT timestamptz := least(now(), nullif(current_setting('vitrine.writing_since', true), '')::timestamptz);
-    hashes bytea[];
-    unwanted bytea[];
+    since CONSTANT timestamptz := least(now(), nullif(current_setting('shopper_guard.since', true), '')::timestamptz);
+    secret client_secret;
+    refused text[];
+    key text;
+    hash bytea;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN PERFORM pass_gate(keys); END IF;
     IF NOT EXISTS (SELECT FROM forgotten) AND NOT EXISTS (SELECT FROM opt_out) THEN RETURN NULL; END IF;
-    hashes := ARRAY(SELECT sha256(s.outer_key || sha256(s.inner_key || '\x00'::bytea || convert_to(k.key, 'UTF8')))
-        FROM client_secret s CROSS JOIN unnest(keys) WITH ORDINALITY k (key, number) ORDER BY k.number);
-    unwanted := ARRAY(SELECT f.shopper_hash FROM forgotten f WHERE f.shopper_hash = ANY (hashes) AND f.forgotten_at >= since
-        UNION ALL SELECT o.shopper_hash FROM opt_out o WHERE o.shopper_hash = ANY (hashes));
-    IF unwanted = '{}' THEN RETURN NULL; END IF;
-    RETURN (SELECT array_agg(k.key) FROM unnest(keys, hashes) k (key, hash) WHERE k.hash = ANY (unwanted));
+    SELECT * INTO secret FROM client_secret;
+    IF cardinality(keys) <= 64 THEN
+        FOREACH key IN ARRAY keys LOOP
+            hash := sha256(secret.outer_key || sha256(secret.inner_key || '\x00'::bytea || convert_to(key, 'UTF8')));
+            IF EXISTS (SELECT FROM forgotten f WHERE f.shopper_hash = hash AND f.forgotten_at >= since)
+                OR EXISTS (SELECT FROM opt_out o WHERE o.shopper_hash = hash) THEN refused := refused || key; END IF;
+        END LOOP;
+        RETURN refused;
+    END IF;
+    RETURN (SELECT array_agg(k.key) FROM unnest(keys) k (key)
+        CROSS JOIN LATERAL (SELECT sha256(secret.outer_key || sha256(secret.inner_key || '\x00'::bytea || convert_to(k.key, 'UTF8'))) OFFSET 0) h (hash)
+        WHERE EXISTS (SELECT FROM forgotten f WHERE f.shopper_hash = h.hash AND f.forgotten_at >= since)
+           OR EXISTS (SELECT FROM opt_out o WHERE o.shopper_hash = h.hash));
 END $$;
 
 -- Runs as its owner, who alone sees who opted out and may delete. Its arguments: which columns the table has, and its

@@ -83,7 +83,7 @@ def import_events(
     ):
         # A shopper who is forgotten from now on stays so, whatever this file says.
         connection.execute(
-            "SELECT set_config('vitrine.writing_since', clock_timestamp()::text, false)"
+            "SELECT set_config('shopper_guard.since', clock_timestamp()::text, false)"
         )
         parser = EventParser(source.columns, options.mapping, options.action, keys)
         rows = written = quarantined = 0
