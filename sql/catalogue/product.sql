@@ -80,8 +80,8 @@ LEFT JOIN LATERAL (
 ) known ON true
 CROSS JOIN LATERAL (VALUES
     ('new', known.title IS NULL),
-    ('changed', (known.title <> b.title OR known.description <> b.description)
-        AND caption_text(known.title, known.description) <> caption_text(b.title, b.description)),
+    ('changed', CASE WHEN known.title <> b.title OR known.description <> b.description
+        THEN caption_text(known.title, known.description) <> caption_text(b.title, b.description) END),
     ('seen', true)
 ) o (outcome, counts)
 GROUP BY o.outcome;

@@ -30,8 +30,8 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO caption AS c (product_id, locale, source, text)
-    SELECT n.product_id, n.locale, 'catalogue', w.text
-    FROM changed n CROSS JOIN LATERAL caption_text(n.title, n.description) w (text)
+    SELECT w.product_id, w.locale, 'catalogue', w.text
+    FROM (SELECT n.product_id, n.locale, caption_text(n.title, n.description) AS text FROM changed n OFFSET 0) w
     WHERE btrim(w.text) <> ''
     ON CONFLICT (product_id, locale, source, image_id) DO UPDATE SET text = excluded.text
         WHERE c.text <> excluded.text;
@@ -65,8 +65,8 @@ BEGIN
           WHERE btrim(caption_text(title, description)) <> '') g;
     PERFORM caption_delete(products, locales);
     INSERT INTO caption AS c (product_id, locale, source, text)
-    SELECT n.product_id, n.locale, 'catalogue', w.text
-    FROM changed n CROSS JOIN LATERAL caption_text(n.title, n.description) w (text)
+    SELECT w.product_id, w.locale, 'catalogue', w.text
+    FROM (SELECT n.product_id, n.locale, caption_text(n.title, n.description) AS text FROM changed n OFFSET 0) w
     WHERE btrim(w.text) <> ''
     ON CONFLICT (product_id, locale, source, image_id) DO UPDATE SET text = excluded.text
         WHERE c.text <> excluded.text;

@@ -35,47 +35,21 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN is_plain(written) THEN to_tsvector(configuration, written)
     ELSE to_tsvector(configuration, without_bigrams(fold(written))) || bigrams(fold(written)) END;
 
--- What is found as a whole, such as a SKU.
-CREATE OR REPLACE FUNCTION code_vector(codes text[]) RETURNS tsvector
+-- What is found as a whole, such as a SKU, as it is written in a document.
+CREATE OR REPLACE FUNCTION code_lexeme(code text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT coalesce(string_agg(DISTINCT '''' || replace(replace(left(lower(c.code), 200), '\', '\\'), '''', '''''') || ''':1A', ' '), '')::tsvector
-    FROM unnest(codes) c (code) WHERE btrim(c.code) <> '';
-END;
+RETURN CASE WHEN btrim(code) <> '' THEN ' ''' || replace(replace(left(lower(code), 200), '\', '\\'), '''', '''''') || ''':1A' ELSE '' END;
 
--- The values of an object column as words; of what is so or not, the name.
-CREATE OR REPLACE FUNCTION member_words(object jsonb) RETURNS text
+-- A value as words; of what is so or not, the name.
+CREATE OR REPLACE FUNCTION member_word(name text, value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT left(string_agg(CASE WHEN lower(e.value #>> '{}') IN ('true', 'yes') THEN replace(m.key, '_', ' ')
-        WHEN lower(e.value #>> '{}') NOT IN ('false', 'no') THEN e.value #>> '{}' END, ', '), 20000)
-    FROM jsonb_each(object) m
-    CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value ELSE jsonb_build_array(m.value) END) e (value);
-END;
+RETURN CASE WHEN lower(value) IN ('true', 'yes') THEN replace(name, '_', ' ') WHEN lower(value) NOT IN ('false', 'no') THEN value END;
 
--- The words of a product besides its texts, and its codes.
-CREATE OR REPLACE FUNCTION product_words(
-    product bigint, OUT brand text, OUT categories text, OUT facts text, OUT codes text[]
-)
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT p.brand,
-        (SELECT string_agg(replace(c.path, '/', ' '), ', ' ORDER BY c.path) FROM (
-            SELECT pc.category_id FROM product_category pc WHERE pc.product_id = product OFFSET 0) pc
-         CROSS JOIN LATERAL (SELECT c.path FROM category c WHERE c.category_id = pc.category_id OFFSET 0) c),
-        concat_ws(', ', member_words(p.attributes), v.options), p.external_id || v.skus
-    FROM product p
-    CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg(v.sku ORDER BY v.sku), '{}') AS skus,
-            left((SELECT string_agg(DISTINCT o.words, ', ') FROM (
-                SELECT e.value #>> '{}' FROM variant v CROSS JOIN LATERAL jsonb_each(v.options) e
-                WHERE v.product_id = p.product_id AND v.status = 'active') o (words)), 20000) AS options
-        FROM (SELECT v.sku FROM variant v WHERE v.product_id = p.product_id AND v.status = 'active' LIMIT 1000) v) v
-    WHERE p.product_id = product
-$$;
-
--- Whoever changes a word of a product locks the product first, so that each sees what the other did.
+-- Whoever changes a word of a product locks the product first, so that each sees what the other did. A batch is one
+-- statement, and every lookup in it by key: calling a function for each product took as long as its words. To plan the
+-- statement takes longer than the words of one product, so few products take the plan of the last time.
 CREATE OR REPLACE FUNCTION document_products(products bigint[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     IF products IS NULL THEN RETURN; END IF;
     IF current_setting('documents.held', true) = 'on' THEN
@@ -83,38 +57,63 @@ BEGIN
         SELECT pg_current_xact_id()::text::bigint, h.product_id FROM unnest(products) h (product_id);
         RETURN;
     END IF;
+    -- The function's SET clause puts it back.
+    IF cardinality(products) <= 20 THEN PERFORM set_config('plan_cache_mode', 'force_generic_plan', true); END IF;
     PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR NO KEY UPDATE;
-    WITH wanted AS MATERIALIZED (
-        SELECT g.product_id, t.locale, w.brand, w.categories, w.facts, t.title, left(t.description, 500) AS start,
-            setweight(text_vector(t.configuration, concat_ws(', ', t.title, w.brand)), 'A') || code_vector(w.codes)
-                || setweight(text_vector(t.configuration, coalesce(w.categories, '')), 'B')
-                || setweight(text_vector(t.configuration, coalesce(w.facts, '')), 'C')
-                || setweight(text_vector(t.configuration, t.description), 'D') AS document
+    WITH worded AS MATERIALIZED (
+        SELECT p.product_id, t.locale, t.configuration, p.code || v.codes AS codes, concat_ws(', ', t.title, p.brand) AS names,
+            coalesce(c.paths, '') AS categories, concat_ws(', ', p.facts, o.words) AS facts, t.description
         FROM (SELECT DISTINCT unnest(products)) g (product_id)
-        CROSS JOIN LATERAL product_words(g.product_id) w
+        CROSS JOIN LATERAL (
+            SELECT p.product_id, p.brand, code_lexeme(p.external_id) AS code, (
+                SELECT left(string_agg(CASE jsonb_typeof(m.value)
+                    WHEN 'array' THEN (SELECT string_agg(member_word(m.key, e.value #>> '{}'), ', ') FROM jsonb_array_elements(m.value) e (value))
+                    ELSE member_word(m.key, m.value #>> '{}') END, ', '), 20000)
+                FROM jsonb_each(p.attributes) m) AS facts
+            FROM product p WHERE p.product_id = g.product_id OFFSET 0) p
+        CROSS JOIN LATERAL (
+            SELECT string_agg(replace(c.path, '/', ' '), ', ' ORDER BY c.path) AS paths
+            FROM (SELECT pc.category_id FROM product_category pc WHERE pc.product_id = p.product_id OFFSET 0) pc
+            CROSS JOIN LATERAL (SELECT c.path FROM category c WHERE c.category_id = pc.category_id OFFSET 0) c) c
+        CROSS JOIN LATERAL (
+            SELECT coalesce(string_agg(code_lexeme(v.sku), '') FILTER (WHERE v.place <= 1000), '') AS codes, jsonb_agg(v.options) AS options
+            FROM (SELECT v.sku, v.options, row_number() OVER () AS place FROM variant v
+                  WHERE v.product_id = p.product_id AND v.status = 'active') v) v
+        CROSS JOIN LATERAL (
+            SELECT left(string_agg(DISTINCT o.value #>> '{}', ', '), 20000) AS words
+            FROM jsonb_path_query(v.options, '$[*].*') o (value)) o
         CROSS JOIN LATERAL (
             SELECT t.locale, left(t.title, 10000) AS title, left(t.description, 100000) AS description, text_configuration(t.locale) AS configuration
-            FROM product_text t WHERE t.product_id = g.product_id
+            FROM product_text t WHERE t.product_id = p.product_id
             UNION ALL
             -- A product without a text has its codes and facts, in no language.
             SELECT 'und', '', '', 'simple'::regconfig
-            WHERE NOT EXISTS (SELECT FROM product_text t WHERE t.product_id = g.product_id OFFSET 0)) t
-        WHERE w.codes IS NOT NULL
+            WHERE NOT EXISTS (SELECT FROM product_text t WHERE t.product_id = p.product_id OFFSET 0)
+            OFFSET 0) t
     ), gone AS (
         DELETE FROM product_document d USING unnest(products) g (product_id)
         WHERE d.product_id = g.product_id AND NOT EXISTS (
-            SELECT FROM wanted w WHERE w.product_id = d.product_id AND w.locale = d.locale)
+            SELECT FROM worded w WHERE w.product_id = d.product_id AND w.locale = d.locale)
     ), kept AS (
         INSERT INTO product_document AS d (product_id, locale, document)
-        SELECT w.product_id, w.locale, w.document FROM wanted w
+        SELECT w.product_id, w.locale, setweight(text_vector(w.configuration, w.names), 'A') || w.codes::tsvector
+            || setweight(text_vector(w.configuration, w.categories), 'B')
+            || setweight(text_vector(w.configuration, w.facts), 'C')
+            || setweight(text_vector(w.configuration, w.description), 'D')
+        FROM worded w
         ON CONFLICT (product_id, locale) DO UPDATE SET document = excluded.document WHERE d.document <> excluded.document
+    ), written AS (
+        SELECT fold(w.text) AS text FROM (
+            SELECT concat_ws(', ', w.names, w.categories, w.facts, left(w.description, 500)) AS text FROM worded w OFFSET 0) w
+    ), piece AS MATERIALIZED (
+        -- Equal pieces of texts are parsed once. Between spaces stand whole words, unless they are within a tag.
+        SELECT DISTINCT string_to_table(t.text, CASE WHEN strpos(t.text, '<') = 0 THEN ' ' ELSE '' END) AS text FROM written t
+    ), brought AS MATERIALIZED (
+        SELECT DISTINCT unnest(tsvector_to_array(to_tsvector('simple', p.text))) AS word FROM piece p
     )
     INSERT INTO word (word, keys)
-    SELECT n.word, word_keys(n.word)
-    FROM (SELECT DISTINCT l.word FROM wanted w
-          CROSS JOIN LATERAL unnest(tsvector_to_array(to_tsvector('simple', fold(concat_ws(', ', w.title, w.brand, w.categories, w.facts, w.start))))) l (word)
-          WHERE l.word ~ '^[[:alpha:]]{3,30}$') n
-    WHERE NOT EXISTS (SELECT FROM word k WHERE k.word = n.word OFFSET 0);
+    SELECT b.word, word_keys(b.word) FROM brought b
+    WHERE length(b.word) BETWEEN 3 AND 30 AND b.word !~ '[^[:alpha:]]' AND NOT EXISTS (SELECT FROM word k WHERE k.word = b.word OFFSET 0);
 END $$;
 COMMENT ON FUNCTION document_products IS 'Make the full-text documents of some products what they should be.';
 

@@ -42,7 +42,7 @@ BEGIN
             FOR known IN
                 SELECT r.rolname, string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) AS rights
                 FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
-                WHERE c.oid = format('%I.%I', shop, parent)::regclass AND a.grantee <> c.relowner
+                WHERE c.oid = format('%I.%I', shop, parent)::regclass AND a.grantee <> c.relowner AND a.privilege_type = 'SELECT'
                 GROUP BY r.rolname
             LOOP
                 EXECUTE format('GRANT %s ON %I.%I TO %I', known.rights, shop, partition, known.rolname);

@@ -7,8 +7,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 $$;
 COMMENT ON FUNCTION import_clear IS 'Empty the staging tables.';
 
+-- A few thousand rows tell what is asked here: whether a column is a key, and how many rows there are.
 CREATE OR REPLACE FUNCTION import_analyze() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET default_statistics_target = 20 AS $$
 BEGIN
     ANALYZE import_row (record, role, product_key, sku);
     ANALYZE import_link (sku, product_key);

@@ -28,7 +28,7 @@ BEGIN
     IF num_nonnulls(client, session) > 0 THEN
         stages := stages || jsonb_build_object('personal', elapsed_ms(began) - (stages -> 'question')::numeric);
     END IF;
-    page := search_paged(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms');
+    page := search_explored(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms', fingerprint);
     stages := stages || jsonb_build_object('products', elapsed_ms(began) - (stages -> 'question')::numeric - coalesce((stages -> 'personal')::numeric, 0));
     answer.understood := question.understood;
     answer.corrections := question.corrections;

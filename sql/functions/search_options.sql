@@ -29,7 +29,7 @@ DECLARE
 BEGIN
     IF coalesce(jsonb_typeof(arms), 'null') = 'null' THEN RETURN; END IF;
     IF jsonb_typeof(arms) <> 'object' THEN
-        PERFORM argument_error('the option arms must be an object of weights', 'For example {"image": 2, "caption": 1, "text": 1}.');
+        PERFORM argument_error('the option arms must be an object of weights', 'For example {"image": 4, "caption": 1, "text": 1}.');
     END IF;
     SELECT a.key INTO wrong FROM jsonb_each(arms) a WHERE a.key NOT IN ('image', 'caption', 'text') LIMIT 1;
     IF FOUND THEN PERFORM argument_error(format('the option arms has the unknown arm %s', to_json(wrong)), 'The arms are image, caption and text.'); END IF;
@@ -48,7 +48,7 @@ CREATE OR REPLACE FUNCTION check_search(
 ) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,strength,weights,as_of,explain}';
+    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,strength,weights,as_of,explain,explore,seed}';
     sorts CONSTANT text[] := '{relevance,price,-price,newest,popularity}';
     wrong text;
 BEGIN
@@ -88,5 +88,5 @@ BEGIN
         check_number('strength', options -> 'strength', 0, 1, 'how much history may say'),
         check_moment('as_of', options -> 'as_of'),
         check_number('diversity', options -> 'diversity', 0, 1, 'how much variety to prefer'),
-        check_arms(options -> 'arms');
+        check_arms(options -> 'arms'), check_exploration(options);
 END $$;

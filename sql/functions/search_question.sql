@@ -3,7 +3,7 @@
 -- The weights of the arms: image, caption, text.
 CREATE OR REPLACE FUNCTION search_arm_weights(arms jsonb) RETURNS double precision[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN coalesce(jsonb_typeof(arms), 'null') = 'null' THEN '{2,1,1}'::double precision[]
+RETURN CASE WHEN coalesce(jsonb_typeof(arms), 'null') = 'null' THEN '{4,1,1}'::double precision[]
     ELSE ARRAY[coalesce((arms ->> 'image')::double precision, 0), coalesce((arms ->> 'caption')::double precision, 0),
                coalesce((arms ->> 'text')::double precision, 0)] END;
 

@@ -3,11 +3,15 @@
 -- Rows that belong to a product: its categories, its variants, the variants that its pictures show.
 CREATE OR REPLACE FUNCTION sketch_follow() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    products bigint[];
 BEGIN
-    PERFORM sketch_products(array_agg(DISTINCT c.product_id), skip_new => TG_OP = 'INSERT') FROM changed c;
+    SELECT array_agg(g.product_id) INTO products FROM (SELECT DISTINCT c.product_id FROM changed c) g;
+    IF products IS NULL THEN RETURN NULL; END IF;
+    PERFORM sketch_products(products, skip_new => TG_OP = 'INSERT');
     -- Pictures say nothing of a product's words, and no facet speaks of them.
     IF TG_TABLE_NAME <> 'image_variant' THEN
-        PERFORM document_products(array_agg(DISTINCT c.product_id)), mark_facets(array_agg(DISTINCT c.product_id)) FROM changed c;
+        PERFORM document_products(products), mark_facets(products);
     END IF;
     RETURN NULL;
 END $$;

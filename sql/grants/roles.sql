@@ -10,7 +10,13 @@ DECLARE
     called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,
         enqueue_missing,check_query,check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,
         product_words,phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
-        product_values,doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary}';
+        product_values,doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary,history_setting,history_bounds,keep_event_days,
+        shopper_lock,shopper_hash,pass_gate,shopper_buckets,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,
+        check_clients,stale_statistics,shopper_links,lock_shopper,own_rows,forget_rows,without_client,column_without,forget_mentions,own_questions,
+        forget_questions,forget_statistics,forget_steps,shopper_key,own_links,
+        smallest_group,search_outcomes,common_words,rollup_rows,rollup_late_days}';
+    -- What nobody but the owner reads.
+    hidden text[] := '{encoding_request,client_secret,forgotten,opt_out,forget_gate}';
     routine regprocedure;
     own oid[];
     role_name text;
@@ -57,20 +63,31 @@ BEGIN
                             'product_category', 'variant', 'image', 'image_variant', 'caption', 'rule', 'experiment',
                             'import_run', 'import_row', 'import_link', 'import_member',
                             'import_reject') THEN 'SELECT, INSERT, UPDATE, DELETE'
-                        WHEN c.relname ~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT, INSERT'
+                        -- Into a month's partition nobody writes by its name: the guard of forgetting stands before the whole.
+                        WHEN c.relname IN ('query', 'event') THEN 'SELECT, INSERT'
+                        WHEN c.relname IN ('quarantine', 'event_row') THEN 'SELECT, INSERT, DELETE'
                         WHEN c.relname = 'rerank_weights' THEN 'SELECT, INSERT, UPDATE'
-                        WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
+                        WHEN c.relname <> ALL (hidden) THEN 'SELECT' END
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
                           OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request',
                               'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_change', 'facet_horizon')
                             THEN 'SELECT, INSERT, UPDATE, DELETE'
-                        WHEN c.relname !~ '^(query|event)(_\d{4}_\d{2})?$' THEN 'SELECT' END
+                        WHEN c.relname <> ALL (hidden) AND NOT k.keyed AND c.relname NOT IN ('search_log', 'event_log') THEN 'SELECT' END
                     WHEN analyst THEN CASE
-                        WHEN c.relname <> 'encoding_request' THEN 'SELECT' END
+                        WHEN c.relname <> ALL (hidden) AND NOT k.keyed AND c.relname <> 'query_vector' THEN 'SELECT' END
                 END
-            FROM pg_class c
+            FROM pg_class c CROSS JOIN LATERAL (
+                SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('client_id', 'session_id') AND NOT a.attisdropped)
+            ) k (keyed)
             WHERE c.relnamespace = quote_ident(shop)::regnamespace AND c.relkind IN ('r', 'p', 'v')
+            UNION ALL
+            -- Of the history an analyst sees what names nobody; the rest under pseudonyms in search_log and event_log.
+            SELECT format('TABLE %I.%I', shop, c.relname), format('SELECT (%s)', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            WHERE r.role_name = analyst AND c.relnamespace = quote_ident(shop)::regnamespace AND c.relname IN ('query', 'event', 'query_vector')
+              AND a.attname NOT IN ('client_id', 'session_id', 'user_query', 'query_attributes', 'event_attributes', 'message', 'order_id', 'query')
+            GROUP BY c.relname
             UNION ALL
             -- A worker records what it saw of a picture, nothing else of the catalogue.
             SELECT format('TABLE %I.image', shop),
@@ -83,8 +100,10 @@ BEGIN
             WHERE p.oid = ANY (own)
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
-                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_shares') THEN r.role_name IN (app, worker)
-                       WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents') THEN r.role_name = app
+                       WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_shares', 'tend_events', 'tend_rollups') THEN r.role_name IN (app, worker)
+                       WHEN p.proname IN ('not_rolled_from', 'count_queries', 'count_positions', 'count_categories') THEN r.role_name IN (app, analyst)
+                       WHEN p.proname IN ('forget_clients', 'client_traces', 'export_rows', 'opt_out', 'opt_in', 'opted_out', 'rename_client') THEN r.role_name = app
+                       WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents', 'clear_event_rows') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL
     LOOP

@@ -58,6 +58,11 @@ class Hit:
     score: float
     why: dict[str, Any]
 
+    @property
+    def propensity(self) -> float:
+        """Probability of this product at this rank; 1 unless the option `explore` was given."""
+        return float(self.why.get("propensity", 1.0))
+
 
 @dataclass(frozen=True)
 class Page(Sequence[Hit]):

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import platformdirs
 import psycopg
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vitrine.errors import SettingsError
+from vitrine.privacy import ClientKeys
 
 __all__ = ["Settings", "load_settings", "settings_table", "variable"]
 
@@ -92,6 +93,18 @@ class Settings(BaseSettings):
     query_timeout: float = Field(
         10.0, description="Seconds that a client waits for a worker to encode its query.", gt=0
     )
+
+    client_key: SecretStr | None = Field(
+        None,
+        description="Secret that client and session ids are hashed with before they are stored; "
+        "after a comma, those it replaced.",
+    )
+
+    @field_validator("client_key")
+    @classmethod
+    def _client_key_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        ClientKeys.read(value)
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -172,8 +185,9 @@ def settings_table() -> list[tuple[str, str, str]]:
 def _told(item: ErrorDetails) -> str:
     field = str(item["loc"][0])
     name = field if field.startswith("VITRINE_") else variable(field)
-    # A URL holds a password, which belongs in no log.
-    value = "" if name == "VITRINE_DATABASE_URL" else f"={item['input']!r}"
+    # A URL holds a password, which belongs in no log; nor does a key.
+    secret = name in ("VITRINE_DATABASE_URL", "VITRINE_CLIENT_KEY")
+    value = "" if secret else f"={item['input']!r}"
     return f"{name}{value}: {item['msg'].removeprefix('Value error, ')}"
 
 

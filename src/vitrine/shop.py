@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack, overload
 
 import psycopg
 from psycopg_pool import ConnectionPool
@@ -23,8 +25,18 @@ from vitrine.errors import (
     SpaceError,
     UnknownQueryError,
 )
+from vitrine.events import (
+    Event,
+    EventFields,
+    Logged,
+    identified,
+    log_event,
+    log_events,
+    log_page,
+)
 from vitrine.experiments import Experiments
 from vitrine.merchandising import Rules
+from vitrine.privacy import ClientKeys
 from vitrine.query_encoding import (
     WORKER_PATIENCE,
     QueryEncoder,
@@ -38,6 +50,7 @@ from vitrine.query_encoding import (
 )
 from vitrine.search import Page, SearchRequest, run_search
 from vitrine.settings import load_settings
+from vitrine.shopper import ShopperData
 from vitrine.understanding import Understood, run_understand
 
 __all__ = ["Shop", "connect"]
@@ -56,6 +69,7 @@ def connect(
     query_timeout: float | None = None,
     encoder: Callable[[], QueryEncoder] | None = None,
     worker_first: bool = False,
+    client_key: str | None = None,
 ) -> Shop:
     """Open a shop for searching; safe to share between threads. Close it, or use it with `with`.
 
@@ -64,13 +78,15 @@ def connect(
     (default VITRINE_QUERY_TIMEOUT); with an `encoder` (called once, when the first is met) in this
     process instead, which takes the extra `worker` and a login with the worker's role; with
     `worker_first` only if no worker is alive, or none answers within 3 s.
+    With a `client_key` (default VITRINE_CLIENT_KEY), ids of clients and sessions are hashed before
+    they reach the database: see docs/privacy.md.
 
     Raises:
         DatabaseUnavailableError: nothing answers there, or it refuses the login.
         SettingsError: a setting cannot be used.
 
     """
-    settings = load_settings(database_url=dsn, db_schema=schema)
+    settings = load_settings(database_url=dsn, db_schema=schema, client_key=client_key)
     url = database_url(settings)
     with driver_errors():
         # The first connection is made here, so that what is wrong with it is said at once.
@@ -91,10 +107,11 @@ def connect(
         query_timeout=query_timeout or settings.query_timeout,
         encoder=encoder,
         worker_first=worker_first,
+        client_keys=ClientKeys.read(settings.client_key),
     )
 
 
-class Shop:
+class Shop(ShopperData):
     """One shop's schema behind a pool of connections; made by `connect`."""
 
     def __init__(
@@ -105,8 +122,10 @@ class Shop:
         query_timeout: float,
         encoder: Callable[[], QueryEncoder] | None = None,
         worker_first: bool = False,
+        client_keys: ClientKeys | None = None,
     ) -> None:
         self.schema = schema
+        self.client_keys = client_keys or ClientKeys()
         self._pool = pool
         self._query_timeout = query_timeout
         self._load_encoder = encoder
@@ -147,8 +166,8 @@ class Shop:
             filters={} if filters is None else filters,
             k=k,
             cursor=cursor,
-            client=client,
-            session=session,
+            client=self._stored(client, "the client"),
+            session=self._stored(session, "the session"),
             options={} if options is None else options,
         )
         return self._retried(lambda connection: self._answer(connection, request, pictures))
@@ -204,6 +223,63 @@ class Shop:
         with self.connection() as connection:
             return self._encode(connection, unknown)
 
+    @overload
+    def log(self, action: str, /, **event: Unpack[EventFields]) -> uuid.UUID: ...
+    @overload
+    def log(self, events: Iterable[Event], /) -> Logged: ...
+    def log(
+        self, what: str | Iterable[Event], /, **event: Unpack[EventFields]
+    ) -> uuid.UUID | Logged:
+        """Write what a shopper did: an action with its fields, or events in one round trip.
+
+        `shop.log("click", client="u-42", object_id="MH01")` returns the event's id. Of several,
+        all are written or none, each once, however often it is logged.
+
+        Raises:
+            QueryError: an event cannot be written; the message says which and why.
+            DatabaseError: the database cannot be used.
+
+        """
+        if isinstance(what, str):
+            one = self._named(identified({"action_name": what, **event}))
+            action = one.pop("action_name")
+            return self._retried(lambda c: log_event(c, self.schema, action, one))  # type: ignore[arg-type]
+        if event:
+            raise QueryError("the fields of several events belong into each of them")
+        many = [self._named(identified(item)) for item in what]
+        return self._retried(lambda c: log_events(c, self.schema, many))
+
+    def log_page(
+        self,
+        page: Page,
+        query: str | None = None,
+        *,
+        client: str | None = None,
+        session: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        query_id: uuid.UUID | str | None = None,
+        timestamp: datetime | None = None,
+        application: str | None = None,
+    ) -> uuid.UUID:
+        """Write that a page was shown: the search, and an impression of each hit.
+
+        Returns the query_id, which clicks then name, and the further pages of the search.
+
+        Raises:
+            QueryError: a value cannot be written.
+            DatabaseError: the database cannot be used.
+
+        """
+        given = {
+            "client": self._stored(client, "the client"),
+            "session": self._stored(session, "the session"),
+            "filters": filters,
+            "query_id": query_id or uuid.uuid4(),
+            "timestamp": timestamp,
+            "application": application,
+        }
+        return self._retried(lambda c: log_page(c, self.schema, page, query, given))
+
     @property
     def rules(self) -> Rules:
         """Merchandising: pins, boosts, hidden products, synonyms and redirects."""
@@ -212,7 +288,12 @@ class Shop:
     @property
     def experiments(self) -> Experiments:
         """A/B tests and interleavings of search."""
-        return Experiments(self.schema, self.connection, self.search)
+        return Experiments(
+            self.schema,
+            self.connection,
+            self.search,
+            lambda client: self._stored(client, "the client"),
+        )
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -100,6 +100,11 @@ APP_MAY_NOT = [
     "SELECT * FROM encoding_request",
     "UPDATE event SET action_name = 'other'",
     "DELETE FROM query",
+    "INSERT INTO event_2015_01 (action_name) VALUES ('click')",
+    "SELECT * FROM client_secret",
+    "SELECT client_pseudonym('u-42')",
+    "SELECT * FROM opt_out",
+    "SELECT * FROM forgotten",
     "DELETE FROM vocabulary",
     "INSERT INTO vocabulary_doubt (field, name, value) VALUES ('brand', '', 'x')",
     "INSERT INTO space (name, model, revision, dimension, preprocessing)"
@@ -116,6 +121,7 @@ APP_MAY_NOT = [
 
 def test_the_app_can_do_no_more(login: Login) -> None:
     app = login("app")
+    app.execute("SELECT ensure_partitions('2015-01-01', '2015-01-31')")
     for statement in APP_MAY_NOT:
         with refused(statement):
             app.execute(statement.encode())
@@ -147,6 +153,8 @@ WORKER_MAY_NOT = [
     "DELETE FROM product",
     "INSERT INTO product (external_id) VALUES ('P2')",
     "SELECT * FROM event",
+    "SELECT * FROM quarantine",
+    "SELECT * FROM search_log",
     "INSERT INTO event (action_name) VALUES ('click')",
     "UPDATE setting SET value = '1'",
     "DELETE FROM space",
@@ -165,20 +173,51 @@ def test_the_worker_can_do_no_more(login: Login) -> None:
             worker.execute(statement.encode())
 
 
-def test_the_analyst_reads_everything_but_what_others_ask_just_now(login: Login) -> None:
+# What an analyst may not read, or not whole.
+HIDDEN = {"encoding_request", "client_secret", "forgotten", "opt_out", "forget_gate"}
+IN_PART = {"query", "event", "query_vector"}
+
+
+def test_the_analyst_reads_everything_but_who_the_shoppers_are(login: Login) -> None:
     analyst = login("analyst")
     rows = analyst.execute(
-        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'vitrine'::regnamespace"
-        " AND c.relkind IN ('r', 'p', 'v')"
+        "SELECT c.relname, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid"
+        " AND a.attname IN ('client_id', 'session_id')) FROM pg_class c"
+        " WHERE c.relnamespace = 'vitrine'::regnamespace AND c.relkind IN ('r', 'p', 'v')"
     ).fetchall()
     assert len(rows) > 20
-    for (table,) in rows:
+    for table, keyed in rows:
         statement = sql.SQL("SELECT * FROM {} LIMIT 1").format(sql.Identifier(table))
-        if table == "encoding_request":
+        if keyed or table in HIDDEN | IN_PART:
             with refused(table):
                 analyst.execute(statement)
         else:
             analyst.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("query", ["client_id", "session_id", "user_query", "query_attributes"]),
+        ("event", ["client_id", "session_id", "order_id", "message", "event_attributes"]),
+        ("query_vector", ["query"]),
+    ],
+)
+def test_the_analyst_reads_the_columns_that_name_nobody(
+    login: Login, filled: Connection, table: str, columns: list[str]
+) -> None:
+    analyst = login("analyst")
+    rows = filled.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", (table,)
+    ).fetchall()
+    open_columns = [sql.Identifier(name) for (name,) in rows if name not in columns]
+    assert len(open_columns) > 3
+    analyst.execute(
+        sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(open_columns), sql.Identifier(table))
+    )
+    for column in columns:
+        with refused(f"{table}.{column}"):
+            analyst.execute(f"SELECT count({column}) FROM {table}".encode())
 
 
 def test_the_analyst_searches_and_asks_for_an_encoding(login: Login, filled: Connection) -> None:

@@ -122,12 +122,18 @@ def _plain(url: str) -> list[str]:
     """A schema's lines without the migrations' own table, partitions and rights."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS vitrine.alembic_version CASCADE")
-        connection.execute("DROP VIEW IF EXISTS vitrine.rule_status, vitrine.near_duplicate")
-        # What only functions hand to each other.
+        # Of columns, too.
         connection.execute(
-            "DROP TYPE IF EXISTS vitrine.search_filter, vitrine.search_route, vitrine.search_hit, "
-            "vitrine.search_answer, vitrine.search_question, vitrine.search_arms, "
-            "vitrine.facet_patch, vitrine.personal_history CASCADE"
+            "REVOKE ALL ON ALL TABLES IN SCHEMA vitrine"
+            " FROM vitrine_app, vitrine_worker, vitrine_analyst"
+        )
+        # What only functions hand to each other, and views, have no models.
+        connection.execute(
+            "DO $$ DECLARE gone text; BEGIN FOR gone IN "
+            "SELECT format('DROP %s IF EXISTS vitrine.%I CASCADE', "
+            "CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TYPE' END, c.relname) FROM pg_class c "
+            "WHERE c.relnamespace = 'vitrine'::regnamespace AND c.relkind IN ('v', 'c') "
+            "LOOP EXECUTE gone; END LOOP; END $$"
         )
         set_search_path(connection, "vitrine")
         partitions = connection.execute(

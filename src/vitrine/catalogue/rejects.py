@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Self, TextIO
 
 from vitrine.database import Connection
 from vitrine.errors import CatalogueError
 
-__all__ = ["check_rejects", "rejects_path", "write_rejects"]
+__all__ = ["RejectsFile", "check_rejects", "rejects_path", "write_rejects"]
 
 HEADER = ("line", "column", "value", "reason")
 
@@ -66,3 +68,37 @@ def _write(connection: Connection, path: Path) -> int:
                 number += 1
     partial.replace(path)
     return number
+
+
+class RejectsFile:
+    """The same file, written while rows are read; it takes its name when all went well."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(f"{path.name}.part")
+        self._file: TextIO | None = None
+        self.number = 0
+
+    def write(self, rows: Iterable[Sequence[object]]) -> None:
+        """Add rows of line, column, value and reason."""
+        for row in rows:
+            if self._file is None:
+                self._file = self._partial.open("w", newline="", encoding="utf-8")
+                csv.writer(self._file).writerow(HEADER)
+            csv.writer(self._file).writerow(row)
+            self.number += 1
+
+    def __enter__(self) -> Self:
+        """The file itself; nothing is written before there is something to write."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        """Put the file in its place; an old one is removed if there is nothing to say."""
+        if self._file is not None:
+            self._file.close()
+        if kind is not None:
+            self._partial.unlink(missing_ok=True)
+        elif self._file is not None:
+            self._partial.replace(self._path)
+        else:
+            self._path.unlink(missing_ok=True)

@@ -85,11 +85,11 @@ def import_file(  # noqa: PLR0917 - typer takes options as arguments
 
     options = ImportOptions(
         preset=preset,
-        mapping=_pairs("--map", map_),
+        mapping=pairs("--map", map_),
         images=images,
         currency=currency,
         locale=locale,
-        locales=_pairs("--store-view", store_view),
+        locales=pairs("--store-view", store_view),
         full=full,
         retire_limit=retire_limit,
         refresh=refresh,
@@ -141,7 +141,7 @@ def show(report: ImportReport, console: Console) -> None:
         console.print("0 rejects", highlight=False)
 
 
-def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
     """`A=B` texts as a dict, split at the last equals sign: a column's name may hold one."""
     pairs = {}
     for text in texts or []:

@@ -22,6 +22,8 @@ from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetV
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
 from vitrine.models.personal import RerankWeights, ValueShare
 from vitrine.models.pictures import Caption, Image, ImageVariant
+from vitrine.models.privacy import ClientSecret, ForgetGate, Forgotten, OptOut
+from vitrine.models.rollups import CategoryDay, PositionDay, QueryDay, RollupDay
 from vitrine.models.rules import Rule
 from vitrine.models.spaces import EncodingRequest, QueryVector, Space, Worker, WorkQueue
 from vitrine.models.staging import ImportLink, ImportMember, ImportReject, ImportRow
@@ -34,8 +36,10 @@ __all__ = [
     "Caption",
     "CaptionVector",
     "Category",
+    "CategoryDay",
     "Cell",
     "CellGeneration",
+    "ClientSecret",
     "EncodingRequest",
     "Event",
     "EventDay",
@@ -45,6 +49,8 @@ __all__ = [
     "FacetChange",
     "FacetHorizon",
     "FacetValue",
+    "ForgetGate",
+    "Forgotten",
     "HeldDocument",
     "Image",
     "ImageVariant",
@@ -54,14 +60,18 @@ __all__ = [
     "ImportReject",
     "ImportRow",
     "ImportRun",
+    "OptOut",
+    "PositionDay",
     "Product",
     "ProductCategory",
     "ProductDocument",
     "ProductText",
     "Quarantine",
     "Query",
+    "QueryDay",
     "QueryVector",
     "RerankWeights",
+    "RollupDay",
     "Rule",
     "Setting",
     "Space",

@@ -29,6 +29,7 @@ class Query(Base):
     __tablename__ = "query"
     __table_args__ = (
         sa.Index("query_client_idx", "client_id", "timestamp"),
+        sa.Index("query_timestamp_idx", "timestamp", postgresql_using="brin"),
         sa.Index("query_received_idx", "received_at", postgresql_using="brin"),
         {
             "postgresql_partition_by": "RANGE (timestamp)",
@@ -64,6 +65,7 @@ class Event(Base):
     __tablename__ = "event"
     __table_args__ = (
         sa.Index("event_client_idx", "client_id", "timestamp"),
+        sa.Index("event_timestamp_idx", "timestamp", postgresql_using="brin"),
         sa.Index("event_object_idx", "object_id", "timestamp"),
         sa.Index("event_query_idx", "query_id"),
         sa.Index(

@@ -1,4 +1,4 @@
-"""Keeps what searches and counts have learned in order: cells, whitening, words, facets."""
+"""Keeps what searches and counts have learned in order: cells, whitening, words, facets, months."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from vitrine.errors import DatabaseError
+from vitrine.worker.chores import Chores
 from vitrine.worker.session import StoppedError
 from vitrine.worker.whitening import whiten
 
@@ -36,16 +37,18 @@ class Tuner:
         self._session = session
         self._space_id = space_id
         self._stop = stop
+        self._chores = Chores(session, stop)
 
     def run(self, ended: threading.Event) -> None:
         """Tune now and then until the worker has ended."""
-        tuning = folding = True
+        tuning = folding = tending = True
         due = 0.0
-        while tuning or folding:
+        while tuning or folding or tending:
             if tuning and time.monotonic() >= due:
                 tuning = self.tune()
                 due = time.monotonic() + EVERY
             folding = folding and self.fold()
+            tending = tending and self._chores.run()
             if ended.wait(FOLD_EVERY):
                 break
 

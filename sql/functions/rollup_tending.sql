@@ -1,0 +1,68 @@
+-- Keeps the rollups: days that are over and whose searches can lead to nothing more, and days that rows came late for.
+
+-- How many rows a day's rollup is made from: its searches, and the events of it and of the next day.
+CREATE OR REPLACE FUNCTION rollup_rows(first_day date, last_day date) RETURNS TABLE (day date, queries bigint, events bigint)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH asked AS (
+        SELECT utc_day(q.timestamp) AS day, count(*) AS n FROM query q
+        WHERE q.timestamp >= day_began(first_day) AND q.timestamp < day_began(last_day + 1) GROUP BY 1
+    ), done AS (
+        SELECT utc_day(e.timestamp) AS day, count(*) AS n FROM event e
+        WHERE e.timestamp >= day_began(first_day) AND e.timestamp < day_began(last_day + 2) GROUP BY 1
+    )
+    SELECT d.day, coalesce(a.n, 0), coalesce(t.n, 0) + coalesce(n.n, 0)
+    FROM (SELECT first_day + g FROM generate_series(0, last_day - first_day) g) d (day)
+    LEFT JOIN asked a USING (day) LEFT JOIN done t USING (day) LEFT JOIN done n ON n.day = d.day + 1
+$$;
+
+CREATE OR REPLACE FUNCTION roll_up(first_day date, last_day date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    DELETE FROM query_day d WHERE d.day BETWEEN first_day AND last_day;
+    DELETE FROM position_day d WHERE d.day BETWEEN first_day AND last_day;
+    DELETE FROM category_day d WHERE d.day BETWEEN first_day AND last_day;
+    INSERT INTO query_day SELECT * FROM count_queries(first_day, last_day);
+    INSERT INTO position_day SELECT * FROM count_positions(first_day, last_day);
+    INSERT INTO category_day SELECT * FROM count_categories(first_day, last_day);
+    INSERT INTO rollup_day AS r SELECT c.day, c.queries, c.events FROM rollup_rows(first_day, last_day) c
+    ON CONFLICT (day) DO UPDATE SET queries = EXCLUDED.queries, events = EXCLUDED.events, is_stale = false, rolled_at = now();
+END $$;
+
+-- Days that a rollup holds and that rows were written for, or taken from, since.
+CREATE OR REPLACE FUNCTION rollup_late_days() RETURNS SETOF date
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH touched AS (
+        SELECT DISTINCT utc_day(q.timestamp) AS day FROM query q WHERE q.received_at >= now() - interval '2 days'
+        UNION
+        SELECT DISTINCT utc_day(e.timestamp) - g FROM event e, generate_series(0, 1) g WHERE e.received_at >= now() - interval '2 days'
+    )
+    SELECT r.day FROM rollup_day r WHERE r.is_stale
+    UNION
+    -- Of a month whose rows were dropped the rollup stays as it is.
+    SELECT r.day FROM rollup_day r JOIN touched t USING (day) CROSS JOIN LATERAL rollup_rows(r.day, r.day) c
+    WHERE (c.queries, c.events) <> (r.queries, r.events) AND (c.queries > 0 OR r.queries = 0)
+$$;
+
+-- A few days at a time, so that no call takes long; returns how many were rolled up. Two at once: the second does nothing.
+CREATE OR REPLACE FUNCTION tend_rollups(most integer DEFAULT 7) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    -- The searches of yesterday may still lead to something.
+    last_day CONSTANT date := utc_day(now()) - 2;
+    first_day date := not_rolled_from();
+    late date;
+    rolled integer := 0;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tend_rollups', 0)) THEN RETURN 0; END IF;
+    FOR late IN SELECT d FROM rollup_late_days() d LIMIT most LOOP
+        PERFORM roll_up(late, late);
+        rolled := rolled + 1;
+    END LOOP;
+    WHILE rolled < most AND first_day <= last_day LOOP
+        PERFORM roll_up(first_day, first_day);
+        first_day := first_day + 1;
+        rolled := rolled + 1;
+    END LOOP;
+    RETURN rolled;
+END $$;
+COMMENT ON FUNCTION tend_rollups IS 'Roll up the days of searches and events that are due, at most so many; returns how many were. Workers call it; cron may.';
