@@ -62,7 +62,7 @@ class Experiments:
     """The experiments of a shop, as `shop.experiments`.
 
     Every method raises QueryError where an argument cannot be used and DatabaseError where the
-    login may not do it. Ids of shoppers are those that their events are logged with.
+    login may not do it. Ids of shoppers are hashed as the events' are, where the shop has a key.
     """
 
     def __init__(
@@ -70,10 +70,12 @@ class Experiments:
         schema: str,
         connection: Callable[[], AbstractContextManager[Connection]],
         search: Callable[..., Page],
+        stored: Callable[[str | None], str | None] = lambda client: client,
     ) -> None:
         self._schema = schema
         self._connection = connection
         self._search = search
+        self._stored = stored
 
     def create(
         self,
@@ -128,7 +130,8 @@ class Experiments:
 
     def arm(self, name: str, client: str | None) -> str | None:
         """The shopper's arm, always the same one; None for none, and while it does not run."""
-        found: str | None = self._call("experiment_arm", {"experiment": name, "client": client})
+        given = {"experiment": name, "client": self._stored(client)}
+        found: str | None = self._call("experiment_arm", given)
         return found
 
     def search(

@@ -294,7 +294,12 @@ class Shop(ShopperData):
     @property
     def experiments(self) -> Experiments:
         """A/B tests and interleavings of search."""
-        return Experiments(self.schema, self.connection, self.search)
+        return Experiments(
+            self.schema,
+            self.connection,
+            self.search,
+            lambda client: self._stored(client, "the client"),
+        )
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

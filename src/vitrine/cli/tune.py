@@ -109,8 +109,9 @@ def _show(tuned: Tuned, version: int | None, *, as_json: bool) -> None:
     console.print(table)
     if fitted.examination is None:
         console.print(
-            "next to no impression was drawn (all propensities are 1): what positions do cannot be "
-            "told from what shoppers like, so these figures favour the present order",
+            f"only {fitted.explored:,} impressions were drawn by chance: what positions do cannot "
+            "be told from what shoppers like, so these figures favour the present order; log pages "
+            'of searches with the option "explore"',
             style="yellow",
         )
     if version is not None:

@@ -22,7 +22,8 @@ __all__ = ["CLIP", "Fitted", "chosen_weights", "fit_weights"]
 
 CLIP = 10.0
 FEWEST_PAGES = 50
-EXPLORED = 0.02  # the share of impressions that were drawn, from which positions can be told apart
+# An impression that its page would rather not have had was drawn; so many tell what positions do.
+DRAWN, EXPLORED = 0.5, 100
 DIGITS = 4
 
 
@@ -37,7 +38,7 @@ class Fitted:
     examination: float | None
     pages: int
     pairs: int
-    explored: float
+    explored: int
 
 
 def fit_weights(
@@ -58,7 +59,7 @@ def fit_weights(
             f"{FEWEST_PAGES} are the least: wait for more events, or choose an earlier --since"
         )
     columns, weights = _pairs(pages, clip)
-    explored = float(np.mean(np.concatenate([page.propensities for page in pages]) < 1))
+    explored = int(sum((page.propensities < DRAWN).sum() for page in pages))
     scales = columns.std(axis=0)
     used = scales > 0
     coefficients = np.zeros(columns.shape[1])
