@@ -89,7 +89,7 @@ BEGIN
     INTO found_here, centres FROM interests(asked.space_id, history) i;
     IF found_here IS NULL THEN RETURN; END IF;
     -- Not the gate of search: here a shopper asks to be known. Kinds alone say less of a taste than vectors do.
-    gate := (history).events / ((history).events + 1.0) * CASE WHEN array_remove(centres, NULL) = '{}' THEN 0.5 ELSE 1 END;
+    gate := (history).events / ((history).events + 1.0) * CASE WHEN array_remove(centres, NULL) = '{}' THEN 0.25 ELSE 1 END;
     SELECT array_agg(m.value::bigint), array_agg((i.value -> 'interest')::bigint) INTO members, member_interests
     FROM jsonb_array_elements(found_here) i CROSS JOIN jsonb_array_elements_text(i.value -> 'members') m;
     WITH interest AS MATERIALIZED (
