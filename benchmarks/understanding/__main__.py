@@ -75,7 +75,9 @@ def import_shops(url: str) -> None:
             rejects = Path(folder) / f"{schema}.rejects.csv"
             import_catalogue(url, schema, path, ImportOptions(rejects=rejects))
             with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(f"SELECT {schema}.tend_vocabulary()".encode())
+                tend = f"SELECT {schema}.tend_vocabulary()".encode()
+                while connection.execute(tend).fetchone() != (0,):
+                    pass
 
 
 def measure(url: str, queries: list[dict[str, Any]]) -> None:

@@ -2,55 +2,125 @@
 
 -- The values of facets, each with the set that it is counted in: those of a name in the facet's own, one written
 -- exactly in another where there are such. Spellings of one value (place) are counted together; alone: it has no other.
+-- by_variant: a product has to have it in a variant that is in the set, not in any.
 CREATE OR REPLACE FUNCTION facet_asked_values(
     requests jsonb, patch facet_patch, OUT value_id integer[], OUT set integer[], OUT place integer[], OUT alone boolean[],
-    OUT facet text[], OUT shown text[]
+    OUT by_variant boolean[], OUT facet text[], OUT shown text[]
 )
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH asked AS MATERIALIZED (
-        SELECT q.facet, q.field, d.value_id, CASE WHEN d.field LIKE '%=' THEN q.exact ELSE q.set END AS set,
+        SELECT q.facet, q.by_variant AND q.field = 'options' AS by_variant, d.value_id, CASE WHEN d.field LIKE '%=' THEN q.exact ELSE q.set END AS set,
             d.element #>> '{}' AS shown, lower(d.element #>> '{}') COLLATE "C" AS value
-        FROM jsonb_to_recordset(requests) q (facet text, field text, name text, set integer, exact integer)
+        FROM jsonb_to_recordset(requests) q (facet text, field text, name text, set integer, exact integer, by_variant boolean)
         CROSS JOIN LATERAL (SELECT * FROM facet_values(patch, q.field, q.name)
             UNION ALL SELECT * FROM facet_values(patch, q.field || '=', q.name) e WHERE q.exact IS NOT NULL AND e.name = q.name) d
         WHERE q.field IN ('category', 'brand', 'options', 'attributes') AND d.element IS NOT NULL
     ), meant AS MATERIALIZED (
-        SELECT a.facet, a.value, min(a.shown COLLATE "C") AS shown, (row_number() OVER ())::integer AS place,
-            count(*) = 1 AND min(a.field) <> 'options' AS alone
+        SELECT a.facet, min(a.shown COLLATE "C") AS shown, (row_number() OVER ())::integer AS place, array_agg(a.value_id) AS ids, array_agg(a.set) AS sets,
+            count(*) = 1 AND NOT bool_or(a.by_variant) AS alone, bool_or(a.by_variant) AS by_variant
         FROM asked a GROUP BY a.facet, a.value
     )
     SELECT v.*, m.* FROM (
-        SELECT array_agg(a.value_id), array_agg(a.set), array_agg(m.place), array_agg(m.alone)
-        FROM asked a JOIN meant m ON m.facet = a.facet AND m.value = a.value) v,
+        SELECT array_agg(i.value_id), array_agg(i.set), array_agg(m.place), array_agg(m.alone), array_agg(m.by_variant)
+        FROM meant m CROSS JOIN LATERAL unnest(m.ids, m.sets) i (value_id, set)) v,
         (SELECT array_agg(m.facet ORDER BY m.place), array_agg(m.shown ORDER BY m.place) FROM meant m) m
 $$;
 
--- The sets hold ready for each value; a value alone is counted where it lies, of several, and of variants, what they
--- hold together. What two bitmaps share follows from how many bits differ, which pgvector counts sooner.
-CREATE OR REPLACE FUNCTION facet_value_counts(
-    requests jsonb, patch facet_patch, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
-) RETURNS TABLE (facet text, given text[], counts bigint[])
+-- The sets as bitmaps for each block from 0 on, set after set, and the numbers of their bits: places in an array are found
+-- sooner than rows in a hash table. Without the products that changed: those meet the patch.
+CREATE OR REPLACE FUNCTION facet_sets_of_products(
+    patch facet_patch, of_prices boolean, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
+    OUT blocks integer, OUT bits bit(8192)[], OUT ones integer[]
+)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH s AS MATERIALIZED (
+        SELECT s.number, s.block, s.bits & coalesce(CASE WHEN of_prices THEN m.prices_keep ELSE m.keep END, ~0::bit(8192)) AS bits
+        FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+        LEFT JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) m (block, keep, prices_keep) ON m.block = s.block
+        WHERE s.plane = 0
+    ), size AS (
+        SELECT max(s.number) AS sets, max(s.block) + 1 AS blocks FROM s
+    )
+    SELECT max(z.blocks), array_agg(coalesce(s.bits, 0::bit(8192)) ORDER BY n.number, b.block), array_agg(coalesce(bit_count(s.bits), 0)::integer ORDER BY n.number, b.block)
+    FROM size z CROSS JOIN generate_series(1, z.sets) n (number) CROSS JOIN generate_series(0, z.blocks - 1) b (block)
+    LEFT JOIN s ON s.number = n.number AND s.block = b.block
+$$;
+
+-- How many products of their sets have each of some values, as products: what two bitmaps share follows from how many
+-- bits differ, which pgvector counts sooner. First of what is stored, then of the patch.
+CREATE OR REPLACE FUNCTION facet_counts_of_products(
+    patch facet_patch, of_values integer[], of_sets integer[], of_prices boolean,
+    set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+) RETURNS TABLE (of_value integer, count bigint)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off SET enable_sort = off AS $$
 DECLARE
-    asked record := facet_asked_values(requests, patch);
-    -- GROUP BY tells the planner that each is there once: bitmaps then stream by, and what they meet lies ready.
-    counted text := 'FROM (SELECT (a.set::bigint << 40) + (r.block::bigint << 16) + r.plane AS key, r.block, r.bits, a.place FROM (%s OFFSET 0) r '
-        'JOIN (SELECT a.value_id, min(a.set) AS set, min(a.place) AS place FROM unnest($2, $3, $4, $5) a (value_id, set, place, alone) '
-        'WHERE %s GROUP BY a.value_id) a ON a.value_id = r.value_id OFFSET 0) r '
-        'JOIN (SELECT (s.number::bigint << 40) + (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits, '
-        'sum(bit_count(s.bits))::bigint AS ones FROM unnest($6, $7, $8, $9) s (number, block, plane, bits) GROUP BY 1) s ON s.key = r.key';
-    of_alone integer[] := ARRAY(SELECT a.value_id FROM unnest(asked.value_id, asked.alone) a (value_id, alone) WHERE a.alone);
-    of_others integer[] := ARRAY(SELECT a.value_id FROM unnest(asked.value_id, asked.alone) a (value_id, alone) WHERE NOT a.alone);
+    sets record := facet_sets_of_products(patch, of_prices, set_number, set_block, set_plane, set_bits);
+    lowest CONSTANT integer := (SELECT min(v.id) FROM unnest(of_values) v (id) WHERE v.id >= 0);
+    highest CONSTANT integer := (SELECT max(v.id) FROM unnest(of_values) v (id));
+    -- Where the set of each number begins, far below zero for those not asked for: in an array with NULL, each look-up
+    -- walks. Of numbers far apart a look-up each is as good.
+    begins integer[] := CASE WHEN highest - lowest < 10 * cardinality(of_values) + 1000 THEN ARRAY(
+        SELECT coalesce((v.set - 1) * sets.blocks + 1, -1000000000) FROM generate_series(lowest, highest) i LEFT JOIN unnest(of_values, of_sets) v (id, set) ON v.id = i ORDER BY i) END;
 BEGIN
-    RETURN QUERY EXECUTE concat(
-        'SELECT l.facet, array_agg(l.shown), array_agg(c.count) FROM (SELECT c.place, sum(c.count)::bigint AS count FROM ('
-        'SELECT r.place, (bit_count(r.bits) + s.ones - (r.bits <~> s.bits)::bigint) / 2 AS count ', format(counted, facet_rows_sql(NOT patch IS NULL, '$12', of_alone, true), 'a.alone'),
-        ' UNION ALL SELECT r.place, bit_count(bit_or(r.bits & s.bits)) ', format(counted, facet_rows_sql(NOT patch IS NULL, '$13', of_others, true), 'NOT a.alone'),
-        ' GROUP BY r.place, r.block) c GROUP BY c.place HAVING sum(c.count) > 0) c '
-        'JOIN unnest($10, $11) WITH ORDINALITY l (facet, shown, place) ON l.place = c.place GROUP BY l.facet')
-    USING patch, asked.value_id, asked.set, asked.place, asked.alone, set_number, set_block, set_plane, set_bits,
-        asked.facet, asked.shown, of_alone, of_others;
+    IF sets.blocks IS NULL THEN RETURN; END IF;
+    -- Not as variables of this language: each look at one would be a call. Plus nothing: an index would be slower than the table.
+    RETURN QUERY EXECUTE concat('SELECT r.value_id, sum(r.ones + $1[r.place] - (r.bits <~> $2[r.place])::integer) / 2 FROM (',
+        CASE WHEN begins IS NOT NULL AND pg_relation_size('facet_bitmap') / 8192 <= 15 * cardinality(of_values) THEN
+            'SELECT b.value_id, b.ones, b.bits, b.block + $3[b.value_id - $4] AS place FROM facet_bitmap b '
+            'WHERE b.plane = 0 AND b.value_id + 0 > $4 AND b.value_id + 0 <= $4 + cardinality($3) AND b.block < $5 OFFSET 0'
+        ELSE 'SELECT b.*, b.block + (v.set - 1) * $5 + 1 AS place FROM unnest($6, $7) v (id, set) CROSS JOIN LATERAL ('
+            'SELECT b.value_id, b.block, b.ones, b.bits FROM facet_bitmap b WHERE b.value_id = v.id AND b.plane = 0 AND b.block < $5 OFFSET 0) b' END,
+        ') r WHERE r.place > 0 GROUP BY r.value_id')
+    USING sets.ones, sets.bits, begins, lowest - 1, sets.blocks, of_values, of_sets;
+    IF patch IS NULL THEN RETURN; END IF;
+    RETURN QUERY SELECT f.value_id, sum(bit_count(f.bits & s.bits))::bigint
+    FROM unnest((patch).value_id, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits)
+    JOIN unnest(of_values, of_sets) v (id, set) ON v.id = f.value_id
+    JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON (s.number, s.block, s.plane) = (v.set, f.block, f.plane)
+    WHERE f.plane = 0 GROUP BY f.value_id;
 END $$;
+
+-- The same of what several values, or variants, hold together: by place. GROUP BY tells the planner that each is there
+-- once: bitmaps then stream by, and what they meet lies ready.
+CREATE OR REPLACE FUNCTION facet_counts_together(
+    patch facet_patch, value_id integer[], set integer[], place integer[], by_variant boolean[],
+    set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+) RETURNS TABLE (of_place integer, count bigint)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off SET enable_sort = off AS $$
+BEGIN
+    IF value_id = '{}' THEN RETURN; END IF;
+    RETURN QUERY EXECUTE concat('SELECT o.place, sum(o.count)::bigint FROM (SELECT r.place, bit_count(bit_or(r.bits & s.bits)) AS count FROM ('
+        'SELECT (a.set::bigint << 40) + (r.block::bigint << 16) + r.plane AS key, r.block, r.bits, a.place FROM (',
+        facet_rows_sql(NOT patch IS NULL, '$2', value_id, true), ' OFFSET 0) r JOIN (SELECT a.value_id, min(a.set) AS set, min(a.place) AS place, '
+        'bool_or(a.by_variant) AS by_variant FROM unnest($2, $3, $4, $5) a (value_id, set, place, by_variant) GROUP BY a.value_id) a ON a.value_id = r.value_id '
+        'WHERE (r.plane > 0) = a.by_variant OFFSET 0) r JOIN (SELECT (s.number::bigint << 40) + (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits '
+        'FROM unnest($6, $7, $8, $9) s (number, block, plane, bits) GROUP BY 1) s ON s.key = r.key GROUP BY r.place, r.block) o GROUP BY o.place')
+    USING patch, value_id, set, place, by_variant, set_number, set_block, set_plane, set_bits;
+END $$;
+
+-- How many products of their sets have each of the values asked for, by place. A value alone is counted where it lies.
+CREATE OR REPLACE FUNCTION facet_value_counts(
+    patch facet_patch, value_id integer[], set integer[], place integer[], alone boolean[], by_variant boolean[],
+    set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+) RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH asked AS MATERIALIZED (
+        SELECT * FROM unnest(value_id, set, place, alone, by_variant) a (value_id, set, place, alone, by_variant)
+    ), lone AS MATERIALIZED (
+        SELECT coalesce(array_agg(a.value_id), '{}') AS ids, array_agg(a.set) AS sets FROM asked a WHERE a.alone
+    ), other AS MATERIALIZED (
+        SELECT coalesce(array_agg(a.value_id), '{}') AS ids, array_agg(a.set) AS sets, array_agg(a.place) AS places, array_agg(a.by_variant) AS by_variants
+        FROM asked a WHERE NOT a.alone
+    )
+    SELECT array_agg(c.count ORDER BY c.place) FROM (
+        SELECT l.place, sum(l.count)::bigint AS count FROM (
+            SELECT a.place, n.count FROM lone l CROSS JOIN LATERAL facet_counts_of_products(patch, l.ids, l.sets, false, set_number, set_block, set_plane, set_bits) n
+            JOIN asked a ON a.value_id = n.of_value
+            UNION ALL
+            SELECT n.* FROM other o CROSS JOIN LATERAL facet_counts_together(patch, o.ids, o.sets, o.places, o.by_variants, set_number, set_block, set_plane, set_bits) n
+            UNION ALL SELECT DISTINCT a.place, 0 FROM asked a) l
+        GROUP BY l.place) c
+$$;
 
 -- Which of some values the filter asks for.
 CREATE OR REPLACE FUNCTION facet_selected(field text, name text, own jsonb, given text[]) RETURNS text[]
@@ -127,18 +197,19 @@ CREATE OR REPLACE FUNCTION facet_answers(
 ) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
+    asked record := facet_asked_values(requests, patch);
+    places bigint[] := facet_value_counts(patch, asked.value_id, asked.set, asked.place, asked.alone, asked.by_variant, set_number, set_block, set_plane, set_bits);
     request record;
     answer jsonb;
     answers jsonb := '{}';
     more jsonb := '{}';
-    counted jsonb;
 BEGIN
-    counted := (SELECT jsonb_object_agg(c.facet, jsonb_build_object('values', c.given, 'counts', c.counts))
-        FROM facet_value_counts(requests, patch, set_number, set_block, set_plane, set_bits) c);
-    FOR request IN SELECT q.value, q.value ->> 'facet' AS facet, q.value ->> 'field' AS field, (q.value -> 'set')::integer AS set,
-        ARRAY(SELECT v.value FROM jsonb_array_elements_text(counted #> ARRAY[q.value ->> 'facet', 'values']) v (value)) AS given,
-        ARRAY(SELECT v.value::bigint FROM jsonb_array_elements_text(counted #> ARRAY[q.value ->> 'facet', 'counts']) v (value)) AS counts
-        FROM jsonb_array_elements(requests) q (value) LOOP
+    FOR request IN
+        SELECT q.value, q.value ->> 'facet' AS facet, q.value ->> 'field' AS field, (q.value -> 'set')::integer AS set, c.given, c.counts
+        FROM jsonb_array_elements(requests) q (value) LEFT JOIN (
+            SELECT l.facet, array_agg(l.shown) AS given, array_agg(l.count) AS counts
+            FROM unnest(asked.facet, asked.shown, places) l (facet, shown, count) WHERE l.count > 0 GROUP BY l.facet) c ON c.facet = q.value ->> 'facet'
+    LOOP
         answer := CASE request.field
             WHEN 'category' THEN facet_tree(request.value, request.given, request.counts)
             WHEN 'price' THEN jsonb_build_object('values', facet_prices(request.value, patch, width, request.set, set_number, set_block, set_plane, set_bits))

@@ -47,6 +47,10 @@ BEGIN
         END IF;
         requests := requests || one;
     END LOOP;
+    -- Whether a set is of variants that fulfil something together, or of products alone.
+    requests := (SELECT coalesce(jsonb_agg(q.value || jsonb_build_object('by_variant', q.value -> 'exact' IS NOT NULL OR EXISTS (
+            SELECT FROM facet_kept(conjuncts, sets -> (q.value -> 'set')::integer - 1) k WHERE (conjuncts -> k -> 'variant')::boolean))), '[]')
+        FROM jsonb_array_elements(requests) q (value));
 END $$;
 
 -- The bitmaps of what no bitmap knows: leaves that are SQL, and the products that a search found relevant.
@@ -128,9 +132,13 @@ BEGIN
     patch := facet_patch(changed, NULL);
     shown := facet_requests(facets, patch);
     IF shown ?| '{price,in_stock}' OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))') THEN
-        -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
-        repriced := facet_candidates(wanted, shown, patch, relevant);
-        repriced := facet_repriced(repriced);
+        IF facet_knows_prices() THEN
+            repriced := (SELECT array_agg(DISTINCT f.product_id) FROM facet_change f WHERE f.prices_only);
+        ELSE
+            -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
+            repriced := facet_candidates(wanted, shown, patch, relevant);
+            repriced := facet_repriced(repriced);
+        END IF;
         IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
         IF repriced <> '{}' THEN patch := facet_patch(changed, repriced); END IF;
     END IF;

@@ -34,23 +34,30 @@ END $$;
 COMMENT ON FUNCTION fold_facets IS 'Fold changed products into the bitmaps that facets are counted from, as a worker does by itself; returns how many changes are left.';
 
 -- Variants written since the last time become notes. The number is taken before the rows are looked at: what is
--- older was finished then, hence seen.
+-- older was finished then, hence seen. So was what the clock counted, once all have ended that began before it was read.
 CREATE OR REPLACE FUNCTION move_facet_horizon() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
-    finished bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    is_first CONSTANT boolean := pg_current_xact_id_if_assigned() IS NULL AND current_setting('transaction_isolation') = 'read committed';
+    shown CONSTANT bigint := (SELECT c.last_value FROM variant_clock c);
+    own CONSTANT bigint := pg_current_xact_id()::text::bigint;
+    finished CONSTANT bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     repriced bigint[];
 BEGIN
     -- Before anything was folded there is nothing that could be out of date.
-    IF EXISTS (SELECT FROM facet_horizon) THEN
+    IF EXISTS (SELECT FROM facet_horizon) AND NOT facet_knows_prices() THEN
         repriced := facet_repriced();
         INSERT INTO facet_change (product_id, prices_only)
         SELECT r.product_id, true FROM unnest(repriced) r (product_id)
         WHERE NOT EXISTS (SELECT FROM facet_change f WHERE f.product_id = r.product_id);
     END IF;
-    INSERT INTO facet_horizon (transaction_id, server)
-    SELECT finished, c.system_identifier FROM pg_control_system() c
-    ON CONFLICT (one) DO UPDATE SET transaction_id = excluded.transaction_id, server = excluded.server;
+    INSERT INTO facet_horizon AS h (transaction_id, server, clock, noted_clock, noted_before)
+    SELECT finished, c.system_identifier, CASE WHEN is_first AND finished = own THEN shown END,
+        CASE WHEN is_first THEN shown END, CASE WHEN is_first THEN own END
+    FROM pg_control_system() c
+    ON CONFLICT (one) DO UPDATE SET transaction_id = excluded.transaction_id, server = excluded.server,
+        clock = coalesce(excluded.clock, CASE WHEN h.noted_before <= excluded.transaction_id AND h.server = excluded.server THEN h.noted_clock END),
+        noted_clock = excluded.noted_clock, noted_before = excluded.noted_before;
 END $$;
 
 CREATE OR REPLACE FUNCTION fold_facet_patch(patch facet_patch) RETURNS void
@@ -70,7 +77,7 @@ BEGIN
     -- What the changed products had goes, what they have now comes.
     UPDATE facet_bitmap b SET bits = c.bits
     FROM (
-        SELECT o.value_id, o.block, o.plane, o.bits & CASE WHEN o.value_id BETWEEN 3 AND 199 THEN k.prices_keep ELSE k.keep END
+        SELECT o.value_id, o.block, o.plane, o.bits & CASE WHEN facet_is_price(o.value_id) THEN k.prices_keep ELSE k.keep END
             | coalesce(f.bits, none) AS bits
         FROM facet_bitmap o
         JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) k (block, keep, prices_keep) ON k.block = o.block

@@ -1,29 +1,33 @@
 -- The facets of what changes all the time: prices as a histogram, and stock.
 
--- Steps of 1, 2, 2.5 or 5 times a power of ten, as few that no more buckets are needed.
+-- A step of 1, 2 or 5 times a power of ten, the smallest with which no more buckets are needed.
 CREATE OR REPLACE FUNCTION facet_step(lowest numeric, highest numeric, buckets integer) RETURNS numeric
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT min(s.step) FROM (
         SELECT m.factor * 10::numeric ^ e.power AS step
-        FROM generate_series(-3, 1 + length(trunc(greatest(highest, 1))::text)) e (power) CROSS JOIN (VALUES (1), (2), (2.5), (5)) m (factor)) s (step)
+        FROM generate_series(-3, 1 + length(trunc(greatest(highest, 1))::text)) e (power) CROSS JOIN (VALUES (1), (2), (5)) m (factor)) s (step)
     WHERE floor(highest / s.step) - floor(lowest / s.step) < buckets AND s.step >= greatest(highest / 50, 0.01)
 $$;
 
--- The lowest or the highest price in a bitmap; slices are the bits of the prices, the lowest first.
-CREATE OR REPLACE FUNCTION facet_extreme(kept bit(8192), slices bit(8192)[], highest boolean) RETURNS bigint
+-- The lowest or the highest price in a bitmap, or NULL where another (best) is better; slices are the bits of the prices, the
+-- lowest first.
+CREATE OR REPLACE FUNCTION facet_extreme(kept bit(8192), slices bit(8192)[], highest boolean, best bigint) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     units bigint := 0;
+    wanted integer := highest::integer;
     narrowed bit(8192);
+    is_better boolean := best IS NULL;
 BEGIN
-    IF bit_count(kept) = 0 THEN RETURN NULL; END IF;
     FOR place IN REVERSE cardinality(slices) .. 1 LOOP
-        narrowed := CASE WHEN highest THEN kept & slices[place] ELSE kept & ~slices[place] END;
+        narrowed := kept & CASE WHEN highest THEN slices[place] ELSE ~slices[place] END;
         IF bit_count(narrowed) > 0 THEN
             kept := narrowed;
-            IF highest THEN units := units + (1::bigint << place - 1); END IF;
-        ELSIF NOT highest THEN
-            units := units + (1::bigint << place - 1);
+            is_better := is_better OR (best >> place - 1 & 1) <> wanted;
+            units := units + (wanted::bigint << place - 1);
+        ELSE
+            IF NOT is_better AND (best >> place - 1 & 1) = wanted THEN RETURN NULL; END IF;
+            units := units + ((1 - wanted)::bigint << place - 1);
         END IF;
     END LOOP;
     RETURN units;
@@ -44,75 +48,157 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         || CASE WHEN jsonb_typeof(request -> 'own') = 'array' THEN jsonb_build_object('selected', request -> 'own' -> 0) ELSE '{}' END
 $$;
 
--- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane. The set comes as one more of the
--- bitmaps: rows as wide as these must not be joined or sorted.
-CREATE OR REPLACE FUNCTION facet_prices_sql(patched boolean, ids integer[]) RETURNS text
+-- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane; of products instead, their lowest and
+-- highest prices in plane 0. The set comes as one more of the bitmaps: rows as wide as these must not be joined or sorted.
+CREATE OR REPLACE FUNCTION facet_prices_sql(patched boolean, ids integer[], by_variant boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH r AS (', facet_rows_sql(patched, '$2', ids), ' UNION ALL SELECT 0, s.block, s.plane, s.bits '
-        'FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) WHERE s.number = $3 AND s.plane > 0), v AS (SELECT r.block, r.plane',
+    SELECT concat('WITH r AS (SELECT * FROM (', facet_rows_sql(patched, '$2', ids), ') r WHERE (r.plane > 0) = $8 UNION ALL SELECT 0, s.block, s.plane, s.bits '
+        'FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) WHERE s.number = $3 AND (s.plane > 0) = $8), v AS (SELECT r.block, r.plane',
         (SELECT string_agg(format(', coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = %1$s), 0::bit(8192)) AS s%1$s', i), '') FROM unnest(0 || ids) i),
         ' FROM r GROUP BY r.block, r.plane), m AS (SELECT v.*, v.s4 & v.s0 AS kept FROM v OFFSET 0) ')
 $$;
 
-CREATE OR REPLACE FUNCTION facet_prices(
-    request jsonb, patch facet_patch, width integer, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
-) RETURNS jsonb
+-- The lowest and the highest price of what a set holds.
+CREATE OR REPLACE FUNCTION facet_extremes(
+    patch facet_patch, width integer, by_variant boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
+    OUT lowest numeric, OUT highest numeric
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off AS $$
+DECLARE
+    low CONSTANT integer[] := ARRAY(SELECT generate_series(0, width - 1) + CASE WHEN by_variant THEN 100 ELSE 200 END);
+    high CONSTANT integer[] := ARRAY(SELECT generate_series(0, width - 1) + CASE WHEN by_variant THEN 100 ELSE 300 END);
+    ids CONSTANT integer[] := ARRAY(SELECT DISTINCT unnest(4 || low || high));
+    part record;
+BEGIN
+    FOR part IN EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids, by_variant), 'SELECT m.kept, ',
+        (SELECT format('ARRAY[%s] AS low', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(low) i), ', ',
+        (SELECT format('ARRAY[%s] AS high', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(high) i), ' FROM m WHERE bit_count(m.kept) > 0')
+        USING patch, ids, of_set, set_number, set_block, set_plane, set_bits, by_variant
+    LOOP
+        lowest := coalesce(facet_extreme(part.kept, part.low, false, lowest::bigint), lowest);
+        highest := coalesce(facet_extreme(part.kept, part.high, true, highest::bigint), highest);
+    END LOOP;
+    lowest := lowest / 1000.0;
+    highest := highest / 1000.0;
+END $$;
+
+-- How many products of a set each bucket has, by the bits of the prices: for every step, and slowly.
+CREATE OR REPLACE FUNCTION facet_buckets(
+    bounds numeric[], patch facet_patch, width integer, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off AS $$
 DECLARE
     ids CONSTANT integer[] := 4 || ARRAY(SELECT generate_series(100, 99 + width));
-    lowest numeric;
-    highest numeric;
+    counts bigint[];
+BEGIN
+    EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids, true), ', g AS (SELECT m.block',
+        (SELECT string_agg(format(', m.kept & %s AS g%s', replace(facet_price_at_least(ceil(b.bound * 1000), width), 'v.', 'm.'), b.place), '')
+         FROM unnest(bounds) WITH ORDINALITY b (bound, place)),
+        ' FROM m WHERE bit_count(m.kept) > 0 OFFSET 0), c AS (SELECT g.block',
+        (SELECT string_agg(format(', bit_or(g.g%s & ~g.g%s) AS b%s', i, i + 1, i), '') FROM generate_series(1, cardinality(bounds) - 1) i),
+        ' FROM g GROUP BY g.block) SELECT ARRAY[', (SELECT string_agg(format('sum(bit_count(c.b%s))::bigint', i), ', ') FROM generate_series(1, cardinality(bounds) - 1) i),
+        '] FROM c')
+    INTO counts USING patch, ids, of_set, set_number, set_block, set_plane, set_bits, true;
+    RETURN counts;
+END $$;
+
+-- The same by the cells of products' prices. Where the set is of variants, cells tell of products that lie in one with all
+-- of their variants; the others are read. NULL where they are too many, or the step has no cells.
+CREATE OR REPLACE FUNCTION facet_buckets_by_cells(
+    bounds numeric[], patch facet_patch, by_variant boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    first CONSTANT integer := 1000000000 + 64 * array_position(facet_steps(), ((bounds[2] - bounds[1]) * 1000)::bigint);
+    below CONSTANT integer := bounds[1] / (bounds[2] - bounds[1]);
+    buckets CONSTANT integer := cardinality(bounds) - 1;
+    ids CONSTANT integer[] := ARRAY(SELECT generate_series(first + below, first + below + buckets - 1));
+    number integer[] := set_number; block integer[] := set_block; plane integer[] := set_plane; bits bit(8192)[] := set_bits;
+    split record;
+    read record;
+    products bigint[];
+    counts bigint[];
+BEGIN
+    IF first IS NULL OR below + buckets > 51 THEN RETURN NULL; END IF;
+    IF by_variant THEN
+        EXECUTE concat('SELECT array_agg(s.block) AS block, array_agg(0) AS plane, array_agg(s.bits & ~coalesce(r.bits, 0::bit(8192))) AS within, '
+            'array_agg(s.bits & coalesce(r.bits, 0::bit(8192))) AS across FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) LEFT JOIN ('
+            'SELECT r.block, bit_or(r.bits) AS bits FROM (', facet_rows_sql(NOT patch IS NULL, '$2', ARRAY[first + 63]), ') r GROUP BY r.block) r ON r.block = s.block '
+            'WHERE s.number = $3 AND s.plane = 0')
+        INTO split USING patch, ARRAY[first + 63], of_set, set_number, set_block, set_plane, set_bits;
+        number := array_fill(of_set, ARRAY[cardinality(split.block)]);
+        products := facet_products(of_set, number, split.block, split.plane, split.across, 2000);
+        IF products IS NULL THEN RETURN NULL; END IF;
+        read := facet_priced(products, of_set, set_number, set_block, set_plane, set_bits);
+        counts := facet_buckets_read(bounds, read.products, read.prices);
+        block := split.block; plane := split.plane; bits := split.within;
+    END IF;
+    RETURN ARRAY(
+        SELECT coalesce(sum(c.count), 0) + coalesce(min(counts[i.place]), 0) FROM unnest(ids) WITH ORDINALITY i (value_id, place)
+        LEFT JOIN facet_counts_of_products(patch, ids, array_fill(of_set, ARRAY[buckets]), true, number, block, plane, bits) c ON c.of_value = i.value_id
+        GROUP BY i.place ORDER BY i.place);
+END $$;
+
+-- Of how many products prices are sooner read from the catalogue than counted.
+CREATE OR REPLACE FUNCTION facet_few() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 500;
+
+CREATE OR REPLACE FUNCTION facet_prices(
+    request jsonb, patch facet_patch, width integer, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    by_variant CONSTANT boolean := (request -> 'by_variant')::boolean;
+    most CONSTANT integer := coalesce((request #>> '{settings,buckets}')::integer, 10);
+    extremes record;
+    read record;
     bounds numeric[];
     counts bigint[];
     products bigint[];
 BEGIN
-    products := facet_products(of_set, set_number, set_block, set_plane, set_bits, CASE WHEN width IS NOT NULL THEN 1500 END);
+    products := facet_products(of_set, set_number, set_block, set_plane, set_bits, CASE WHEN width IS NOT NULL THEN facet_few() END);
     IF products IS NOT NULL THEN
-        RETURN facet_prices_read(request, products, of_set, set_number, set_block, set_plane, set_bits);
+        read := facet_priced(products, of_set, set_number, set_block, set_plane, set_bits);
+        SELECT min(p.price) AS lowest, max(p.price) AS highest INTO extremes FROM unnest(read.prices) p (price);
+        bounds := facet_bounds(extremes.lowest, extremes.highest, most);
+        counts := facet_buckets_read(bounds, read.products, read.prices);
+    ELSE
+        extremes := facet_extremes(patch, width, by_variant, of_set, set_number, set_block, set_plane, set_bits);
+        bounds := facet_bounds(extremes.lowest, extremes.highest, most);
+        IF bounds IS NOT NULL THEN
+            counts := facet_buckets_by_cells(bounds, patch, by_variant, of_set, set_number, set_block, set_plane, set_bits);
+            IF counts IS NULL THEN counts := facet_buckets(bounds, patch, width, of_set, set_number, set_block, set_plane, set_bits); END IF;
+        END IF;
     END IF;
-    EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids),
-        'SELECT min(facet_extreme(m.kept, b.slices, false)) / 1000.0, max(facet_extreme(m.kept, b.slices, true)) / 1000.0 '
-        'FROM m CROSS JOIN LATERAL (SELECT ARRAY[', (SELECT string_agg('m.s' || i, ', ' ORDER BY i) FROM generate_series(100, 99 + width) i),
-        '] AS slices OFFSET 0) b WHERE bit_count(m.kept) > 0')
-    INTO lowest, highest USING patch, ids, of_set, set_number, set_block, set_plane, set_bits;
-    bounds := facet_bounds(lowest, highest, coalesce((request #>> '{settings,buckets}')::integer, 10));
-    IF bounds IS NOT NULL THEN
-        EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids), ', g AS (SELECT m.block',
-            (SELECT string_agg(format(', m.kept & %s AS g%s', replace(facet_price_at_least(ceil(b.bound * 1000), width), 'v.', 'm.'), b.place), '')
-             FROM unnest(bounds) WITH ORDINALITY b (bound, place)),
-            ' FROM m WHERE bit_count(m.kept) > 0 OFFSET 0), c AS (SELECT g.block',
-            (SELECT string_agg(format(', bit_or(g.g%s & ~g.g%s) AS b%s', i, i + 1, i), '') FROM generate_series(1, cardinality(bounds) - 1) i),
-            ' FROM g GROUP BY g.block) SELECT ARRAY[', (SELECT string_agg(format('sum(bit_count(c.b%s))::bigint', i), ', ') FROM generate_series(1, cardinality(bounds) - 1) i),
-            '] FROM c')
-        INTO counts USING patch, ids, of_set, set_number, set_block, set_plane, set_bits;
-    END IF;
-    RETURN facet_histogram(request, lowest, highest, bounds, counts);
+    RETURN facet_histogram(request, extremes.lowest, extremes.highest, bounds, counts);
 END $$;
 
--- The same from the catalogue, of some products: quicker for a few, and for prices that have no bits.
-CREATE OR REPLACE FUNCTION facet_prices_read(
-    request jsonb, products bigint[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
-) RETURNS jsonb
+-- The prices of the variants that a set holds of some products, from the catalogue: for a few, and for prices that have no bits.
+CREATE OR REPLACE FUNCTION facet_priced(
+    among bigint[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
+    OUT products bigint[], OUT prices numeric[]
+)
 LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off AS $$
     -- Not MATERIALIZED: the planner knows then that each is there once, and lets the variants stream by.
     WITH kept AS (
         SELECT (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits
         FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.number = of_set AND s.plane > 0 GROUP BY 1
-    ), priced AS MATERIALIZED (
-        SELECT g.product_id, v.price FROM unnest(products) g (product_id)
-        CROSS JOIN LATERAL (SELECT v.price::numeric AS price, row_number() OVER (ORDER BY v.variant_id) AS plane
-            FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' OFFSET 0) v
-        JOIN kept s ON s.key = (g.product_id >> 13 << 16) + v.plane
-        WHERE v.price IS NOT NULL AND get_bit(s.bits, (g.product_id & 8191)::integer) = 1
-    ), found AS (
-        SELECT e.lowest, e.highest, facet_bounds(e.lowest, e.highest, coalesce((request #>> '{settings,buckets}')::integer, 10)) AS bounds
-        FROM (SELECT min(p.price) AS lowest, max(p.price) AS highest FROM priced p) e
-    ), counted AS MATERIALIZED (
-        SELECT width_bucket(p.price, f.bounds) AS bucket, count(DISTINCT p.product_id) AS count FROM priced p CROSS JOIN found f GROUP BY 1
     )
-    SELECT facet_histogram(request, f.lowest, f.highest, f.bounds, ARRAY(
-        SELECT (SELECT c.count FROM counted c WHERE c.bucket = i) FROM generate_series(1, cardinality(f.bounds) - 1) i ORDER BY i))
-    FROM found f
+    SELECT array_agg(g.product_id), array_agg(v.price) FROM unnest(among) g (product_id)
+    CROSS JOIN LATERAL (SELECT v.price::numeric AS price, row_number() OVER (ORDER BY v.variant_id) AS plane
+        FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' OFFSET 0) v
+    JOIN kept s ON s.key = (g.product_id >> 13 << 16) + v.plane
+    WHERE v.price IS NOT NULL AND get_bit(s.bits, (g.product_id & 8191)::integer) = 1
+$$;
+
+CREATE OR REPLACE FUNCTION facet_buckets_read(bounds numeric[], products bigint[], prices numeric[]) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    WITH counted AS MATERIALIZED (
+        SELECT width_bucket(p.price, bounds) AS bucket, count(DISTINCT p.product_id) AS count
+        FROM unnest(products, prices) p (product_id, price) WHERE bounds IS NOT NULL GROUP BY 1
+    )
+    SELECT ARRAY(SELECT (SELECT c.count FROM counted c WHERE c.bucket = i) FROM generate_series(1, cardinality(bounds) - 1) i ORDER BY i)
 $$;
 
 CREATE OR REPLACE FUNCTION facet_stock(

@@ -19,11 +19,12 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
         SELECT n.facet, row_number() OVER (PARTITION BY split_part(n.facet, '.', 1) ORDER BY h.held DESC, n.facet) AS place
         FROM facet_names(patch) n
         CROSS JOIN LATERAL (
-            SELECT sum(bit_count(b.bits)) AS held
+            SELECT sum(b.ones) AS held
             FROM facet_values(patch, split_part(n.facet, '.', 1), substr(n.facet, strpos(n.facet, '.') + 1)) d
             CROSS JOIN LATERAL (
-                SELECT b.bits FROM facet_bitmap b WHERE b.value_id = d.value_id
-                UNION ALL SELECT f.bits FROM unnest((patch).value_id, (patch).bits) f (value_id, bits) WHERE f.value_id = d.value_id OFFSET 0) b) h
+                SELECT b.ones FROM facet_bitmap b WHERE b.value_id = d.value_id AND b.plane = 0
+                UNION ALL SELECT bit_count(f.bits) FROM unnest((patch).value_id, (patch).plane, (patch).bits) f (value_id, plane, bits)
+                WHERE f.value_id = d.value_id AND f.plane = 0 OFFSET 0) b) h
         WHERE n.members <= 1000) c
     WHERE c.place <= 4
 $$;

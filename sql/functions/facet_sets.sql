@@ -32,7 +32,7 @@ END $$;
 CREATE OR REPLACE FUNCTION facet_rows_sql(patched boolean, parameter text, ids integer[], joined boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT concat('SELECT b.value_id, b.block, b.plane, b.bits',
-        CASE WHEN patched THEN ' & coalesce(CASE WHEN b.value_id BETWEEN 3 AND 199 THEN k.prices_keep ELSE k.keep END, ~0::bit(8192)) AS bits' END,
+        CASE WHEN patched THEN ' & coalesce(CASE WHEN facet_is_price(b.value_id) THEN k.prices_keep ELSE k.keep END, ~0::bit(8192)) AS bits' END,
         CASE WHEN pg_relation_size('facet_bitmap') / 8192 <= 15 * cardinality(ids) THEN concat(' FROM facet_bitmap b',
             CASE WHEN NOT joined THEN format(' JOIN (SELECT DISTINCT w.value_id FROM unnest(%s) w (value_id)) w ON w.value_id = b.value_id + 0', parameter) END)
         ELSE format(' FROM unnest(%s) w (value_id) CROSS JOIN LATERAL (SELECT * FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b', parameter) END,
@@ -62,6 +62,14 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     FROM made m
 $$;
 
+-- Which of the conditions hold for a set, by number from 0 on.
+CREATE OR REPLACE FUNCTION facet_kept(conjuncts jsonb, of_set jsonb) RETURNS SETOF integer
+LANGUAGE sql IMMUTABLE ROWS 4
+BEGIN ATOMIC
+    SELECT c.place::integer - 1 FROM jsonb_array_elements(conjuncts) WITH ORDINALITY c (value, place)
+    WHERE CASE WHEN c.value ? 'only' THEN c.value -> 'only' = of_set -> 'mask' ELSE c.value ->> 'own' IS DISTINCT FROM of_set ->> 'without' END;
+END;
+
 -- sets: [{"without": own, "planes": whether the variants are asked for too, "mask": which of the conditions that few
 -- sets have}]. Rows are (number, block, plane, bits); in plane 0 are the products of which any variant does.
 CREATE OR REPLACE FUNCTION facet_sets_sql(conjuncts jsonb, leaves jsonb, sets jsonb, patched boolean, ids integer[]) RETURNS text
@@ -70,8 +78,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         SELECT s.place AS number, (s.value -> 'planes')::boolean AS planes, coalesce(bool_or((c.value -> 'variant')::boolean), false) AS needs_variant,
             coalesce(string_agg(format('k%s', c.place), ' & ') FILTER (WHERE c.place IS NOT NULL), '~0::bit(8192)') AS kept
         FROM jsonb_array_elements(sets) WITH ORDINALITY s (value, place)
-        LEFT JOIN jsonb_array_elements(conjuncts) WITH ORDINALITY c (value, place)
-            ON CASE WHEN c.value ? 'only' THEN c.value -> 'only' = s.value -> 'mask' ELSE c.value ->> 'own' IS DISTINCT FROM s.value ->> 'without' END
+        LEFT JOIN LATERAL (SELECT k + 1 AS place, conjuncts -> k AS value FROM facet_kept(conjuncts, s.value) k) c ON true
         GROUP BY s.place, s.value
     ), made AS (
         SELECT c.*,

@@ -2,7 +2,8 @@
 
 -- A block is 8,192 consecutive product_ids. In plane 0 a bit is a product, in plane n the n-th of its active
 -- variants. Numbers under 1,024 stand for: 1 shown at all, 2 there is such a variant, 3 out of stock, 4 has a
--- price, 5 has a price that is no whole number of thousandths, 100 + n: bit n of the price in thousandths.
+-- price, 5 has a price that is no whole number of thousandths, 100 + n: bit n of the price in thousandths, 200 + n and
+-- 300 + n: of a product's lowest and highest. From 1,000,000,000 on: cells of prices. Options of variants are their products' too.
 
 DO $$
 BEGIN
@@ -57,25 +58,62 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         CROSS JOIN unnest(c.lineage) a (category_id)
     UNION ALL SELECT s.product_id, 0, NULL, CASE WHEN m.exact THEN 'attributes=' ELSE 'attributes' END, m.name, m.element
         FROM shown s JOIN members m ON m.field = 'attributes' AND m.object = s.attributes
-    UNION ALL SELECT v.product_id, v.plane, NULL, CASE WHEN m.exact THEN 'options=' ELSE 'options' END, m.name, m.element
-        FROM offered v JOIN members m ON m.field = 'options' AND m.object = v.options
+    UNION ALL SELECT v.product_id, l.plane, NULL, CASE WHEN m.exact THEN 'options=' ELSE 'options' END, m.name, m.element
+        FROM offered v JOIN members m ON m.field = 'options' AND m.object = v.options CROSS JOIN LATERAL (VALUES (0), (v.plane)) l (plane)
+$$;
+
+-- Whether a number stands for something of prices and stock, which change without a note.
+CREATE OR REPLACE FUNCTION facet_is_price(value_id integer) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN value_id BETWEEN 3 AND 399 OR value_id >= 1000000000;
+
+-- The steps of a histogram, in thousandths, the smallest first: 1, 2 and 5 times a power of ten.
+CREATE OR REPLACE FUNCTION facet_steps() RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{10,20,50,100,200,500,1000,2000,5000,10000,20000,50000,100000,200000,500000,1000000,2000000,5000000,10000000,20000000,50000000}'::bigint[];
+
+-- Prices by product: the lowest and the highest, and cells: of each of the steps, how many of them lie below, up to 50. Cell 63
+-- says that a product's variants do not all lie in one: then those of a variant cannot be told from the product's.
+CREATE OR REPLACE FUNCTION facet_price_cells(products bigint[], units bigint[]) RETURNS TABLE (product_id bigint, value_id integer)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH had AS MATERIALIZED (
+        SELECT p.product_id, array_agg(DISTINCT p.units) FILTER (WHERE p.units IS NOT NULL) AS units,
+            min(p.units) AS lowest, max(p.units) AS highest, count(*) = count(p.units) AS is_priced
+        FROM unnest(products, units) p (product_id, units) GROUP BY p.product_id
+    )
+    SELECT h.product_id, 4 FROM had h WHERE h.lowest IS NOT NULL
+    UNION ALL
+    SELECT h.product_id, e.first + b.number FROM had h CROSS JOIN (VALUES (200), (300)) e (first) CROSS JOIN generate_series(0, 49) b (number)
+    WHERE CASE e.first WHEN 200 THEN h.lowest ELSE h.highest END >> b.number & 1 = 1
+    UNION ALL
+    SELECT h.product_id, 1000000000 + s.number * 64 + c.cell
+    FROM had h CROSS JOIN unnest(facet_steps()) WITH ORDINALITY s (step, number)
+    CROSS JOIN LATERAL (
+        SELECT u.units / s.step FROM unnest(h.units) u (units) WHERE u.units / s.step <= 50
+        UNION ALL SELECT 63 WHERE NOT h.is_priced OR h.lowest / s.step <> h.highest / s.step) c (cell)
+    WHERE h.lowest / s.step <= 50
 $$;
 
 CREATE OR REPLACE FUNCTION facet_price_terms(products bigint[])
 RETURNS TABLE (product_id bigint, plane integer, value_id integer)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT g.product_id, v.plane, t.value_id
-    FROM unnest(products) g (product_id)
-    CROSS JOIN LATERAL (SELECT FROM product p WHERE p.product_id = g.product_id AND p.status = 'active' OFFSET 0) p
-    CROSS JOIN LATERAL (
-        SELECT v.stock, v.price::numeric * 1000 AS price, (row_number() OVER (ORDER BY v.variant_id))::integer AS plane
-        FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' OFFSET 0) v
-    CROSS JOIN LATERAL (SELECT CASE WHEN v.price < 1e15 AND v.price = trunc(v.price) THEN v.price::bigint END) u (units)
-    CROSS JOIN LATERAL (
-        SELECT 3 WHERE v.stock <= 0
-        UNION ALL SELECT 4 WHERE v.price IS NOT NULL
-        UNION ALL SELECT 5 WHERE v.price IS NOT NULL AND u.units IS NULL
-        UNION ALL SELECT 100 + b.number FROM generate_series(0, 49) b (number) WHERE u.units >> b.number & 1 = 1) t (value_id)
+    WITH offered AS MATERIALIZED (
+        SELECT g.product_id, v.plane, v.stock, v.price, CASE WHEN v.price < 1e15 AND v.price = trunc(v.price) THEN v.price::bigint END AS units
+        FROM unnest(products) g (product_id)
+        CROSS JOIN LATERAL (SELECT FROM product p WHERE p.product_id = g.product_id AND p.status = 'active' OFFSET 0) p
+        CROSS JOIN LATERAL (
+            SELECT v.stock, v.price::numeric * 1000 AS price, (row_number() OVER (ORDER BY v.variant_id))::integer AS plane
+            FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' OFFSET 0) v
+    )
+    SELECT o.product_id, o.plane, t.value_id
+    FROM offered o CROSS JOIN LATERAL (
+        SELECT 3 WHERE o.stock <= 0
+        UNION ALL SELECT 4 WHERE o.price IS NOT NULL
+        UNION ALL SELECT 5 WHERE o.price IS NOT NULL AND o.units IS NULL
+        UNION ALL SELECT 100 + b.number FROM generate_series(0, 49) b (number) WHERE o.units >> b.number & 1 = 1) t (value_id)
+    UNION ALL
+    SELECT c.product_id, 0, c.value_id FROM (SELECT array_agg(o.product_id) AS products, array_agg(o.units) AS units FROM offered o) a
+    CROSS JOIN LATERAL facet_price_cells(a.products, a.units) c
 $$;
 
 -- Products as bitmaps: what is in them (changed), or their prices and stock alone (repriced). Values that have no
@@ -121,6 +159,14 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT array_agg(c.product_id) FROM (
         SELECT f.product_id FROM facet_change f WHERE NOT f.prices_only
         UNION SELECT s.product_id FROM stale_product s) c
+$$;
+
+-- Whether no variant was written since prices and stock were folded. The clock is read after what this statement sees was
+-- committed.
+CREATE OR REPLACE FUNCTION facet_knows_prices() RETURNS boolean
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT EXISTS (SELECT FROM facet_horizon h JOIN variant_clock c ON c.last_value = h.clock
+        WHERE h.server = (SELECT s.system_identifier FROM pg_control_system() s))
 $$;
 
 -- No trigger tells of prices and stock: updates of them must stay cheap. But each row says which transaction wrote

@@ -35,8 +35,16 @@ CREATE OR REPLACE FUNCTION lock_shopper(names text[], OUT keys text[])
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     own CONSTANT text[] := ARRAY(SELECT 'c' || n.name FROM unnest(names) n (name));
+    staging regclass;
 BEGIN
     PERFORM pg_advisory_xact_lock(l.key) FROM (SELECT shopper_lock(o.key) AS key FROM unnest(own) o (key) ORDER BY 1) l;
+    -- Tables without a key are what imports pass through; those lock them first, too.
+    FOR staging IN
+        SELECT s.relation FROM shopper_columns() s JOIN pg_class c ON c.oid = s.relation
+        WHERE s.name = 'client_id' AND c.relkind = 'r' AND NOT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisprimary)
+    LOOP
+        EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', staging);
+    END LOOP;
     LOOP
         -- Who holds one of these may be waiting for imports: where one is not free, this round's locks are given up.
         BEGIN

@@ -1,9 +1,9 @@
 -- A shopper's history as search uses it: the latest events, joined to products, each with its weight.
 
--- What an event says of its product, before it fades. A basket that was emptied again says nothing.
+-- What an event says of its product in units of a purchase, before it fades. A basket that was emptied again says nothing.
 CREATE OR REPLACE FUNCTION action_weight(action_name text, quantity numeric) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE action_name WHEN 'purchase' THEN 5 WHEN 'add_to_cart' THEN 3 WHEN 'remove_from_cart' THEN -3 WHEN 'wishlist' THEN 2 ELSE 1 END
+RETURN CASE action_name WHEN 'purchase' THEN 1 WHEN 'add_to_cart' THEN 0.6 WHEN 'remove_from_cart' THEN -0.6 WHEN 'wishlist' THEN 0.4 ELSE 0.2 END
     * (1 + ln(least(greatest(coalesce(quantity, 1), 1), 8))::double precision);
 
 -- A session's events count where they have no client: those of a client are its own already.
@@ -38,25 +38,17 @@ BEGIN
         SELECT k.product_id, count(*) AS events,
             greatest(sum(k.weight * exp(-ln(2) * k.age / half_life)), 0) AS taste,
             greatest(sum(k.weight * exp(-ln(2) * k.place / session_half_life)), 0) AS recent,
-            count(*) FILTER (WHERE k.action_name = 'purchase') AS purchases,
-            min(k.age) FILTER (WHERE k.action_name = 'purchase') AS since,
-            max(k.age) FILTER (WHERE k.action_name = 'purchase') AS first
+            ln(1 + count(*) FILTER (WHERE k.action_name = 'purchase'))::double precision AS repurchase
         FROM known k GROUP BY k.product_id
     )
     SELECT sum(l.events), array_agg(l.product_id ORDER BY l.product_id), array_agg(l.taste ORDER BY l.product_id),
-        array_agg(l.recent ORDER BY l.product_id), array_agg(repurchase(l.purchases, l.since, l.first) ORDER BY l.product_id)
+        array_agg(l.recent ORDER BY l.product_id), array_agg(l.repurchase ORDER BY l.product_id)
     INTO history.events, history.product_ids, history.tastes, history.recents, history.repurchases FROM liked l;
     history.events := coalesce(history.events, 0);
     history.gate := history.events / (history.events + (used ->> 'gate')::double precision);
     history.weights := used;
     RETURN history;
 END $$;
-
--- Bought before, the more often the more; until the usual interval has passed, in its part of it. The ages are seconds.
-CREATE OR REPLACE FUNCTION repurchase(purchases bigint, since double precision, first double precision) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN purchases > 0 THEN ln(1 + purchases) * CASE WHEN first > since THEN least(1, since * (purchases - 1) / (first - since)) ELSE 1 END
-    ELSE 0 END;
 
 CREATE OR REPLACE FUNCTION personal_gate(client text, session text, as_of timestamptz DEFAULT NULL, weights jsonb DEFAULT NULL) RETURNS double precision
 LANGUAGE sql STABLE SET search_path FROM CURRENT

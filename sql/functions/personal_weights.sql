@@ -1,18 +1,19 @@
 -- The weights of personal search: the defaults, and the version in force laid over them.
 
--- popularity, taste, session, attributes and repurchase multiply the features of these names (functions/personal.sql);
--- gate is how many events make half of the full strength; half_life_days and session_half_life (in events) say how fast
--- the past is forgotten; events is how many are read at most, and prior how many events a value's share in the
--- catalogue counts for.
+-- relevance, popularity, taste, session, attributes and repurchase multiply the features of these names
+-- (functions/personal.sql, docs/personal-search.md); gate is how many events make half of the full strength;
+-- half_life_days and session_half_life (in events) say how fast the past is forgotten; events is how many are read at
+-- most, and prior how many purchases as anybody makes them a value's count is mixed with.
 CREATE OR REPLACE FUNCTION default_personal_weights() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{"popularity": 0.3, "taste": 0.5, "session": 0.3, "attributes": 0.25, "repurchase": 0.5, "gate": 5, "half_life_days": 60,
-    "session_half_life": 4, "events": 300, "prior": 20}'::jsonb;
+RETURN '{"relevance": 3, "popularity": 1, "taste": 0.8, "session": 0.5, "attributes": 0.65, "repurchase": 2.5, "gate": 10, "half_life_days": 90,
+    "session_half_life": 4, "events": 300, "prior": 2}'::jsonb;
 COMMENT ON FUNCTION default_personal_weights IS 'The weights of personal search before any were fitted.';
 
+-- In PL/pgSQL, because its plans are kept.
 CREATE OR REPLACE FUNCTION personal_weights() RETURNS jsonb
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT default_personal_weights() || coalesce((SELECT w.weights FROM rerank_weights w WHERE w.active), '{}'::jsonb);
-END;
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN default_personal_weights() || coalesce((SELECT w.weights FROM rerank_weights w WHERE w.active), '{}');
+END $$;
 COMMENT ON FUNCTION personal_weights IS 'The weights of personal search in force.';

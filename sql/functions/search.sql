@@ -16,7 +16,7 @@ DECLARE
     stages jsonb;
 BEGIN
     PERFORM check_search(k, cursor, client, session, options);
-    fingerprint := search_fingerprint(query, terms, filters, client, session, options);
+    fingerprint := search_fingerprint(query, terms, filters, options);
     before := read_cursor(cursor, fingerprint);
     IF cardinality(before.shown) >= 10000 THEN
         PERFORM argument_error('a search goes no further than 10,000 products', 'Narrow it down by filters.');
@@ -24,8 +24,12 @@ BEGIN
     k := least(k, 10000 - cardinality(before.shown));
     question := search_question(query, terms, filters, options);
     stages := jsonb_build_object('question', elapsed_ms(began));
+    question := search_personal(question, client, session, options);
+    IF num_nonnulls(client, session) > 0 THEN
+        stages := stages || jsonb_build_object('personal', elapsed_ms(began) - (stages -> 'question')::numeric);
+    END IF;
     page := search_explored(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms', fingerprint);
-    stages := stages || jsonb_build_object('products', elapsed_ms(began) - (stages -> 'question')::numeric);
+    stages := stages || jsonb_build_object('products', elapsed_ms(began) - (stages -> 'question')::numeric - coalesce((stages -> 'personal')::numeric, 0));
     answer.understood := question.understood;
     answer.corrections := question.corrections;
     answer.redirect := question.redirect;
@@ -39,11 +43,12 @@ BEGIN
     answer.total := before.total;
     IF counts THEN
         SELECT coalesce(before.total, c.total), c.facets, c.more INTO answer.total, answer.facets, answer.more FROM search_counts(question, page.relevant, options) c;
-        stages := stages || jsonb_build_object('counts', elapsed_ms(began) - (stages -> 'question')::numeric - (stages -> 'products')::numeric);
+        stages := stages || jsonb_build_object('counts', elapsed_ms(began) - (SELECT sum(m.value::numeric) FROM jsonb_each(stages) m));
     END IF;
     IF (options ->> 'explain')::boolean THEN
         said := said || jsonb_build_object('search', search_explained(question, (page.arms).report, page.relevant)
-            || jsonb_build_object('complete', answer.complete, 'milliseconds', stages));
+            || jsonb_build_object('complete', answer.complete, 'milliseconds', stages)
+            || CASE WHEN num_nonnulls(client, session) > 0 THEN jsonb_build_object('personal', personal_explained(question)) ELSE '{}' END);
     END IF;
     EXECUTE search_hits_sql(question.space_id, question.filter, CASE WHEN question.wider IS NOT NULL THEN search_conditions(question.wider, NULL) END, question.image IS NOT NULL) INTO answer.hits
     USING page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said, question.image;

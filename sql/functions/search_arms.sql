@@ -99,10 +99,10 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
 $$;
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
--- deadline forbids it. The report says how they were found.
+-- deadline forbids it. The report says how they were found. `spare` may add some more of those that were compared anyway.
 CREATE OR REPLACE FUNCTION search_arm(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz, explain boolean,
-    OUT product_ids bigint[], OUT distances double precision[], OUT report jsonb, OUT complete boolean, OUT share double precision
+    spare integer DEFAULT 0, OUT product_ids bigint[], OUT distances double precision[], OUT report jsonb, OUT complete boolean, OUT share double precision
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -125,7 +125,7 @@ BEGIN
     share := route.share;
     LOOP
         attempts := attempts + 1;
-        EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, check_limit)
+        EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, greatest(check_limit, spare))
         INTO product_ids, distances, compared, checked, deepest, exhausted USING vector, sketch, (route).cells;
         complete := true;
         IF explain THEN
@@ -142,7 +142,7 @@ BEGIN
             EXIT;
         ELSIF cardinality(product_ids) >= wanted THEN
             row_limit := row_limit * 4;
-        ELSIF checked = check_limit THEN
+        ELSIF checked >= greatest(check_limit, spare) THEN
             -- Products with very many pictures crowd the others out.
             check_limit := check_limit * 8;
             row_limit := greatest(row_limit, check_limit);

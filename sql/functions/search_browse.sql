@@ -18,10 +18,19 @@ DECLARE
     products bigint[];
     by_price boolean := sort IN ('price', '-price');
     condition text := concat((filter).shown, ' AND p.product_id <> ALL ($1)');
-    is_narrow boolean := among IS NOT NULL OR space_id IS NOT NULL AND ((filter).listing IS NOT NULL OR (filter).prices IS NOT NULL)
-        AND coalesce(share < 0.05, search_is_narrow(space_id, filter));
+    passing double precision := CASE WHEN among IS NULL AND space_id IS NOT NULL AND ((filter).listing IS NOT NULL OR (filter).prices IS NOT NULL)
+        THEN coalesce(share, search_share(space_id, filter)) END;
+    is_narrow boolean := among IS NOT NULL OR coalesce(passing < 0.05, false);
+    -- So many in the order of the page have enough among them, most likely.
+    walk double precision := 3 * (k + cardinality(shown_already)) / nullif(passing, 0);
 BEGIN
     IF k <= 0 THEN RETURN '{}'; END IF;
+    IF is_narrow AND among IS NULL AND NOT by_price AND walk < 3 * passing * rows_of('product', 2000) THEN
+        EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (SELECT p.product_id FROM (',
+            'SELECT p.* FROM product p ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', ceil(walk), ') p WHERE ', condition, ' LIMIT ', k, ') p) o')
+        INTO products USING shown_already;
+        IF cardinality(products) = k THEN RETURN products; END IF;
+    END IF;
     IF is_narrow OR NOT by_price THEN
         EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (SELECT p.product_id FROM ',
             CASE WHEN among IS NOT NULL THEN 'unnest($2) l (product_id) JOIN product p USING (product_id)'
@@ -66,6 +75,11 @@ END $$;
 
 -- Whether it pays to list what the filter may keep; else products are read in their order until enough pass.
 CREATE OR REPLACE FUNCTION search_is_narrow(space_id integer, filter search_filter) RETURNS boolean
+LANGUAGE sql STABLE SET search_path FROM CURRENT
+AS $$ SELECT coalesce(search_share(space_id, filter) < 0.05, false) $$;
+
+-- The part of the products that the filter keeps, by a sample; NULL where they are few in all.
+CREATE OR REPLACE FUNCTION search_share(space_id integer, filter search_filter) RETURNS double precision
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     kind text;
@@ -75,9 +89,9 @@ BEGIN
     SELECT n.kind, n.total INTO kind, total
     FROM (SELECT k.kind, rows_of(format('%s_sketch_%s', k.kind, space_id), 200) AS total
           FROM (VALUES ('image'), ('caption')) k (kind)) n ORDER BY n.total DESC LIMIT 1;
-    IF total < 4000 THEN RETURN false; END IF;
+    IF total < 4000 THEN RETURN NULL; END IF;
     sample := search_sample(kind, space_id, NULL, filter, total, 1);
-    RETURN sample.by_terms * sample.pass < 0.05 * sample.seen;
+    RETURN sample.by_terms * sample.pass / nullif(sample.seen, 0);
 END $$;
 
 -- Every product that the filter may keep, whether or not it has vectors.

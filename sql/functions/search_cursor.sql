@@ -32,7 +32,8 @@ BEGIN
           FROM unnest(string_to_array(parts[4], '-')) WITH ORDINALITY d (step, place)) s;
 END $$;
 
--- What a cursor must not be taken from one search to another for.
-CREATE OR REPLACE FUNCTION search_fingerprint(query text, terms jsonb, filters jsonb, client text, session text, options jsonb) RETURNS text
+-- What a cursor must not be taken from one search to another for. Who asks is not in it: a page goes on as well for
+-- another shopper, or for one whose history has begun meanwhile.
+CREATE OR REPLACE FUNCTION search_fingerprint(query text, terms jsonb, filters jsonb, options jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
-RETURN left(md5(jsonb_build_array(query, terms, filters, client, session, options - '{explain,deadline_ms,facets,total}'::text[])::text), 12);
+RETURN left(md5(jsonb_build_array(query, terms, filters, NULL, NULL, options - '{explain,deadline_ms,facets,total,strength,as_of}'::text[])::text), 12);

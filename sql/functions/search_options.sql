@@ -10,6 +10,18 @@ BEGIN
     END IF;
 END $$;
 
+-- A moment in time, or NULL.
+CREATE OR REPLACE FUNCTION check_moment(name text, value jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    IF jsonb_typeof(value) = 'null' THEN RETURN; END IF;
+    IF value IS NOT NULL AND (jsonb_typeof(value) <> 'string' OR (value #>> '{}')::timestamptz IS NULL) THEN
+        RAISE invalid_datetime_format;
+    END IF;
+EXCEPTION WHEN data_exception THEN
+    PERFORM argument_error(format('the option %s is %s', name, left(value::text, 50)), 'Give a moment, such as "2026-11-21T12:00:00Z".');
+END $$;
+
 CREATE OR REPLACE FUNCTION check_arms(arms jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -36,10 +48,8 @@ CREATE OR REPLACE FUNCTION check_search(
 ) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,explain,explore,seed}';
-    planned CONSTANT text[] := '{strength}';
+    built CONSTANT text[] := '{space,locale,arms,sort,cutoff,diversity,understand,typos,rules,facets,total,deadline_ms,strength,weights,as_of,explore,seed,explain}';
     sorts CONSTANT text[] := '{relevance,price,-price,newest,popularity}';
-    unbuilt text := CASE WHEN client IS NOT NULL THEN 'client' WHEN session IS NOT NULL THEN 'session' END;
     wrong text;
 BEGIN
     IF k IS NULL OR k NOT BETWEEN 1 AND 1000 THEN
@@ -47,16 +57,9 @@ BEGIN
     ELSIF jsonb_typeof(options) <> 'object' THEN
         PERFORM argument_error('options must be a JSON object', 'For example {"space": "…"}.');
     END IF;
-    SELECT o.key INTO wrong FROM jsonb_object_keys(options) o (key) WHERE o.key <> ALL (built || planned);
+    SELECT o.key INTO wrong FROM jsonb_object_keys(options) o (key) WHERE o.key <> ALL (built);
     IF FOUND THEN
-        PERFORM argument_error(format('unknown option %s', to_json(wrong)),
-            format('The options are %s; not built yet: %s.', array_to_string(built, ', '), array_to_string(planned, ', ')));
-    END IF;
-    unbuilt := coalesce(unbuilt, (SELECT format('the option %s', o.key)
-        FROM jsonb_object_keys(options) o (key) WHERE o.key = ANY (planned) LIMIT 1));
-    IF unbuilt IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'VT004', MESSAGE = format('%s is not built yet', unbuilt),
-            HINT = 'Its place in the interface is fixed; leave it out for now.';
+        PERFORM argument_error(format('unknown option %s', to_json(wrong)), format('The options are %s.', array_to_string(built, ', ')));
     END IF;
     SELECT o.key INTO wrong FROM jsonb_each(options) o
     WHERE o.key IN ('space', 'locale') AND jsonb_typeof(o.value) NOT IN ('string', 'null');
@@ -82,6 +85,8 @@ BEGIN
         PERFORM check_number('cutoff', options -> 'cutoff', 0, 10, 'true, false or how strict to be');
     END IF;
     PERFORM check_number('deadline_ms', options -> 'deadline_ms', 1, 3600000, 'milliseconds'),
+        check_number('strength', options -> 'strength', 0, 1, 'how much history may say'),
+        check_moment('as_of', options -> 'as_of'),
         check_number('diversity', options -> 'diversity', 0, 1, 'how much variety to prefer'),
         check_arms(options -> 'arms'), check_exploration(options);
 END $$;

@@ -1,8 +1,9 @@
 -- The products of a page, in their order: what the arms found, the relevant, pins, and what follows beyond the wishes.
 
--- What the arms find of what is asked: at least so many products each, if so many match and no deadline forbids it.
+-- What the arms find of what is asked: at least so many products each, if so many match and no deadline forbids it, and
+-- some to spare where that costs little.
 CREATE OR REPLACE FUNCTION search_all_arms(
-    question search_question, wanted integer, deadline timestamptz, explained boolean
+    question search_question, wanted integer, deadline timestamptz, explained boolean, spare integer DEFAULT 0
 ) RETURNS search_arms
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -11,10 +12,10 @@ DECLARE
     text_arm record;
     arms search_arms;
 BEGIN
-    image_arm := search_arm('image', (question).space_id, (question).image, (question).filter, wanted, deadline, explained);
-    caption_arm := search_arm('caption', (question).space_id, (question).caption, (question).filter, wanted, deadline, explained);
+    image_arm := search_arm('image', (question).space_id, (question).image, (question).filter, wanted, deadline, explained, spare);
+    caption_arm := search_arm('caption', (question).space_id, (question).caption, (question).filter, wanted, deadline, explained, spare);
     arms.share := least(image_arm.share, caption_arm.share);
-    text_arm := search_text((question).parts, (question).locale, (question).space_id, (question).filter, wanted, arms.share, deadline);
+    text_arm := search_text((question).parts, (question).locale, (question).space_id, (question).filter, wanted, arms.share, deadline, false, spare);
     arms.image_ids := coalesce(image_arm.product_ids, '{}');
     arms.image_distances := image_arm.distances;
     arms.caption_ids := coalesce(caption_arm.product_ids, '{}');
@@ -86,6 +87,11 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     FROM unnest(places) WITH ORDINALITY p (place, number)
 $$;
 
+-- How many arms found anything.
+CREATE OR REPLACE FUNCTION search_arm_count(arms search_arms) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN greatest(((arms).image_ids <> '{}')::integer + ((arms).caption_ids <> '{}')::integer + ((arms).text_ids <> '{}')::integer, 1);
+
 CREATE OR REPLACE FUNCTION elapsed_ms(since timestamptz) RETURNS numeric
 LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN round(extract(epoch FROM clock_timestamp() - since) * 1000, 1);
@@ -105,16 +111,23 @@ DECLARE
     strictness CONSTANT double precision := search_strictness(options);
     -- Variety is chosen from a few pages' worth.
     most CONSTANT integer := CASE WHEN diversity > 0 THEN greatest(k, least(4 * k, 200)) ELSE k END;
+    shown CONSTANT integer := cardinality(shown_already);
+    -- What a shopper's history chooses from; 0 without one.
+    spare integer := CASE WHEN sort = 'relevance' AND (question).strength > 0 THEN personal_candidates() ELSE 0 END;
     others bigint[];
 BEGIN
     IF (question).browses THEN
-        others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL);
+        others := search_browse((question).space_id, (question).filter, sort, shown_already, greatest(k, spare), NULL);
     ELSE
         IF strictness > 0 THEN
             arms := search_relevant_arms(question, strictness, deadline);
             relevant := ARRAY(SELECT DISTINCT unnest(arms.image_ids || arms.caption_ids || arms.text_ids || (question).named));
         ELSE
-            arms := search_all_arms(question, most + cardinality(shown_already), deadline, explained);
+            arms := search_all_arms(question, most + shown, deadline, explained, CASE WHEN spare > 0 THEN spare + shown ELSE 0 END);
+        END IF;
+        IF spare > 0 AND search_is_titled(question, arms) THEN
+            spare := 0;
+            IF strictness = 0 THEN arms := search_all_arms(question, most + shown, deadline, explained); END IF;
         END IF;
         IF sort <> 'relevance' THEN
             others := search_browse((question).space_id, (question).filter, sort, shown_already, k, NULL, relevant);
@@ -124,7 +137,10 @@ BEGIN
             others := NULL;
         ELSE
             SELECT o.* INTO product_ids, image_ids, scores, reasons
-            FROM search_ordered(question, search_first(arms, most + cardinality(shown_already)), shown_already, most, diversity > 0) o;
+            FROM search_ordered(question, search_first(arms, greatest(most, spare / search_arm_count(arms)) + shown), shown_already, greatest(most, spare), diversity > 0) o;
+        END IF;
+        IF spare > 0 THEN
+            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, shown, most, product_ids, image_ids, scores, reasons) p;
         END IF;
         IF sort = 'relevance' AND diversity > 0 AND (question).space_id IS NOT NULL THEN
             SELECT p.* INTO product_ids, image_ids, scores, reasons
@@ -138,6 +154,9 @@ BEGIN
     IF cardinality(others) > 0 THEN
         SELECT f.* INTO product_ids, image_ids, scores, reasons
         FROM search_followed(coalesce(product_ids, '{}'), image_ids, scores, reasons, others, (question).browses) f;
+        IF (question).browses AND spare > 0 THEN
+            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, shown, k, product_ids, image_ids, scores, reasons) p;
+        END IF;
     END IF;
 END $$;
 

@@ -17,7 +17,7 @@ RETURN CASE WHEN locale IS NULL THEN 'true'
 -- follow. A narrow filter is listed first, else the words are, up to some thousand documents at a time.
 CREATE OR REPLACE FUNCTION search_text(
     parts tsquery[], locale text, space_id integer, filter search_filter, wanted integer, share double precision,
-    deadline timestamptz, all_words boolean DEFAULT false, OUT product_ids bigint[], OUT scores double precision[], OUT report jsonb, OUT complete boolean
+    deadline timestamptz, all_words boolean DEFAULT false, spare integer DEFAULT 0, OUT product_ids bigint[], OUT scores double precision[], OUT report jsonb, OUT complete boolean
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -38,7 +38,7 @@ BEGIN
             'scored AS MATERIALIZED (SELECT l.product_id, max(l.score) AS score FROM (SELECT l.product_id, ', text_score_sql('l.document', '$1'),
             ' AS score FROM listed l) l GROUP BY l.product_id), ',
             'best AS (SELECT c.* FROM (SELECT * FROM scored c ORDER BY c.score DESC, c.product_id DESC OFFSET 0) c ',
-            'WHERE EXISTS (SELECT FROM product p WHERE p.product_id = c.product_id AND ', (filter).shown, ' OFFSET 0) LIMIT ', wanted, ') ',
+            'WHERE EXISTS (SELECT FROM product p WHERE p.product_id = c.product_id AND ', (filter).shown, ' OFFSET 0) LIMIT ', greatest(wanted, spare), ') ',
             'SELECT array_agg(b.product_id ORDER BY b.score DESC, b.product_id DESC), array_agg(b.score ORDER BY b.score DESC, b.product_id DESC), ',
             '(SELECT count(*) FROM listed) FROM best b')
         INTO product_ids, scores, looked_at USING parts, every;

@@ -16,6 +16,7 @@ $$;
 CREATE OR REPLACE FUNCTION hold_shoppers(keys text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
+    shop CONSTANT text := current_schema();
     held CONSTANT integer := coalesce(nullif(current_setting('vitrine.shoppers_held', true), '')::integer, 0) + cardinality(keys);
 BEGIN
     PERFORM set_config('vitrine.shoppers_held', least(held, 1000)::text, true);
@@ -23,7 +24,9 @@ BEGIN
         PERFORM pg_advisory_xact_lock_shared(shopper_lock('imports'));
         RETURN NULL;
     END IF;
-    RETURN (SELECT array_agg(k.key) FROM unnest(keys) k (key) WHERE NOT pg_try_advisory_xact_lock_shared(shopper_lock(k.key)));
+    -- shopper_lock, written out: with each event the call would be felt.
+    RETURN (SELECT array_agg(k.key) FROM unnest(keys) k (key)
+        WHERE NOT pg_try_advisory_xact_lock_shared(hashtextextended(shop || '.shopper.' || k.key, 0)));
 END $$;
 
 -- A snapshot that is older than a forgetting does not see it; the counter's row, changed meanwhile, is a serialization
@@ -44,10 +47,12 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT array_agg(DISTINCT shopper_lock(k.key) & 255) FROM unnest(keys) k (key)
 $$;
 
--- Those that were forgotten after this transaction began, or opted out.
+-- Those that were forgotten after this transaction (or import) began, or opted out.
 CREATE OR REPLACE FUNCTION unwanted_shoppers(keys text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
+    -- An import is one writing of many transactions.
+    since CONSTANT timestamptz := least(now(), nullif(current_setting('vitrine.writing_since', true), '')::timestamptz);
     hashes bytea[];
     unwanted bytea[];
 BEGIN
@@ -55,7 +60,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM forgotten) AND NOT EXISTS (SELECT FROM opt_out) THEN RETURN NULL; END IF;
     hashes := ARRAY(SELECT sha256(s.outer_key || sha256(s.inner_key || '\x00'::bytea || convert_to(k.key, 'UTF8')))
         FROM client_secret s CROSS JOIN unnest(keys) WITH ORDINALITY k (key, number) ORDER BY k.number);
-    unwanted := ARRAY(SELECT f.shopper_hash FROM forgotten f WHERE f.shopper_hash = ANY (hashes) AND f.forgotten_at >= now()
+    unwanted := ARRAY(SELECT f.shopper_hash FROM forgotten f WHERE f.shopper_hash = ANY (hashes) AND f.forgotten_at >= since
         UNION ALL SELECT o.shopper_hash FROM opt_out o WHERE o.shopper_hash = ANY (hashes));
     IF unwanted = '{}' THEN RETURN NULL; END IF;
     RETURN (SELECT array_agg(k.key) FROM unnest(keys, hashes) k (key, hash) WHERE k.hash = ANY (unwanted));

@@ -10,16 +10,22 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tend_shares', 0)) THEN RETURN 0; END IF;
     IF EXISTS (SELECT FROM value_share s WHERE s.value = '' AND s.counted_at > now() - every) THEN RETURN 0; END IF;
     WITH chosen AS MATERIALIZED (
-        SELECT p.product_id FROM product p WHERE p.status = 'active' ORDER BY hashint8(p.product_id) LIMIT sample
+        SELECT p.product_id, p.popularity::double precision AS popularity FROM product p WHERE p.status = 'active'
+        ORDER BY hashint8(p.product_id) LIMIT sample
+    ), weighed AS MATERIALIZED (
+        -- What nobody asked for yet counts a little: it is there to be bought.
+        SELECT c.product_id, (c.popularity + m.small) / sum(c.popularity + m.small) OVER () AS part
+        FROM chosen c CROSS JOIN (SELECT coalesce(nullif(0.1 * avg(c.popularity), 0), 1) AS small FROM chosen c) m
     ), counted AS MATERIALIZED (
-        SELECT v.value, count(DISTINCT v.product_id)::integer AS products
-        FROM product_values((SELECT array_agg(s.product_id) FROM chosen s)) v GROUP BY v.value HAVING count(DISTINCT v.product_id) > 1
-        UNION ALL SELECT '', count(*)::integer FROM chosen HAVING count(*) > 0
+        SELECT v.value, least(sum(w.part), 1) AS share
+        FROM product_values((SELECT array_agg(c.product_id) FROM chosen c)) v JOIN weighed w USING (product_id)
+        GROUP BY v.value HAVING count(*) > 1
+        UNION ALL SELECT '', 0.5 / count(*) FROM chosen HAVING count(*) > 0
     ), gone AS (
         DELETE FROM value_share s WHERE NOT EXISTS (SELECT FROM counted c WHERE c.value = s.value)
     )
-    INSERT INTO value_share AS s (value, products) SELECT c.value, c.products FROM counted c
-    ON CONFLICT (value) DO UPDATE SET products = excluded.products, counted_at = excluded.counted_at WHERE s.products <> excluded.products OR s.value = '';
+    INSERT INTO value_share AS s (value, share) SELECT c.value, c.share FROM counted c
+    ON CONFLICT (value) DO UPDATE SET share = excluded.share, counted_at = excluded.counted_at;
     GET DIAGNOSTICS kept = ROW_COUNT;
     RETURN kept;
 END $$;

@@ -7,17 +7,16 @@ DECLARE
     worker text := shop || '_worker';
     analyst text := shop || '_analyst';
     -- What functions that run as their owner call in turn.
-    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,
-        enqueue_missing,check_query,check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,
-        product_words,phrase_dictionary,value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,
-        doubt_product,doubt_options,add_options,doubt_variants,settle_vocabulary,title_query,title_evidence,count_vocabulary,history_setting,history_bounds,keep_event_days,
-        shopper_lock,shopper_hash,pass_gate,shopper_buckets,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,
-        check_clients,stale_statistics,shopper_links,lock_shopper,own_rows,forget_rows,without_client,column_without,forget_mentions,own_questions,
-        forget_questions,forget_statistics,forget_steps,shopper_key,own_links,
-        smallest_group,search_outcomes,common_words,rollup_rows,rollup_late_days,
-        least_shoppers,association_score,association_actions,association_days,association_events,count_products,count_bought_together,
-        count_viewed_after,gather_due,tend_counts,tend_partners,tend_associations,tend_affinities,product_kinds,look_level,trend_half_life,
-        trend_moment,count_trends,action_weight,product_values}';
+    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,enqueue_missing,check_query,
+        check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,phrase_dictionary,
+        value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,doubt_product,doubt_options,add_options,
+        doubt_variants,settle_vocabulary,title_query,title_evidence,history_setting,history_bounds,keep_event_days,shopper_lock,shopper_hash,pass_gate,
+        shopper_buckets,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,check_clients,
+        stale_statistics,shopper_links,lock_shopper,own_rows,forget_rows,without_client,column_without,forget_mentions,own_questions,forget_questions,
+        forget_statistics,forget_steps,shopper_key,own_links,smallest_group,search_outcomes,common_words,rollup_rows,rollup_late_days,least_shoppers,
+        association_score,association_actions,association_days,association_events,count_products,count_bought_together,count_viewed_after,gather_due,
+        tend_counts,tend_partners,tend_associations,tend_affinities,product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,
+        product_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,facet_patch,facet_terms,facet_price_terms,facet_repriced}';
     -- What nobody but the owner reads.
     hidden text[] := '{encoding_request,client_secret,forgotten,opt_out,forget_gate}';
     routine regprocedure;
@@ -63,12 +62,13 @@ BEGIN
                 CASE r.role_name
                     WHEN app THEN CASE
                         WHEN c.relname IN ('setting', 'product', 'product_text', 'category',
-                            'product_category', 'variant', 'image', 'image_variant', 'caption', 'rule',
+                            'product_category', 'variant', 'image', 'image_variant', 'caption', 'rule', 'experiment',
                             'import_run', 'import_row', 'import_link', 'import_member',
                             'import_reject') THEN 'SELECT, INSERT, UPDATE, DELETE'
                         -- Into a month's partition nobody writes by its name: the guard of forgetting stands before the whole.
                         WHEN c.relname IN ('query', 'event') THEN 'SELECT, INSERT'
                         WHEN c.relname IN ('quarantine', 'event_row') THEN 'SELECT, INSERT, DELETE'
+                        WHEN c.relname = 'rerank_weights' THEN 'SELECT, INSERT, UPDATE'
                         WHEN c.relname <> ALL (hidden) THEN 'SELECT' END
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
@@ -105,11 +105,13 @@ BEGIN
                        WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_events', 'tend_rollups', 'tend_shares',
                            'tend_co_purchases', 'tend_viewed_after', 'tend_trends') THEN r.role_name IN (app, worker)
                        WHEN p.proname IN ('not_rolled_from', 'count_queries', 'count_positions', 'count_categories') THEN r.role_name IN (app, analyst)
-                       WHEN p.proname IN ('forget_clients', 'client_traces', 'export_rows', 'opt_out', 'opt_in', 'opted_out') THEN r.role_name = app
+                       WHEN p.proname IN ('forget_clients', 'client_traces', 'export_rows', 'opt_out', 'opt_in', 'opted_out', 'rename_client') THEN r.role_name = app
                        WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents', 'clear_event_rows') THEN r.role_name = app
                        ELSE p.proname IN ('request_encoding', 'encoding_answer') END
         ) g ON g.rights IS NOT NULL
     LOOP
         EXECUTE format('GRANT %s ON %s TO %I', right_on.rights, right_on.target, right_on.role_name);
     END LOOP;
+    -- Whoever may write variants, by whichever right, moves their clock on.
+    EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %I.variant_clock TO PUBLIC', shop);
 END $$;

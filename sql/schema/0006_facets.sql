@@ -14,8 +14,10 @@ CREATE TABLE facet_bitmap (
     value_id integer NOT NULL,
     block integer NOT NULL,
     plane integer NOT NULL,
+    -- Before the bits: whoever adds them up reads one line of memory instead of sixteen.
+    ones integer NOT NULL GENERATED ALWAYS AS (bit_count(bits)::integer) STORED,
     bits bit(8192) NOT NULL,
-    PRIMARY KEY (value_id, block, plane)
+    PRIMARY KEY (value_id, plane, block)
 );
 COMMENT ON TABLE facet_bitmap IS 'Which of 8,192 consecutive products have a value (plane 0), and which of their first, second, … variants do (plane 1, 2, …).';
 
@@ -31,9 +33,19 @@ CREATE TABLE facet_horizon (
     one boolean PRIMARY KEY DEFAULT true,
     transaction_id bigint NOT NULL,
     server bigint NOT NULL,
+    clock bigint,
+    noted_clock bigint,
+    noted_before bigint,
     CONSTRAINT facet_horizon_one CHECK (one)
 );
-COMMENT ON TABLE facet_horizon IS 'Prices and stock that older transactions of this server wrote are in the bitmaps.';
+COMMENT ON TABLE facet_horizon IS 'Prices and stock that older transactions of this server wrote are in the bitmaps, and so is all that was written before the clock moved on.';
+COMMENT ON COLUMN facet_horizon.noted_clock IS 'What the clock showed before the transaction noted_before began; to be trusted once all older ones have ended.';
+
+-- A clock that every written variant moves on, also where no trigger fires and before the row is there: it costs 0.2 µs, a
+-- trigger ten times that. The transaction has its number by then, so that whoever reads the clock can tell whether it ended.
+CREATE SEQUENCE variant_clock;
+SELECT nextval('variant_clock');
+ALTER TABLE variant ADD CONSTRAINT variant_clock CHECK (CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('variant_clock') > 0 END);
 
 -- What the functions of facets hand to each other: the bitmaps of what changed, and what hides the folded ones.
 CREATE TYPE facet_patch AS (

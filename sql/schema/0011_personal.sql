@@ -15,11 +15,11 @@ CREATE UNIQUE INDEX rerank_weights_one_active_idx ON rerank_weights (active) WHE
 
 CREATE TABLE value_share (
     value text PRIMARY KEY,
-    products integer NOT NULL,
+    share double precision NOT NULL,
     counted_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT value_share_positive CHECK (products > 0)
+    CONSTRAINT value_share_valid CHECK (share > 0 AND share <= 1)
 );
-COMMENT ON TABLE value_share IS 'How many of a sample of the catalogue''s products have a value, such as brand=acme; the empty value counts all of the sample.';
+COMMENT ON TABLE value_share IS 'The share of a value, such as brand=acme, in the catalogue by popularity, from a sample; the empty value has the least share that was counted.';
 
 -- What says something of a shopper's taste, the latest first; impressions, of which there are most, are not in them.
 CREATE INDEX event_history_idx ON event (client_id, timestamp)
@@ -29,6 +29,13 @@ CREATE INDEX event_visit_idx ON event (session_id, timestamp)
 
 CREATE TYPE personal_history AS (
     events integer, gate double precision, weights jsonb, product_ids bigint[], tastes double precision[], recents double precision[],
-    repurchases double precision[]
+    repurchases double precision[], liked text[], amounts double precision[], kind text, taste halfvec, recent halfvec
 );
-COMMENT ON TYPE personal_history IS 'What search knows of a shopper, by product: functions/personal_history.sql.';
+COMMENT ON TYPE personal_history IS 'What search knows of a shopper, by product and by value: functions/personal_history.sql.';
+ALTER TYPE search_question ADD ATTRIBUTE history personal_history, ADD ATTRIBUTE strength double precision;
+
+-- Functions whose arguments changed.
+DROP FUNCTION IF EXISTS search_arm(text, integer, halfvec, search_filter, integer, timestamptz, boolean);
+DROP FUNCTION IF EXISTS search_text(tsquery[], text, integer, search_filter, integer, double precision, timestamptz, boolean);
+DROP FUNCTION IF EXISTS search_all_arms(search_question, integer, timestamptz, boolean);
+DROP FUNCTION IF EXISTS search_fingerprint(text, jsonb, jsonb, text, text, jsonb);

@@ -34,6 +34,7 @@ from vitrine.events import (
     log_events,
     log_page,
 )
+from vitrine.experiments import Experiments
 from vitrine.merchandising import Rules
 from vitrine.privacy import ClientKeys
 from vitrine.query_encoding import (
@@ -48,7 +49,7 @@ from vitrine.query_encoding import (
     worker_alive,
 )
 from vitrine.recommend import Recommendations
-from vitrine.search import Page, SearchRequest, check_text, run_search
+from vitrine.search import Page, SearchRequest, run_search
 from vitrine.settings import load_settings
 from vitrine.shopper import ShopperData
 from vitrine.understanding import Understood, run_understand
@@ -111,7 +112,7 @@ def connect(
     )
 
 
-class Shop:
+class Shop(ShopperData):
     """One shop's schema behind a pool of connections; made by `connect`."""
 
     def __init__(
@@ -241,12 +242,12 @@ class Shop:
 
         """
         if isinstance(what, str):
-            one = identified({"action_name": what, **event})
+            one = self._named(identified({"action_name": what, **event}))
             action = one.pop("action_name")
             return self._retried(lambda c: log_event(c, self.schema, action, one))  # type: ignore[arg-type]
         if event:
             raise QueryError("the fields of several events belong into each of them")
-        many = [identified(item) for item in what]
+        many = [self._named(identified(item)) for item in what]
         return self._retried(lambda c: log_events(c, self.schema, many))
 
     def log_page(
@@ -271,8 +272,8 @@ class Shop:
 
         """
         given = {
-            "client": client,
-            "session": session,
+            "client": self._stored(client, "the client"),
+            "session": self._stored(session, "the session"),
             "filters": filters,
             "query_id": query_id or uuid.uuid4(),
             "timestamp": timestamp,
@@ -290,34 +291,10 @@ class Shop:
         """Recommendations for a shopper, for a product and for everybody."""
         return Recommendations(self.schema, self._retried, self._stored)
 
-    def forget(self, client: str) -> dict[str, int]:
-        """Remove everything that names a client, in one transaction; rows removed by table."""
-        return self._shopper_data.forget(client)
-
-    def traces(self, client: str) -> dict[str, int]:
-        """Every table in which a client is still found, with the number of rows."""
-        return self._shopper_data.traces(client)
-
-    def export(self, client: str) -> dict[str, Any]:
-        """Everything that is stored of a client, by table."""
-        return self._shopper_data.export(client)
-
-    def opt_out(self, client: str | None = None, *, session: str | None = None) -> None:
-        """Write no history of a client, or of a session, and rank nothing by it."""
-        self._shopper_data.opt_out(client, session=session)
-
-    def opt_in(self, client: str | None = None, *, session: str | None = None) -> None:
-        """Write history of a client, or of a session, again."""
-        self._shopper_data.opt_in(client, session=session)
-
     @property
-    def _shopper_data(self) -> ShopperData:
-        return ShopperData(self.schema, self.connection, self.client_keys)
-
-    def _stored(self, name: str | None, what: str) -> str | None:
-        """The name under which a client or session is stored."""
-        check_text(name, what)
-        return self.client_keys.name(name)
+    def experiments(self) -> Experiments:
+        """A/B tests and interleavings of search."""
+        return Experiments(self.schema, self.connection, self.search)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

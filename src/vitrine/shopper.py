@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -17,35 +16,35 @@ __all__ = ["ShopperData"]
 
 
 class ShopperData:
-    """What the methods of the same names of `Shop` do.
+    """The methods of `Shop` that concern one shopper's data.
 
     A client is looked for under every name it may have: by each key of VITRINE_CLIENT_KEY, and as
-    it was given. Every method raises QueryError for an id that cannot be one, and DatabaseError
+    it is given. Every method raises QueryError for an id that cannot be one, and DatabaseError
     where the login may not do this.
     """
 
-    def __init__(
-        self,
-        schema: str,
-        connection: Callable[[], AbstractContextManager[Connection]],
-        keys: ClientKeys,
-    ) -> None:
-        self._schema = schema
-        self._connection = connection
-        self._keys = keys
+    schema: str
+    client_keys: ClientKeys
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """Borrow a connection in autocommit mode."""
+        raise NotImplementedError
 
     def forget(self, client: str) -> dict[str, int]:
-        """Remove everything; the rows removed, by table."""
-        return {str(place): int(count) for place, count in self._rows("forget_clients", client)}
+        """Remove everything that names a client, in one transaction; rows removed by table."""
+        return dict(self._of_client("forget_clients", client))
 
     def traces(self, client: str) -> dict[str, int]:
-        """Where the client is still found, with the number of rows."""
-        return {str(place): int(count) for place, count in self._rows("client_traces", client)}
+        """Every table in which a client is still found, with the number of rows."""
+        return dict(self._of_client("client_traces", client))
 
     def export(self, client: str) -> dict[str, Any]:
-        """Everything stored: `{"client": …, "exported_at": …, "opted_out": …, "tables": …}`."""
+        """Everything that is stored of a client.
+
+        `{"client": …, "exported_at": …, "opted_out": …, "tables": {"event": [{…}, …], …}}`
+        """
         tables: dict[str, list[dict[str, Any]]] = {}
-        for place, record in self._rows("export_rows", client):
+        for place, record in self._of_client("export_rows", client):
             tables.setdefault(str(place), []).append(record)
         for records in tables.values():
             records.sort(key=lambda record: str(record.get("timestamp", "")))
@@ -56,39 +55,61 @@ class ShopperData:
             "tables": dict(sorted(tables.items())),
         }
 
+    def rekey(self, client: str) -> dict[str, int]:
+        """Move a client's history from former keys, or the plain id, to the present key."""
+        check_text(client, "the client")
+        present, *former = self.client_keys.names(client)
+        statement = sql.SQL("SELECT * FROM {}(%s, %s)").format(self._function("rename_client"))
+        moved: dict[str, int] = {}
+        with self.connection() as connection, search_errors(), connection.transaction():
+            for name in former:
+                for place, count in connection.execute(statement, (name, present)).fetchall():
+                    moved[place] = moved.get(place, 0) + count
+        return moved
+
     def opt_out(self, client: str | None = None, *, session: str | None = None) -> None:
-        """Write no history from now on."""
+        """Write no history of a client, or of a session, and rank nothing by it."""
         self._choose("opt_out", client, session)
 
     def opt_in(self, client: str | None = None, *, session: str | None = None) -> None:
-        """Write history again."""
+        """Write history of a client, or of a session, again."""
         self._choose("opt_in", client, session)
 
     def opted_out(self, client: str | None = None, *, session: str | None = None) -> bool:
         """Whether the client or the session opted out."""
         return any(row == (True,) for row in self._choose("opted_out", client, session))
 
+    def _named(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event with its client and session under the names that are stored."""
+        names = {key: event[key] for key in ("client", "session") if key in event}
+        return event | {key: self._stored(name, f"the {key}") for key, name in names.items()}
+
+    def _stored(self, name: str | None, what: str) -> str | None:
+        """The name under which a client or session is stored."""
+        check_text(name, what)
+        return self.client_keys.name(name)
+
     def _choose(self, function: str, client: str | None, session: str | None) -> list[Any]:
         check_text(client, "the client")
         check_text(session, "the session")
-        statement = sql.SQL("SELECT {}(%s::text, %s::text)").format(self._name(function))
-        clients = [None] if client is None else self._keys.names(client)
-        sessions = [None] if session is None else self._keys.names(session)
+        statement = sql.SQL("SELECT {}(%s::text, %s::text)").format(self._function(function))
+        clients = [None] if client is None else self.client_keys.names(client)
+        sessions = [None] if session is None else self.client_keys.names(session)
         rows: list[Any] = []
-        with self._connection() as connection, search_errors(), connection.transaction():
+        with self.connection() as connection, search_errors(), connection.transaction():
             for one in clients:
                 for other in sessions:
                     rows += connection.execute(statement, (one, other)).fetchall()
         return rows
 
-    def _rows(self, function: str, client: str) -> list[Any]:
+    def _of_client(self, function: str, client: str) -> list[Any]:
         check_text(client, "the client")
-        statement = sql.SQL("SELECT * FROM {}(%s::text[])").format(self._name(function))
-        names = self._keys.names(client) if client else [client]
-        with self._connection() as connection, search_errors(), connection.transaction():
+        statement = sql.SQL("SELECT * FROM {}(%s::text[])").format(self._function(function))
+        names = self.client_keys.names(client) if client else [client]
+        with self.connection() as connection, search_errors(), connection.transaction():
             # Whatever the database's default is: forgetting has to see what others just wrote.
             connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             return connection.execute(statement, (list(names),)).fetchall()
 
-    def _name(self, function: str) -> sql.Identifier:
-        return sql.Identifier(self._schema, function)
+    def _function(self, function: str) -> sql.Identifier:
+        return sql.Identifier(self.schema, function)

@@ -218,6 +218,68 @@ def test_names_that_differ_in_case_alone_mean_what_they_mean_in_filters(
         fold(connection)
 
 
+@pytest.mark.parametrize("read", [0, 3])
+def test_prices_of_many_are_counted_as_those_of_few(
+    shop: list[Product], connection: Connection, read: int
+) -> None:
+    """By bitmaps as in a large shop, although these are few enough to read their prices."""
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION facet_few() RETURNS integer LANGUAGE sql IMMUTABLE "
+        f"RETURN {read}"
+    )
+    rng = random.Random(read)
+    for number in range(6):
+        if number % 3 != 1:
+            fold(connection)
+        for wanted in [*some_filters(rng), {"price": {"gte": 10, "lt": 30}}, {"sku": "p1-0"}]:
+            check(connection, shop, wanted)
+            some = facet_counts(connection, wanted, {"price": {"buckets": rng.randrange(1, 60)}})
+            check_facets(shop, wanted, some)
+        for step in range(5):
+            change_something(connection, rng, shop, 10 * number + step)
+
+
+def test_a_clock_says_whether_prices_were_written(
+    shop: list[Product], connection: Connection, database: str
+) -> None:
+    def is_known(by: Connection) -> bool:
+        return by.execute("SELECT facet_knows_prices()").fetchone() == (True,)
+
+    fold(connection)
+    fold(connection)
+    assert is_known(connection)
+    with connect(database, "vitrine") as other:
+        with other.transaction():
+            other.execute("UPDATE variant SET stock = 0")
+            assert not is_known(other)
+            # Folded beside a transaction that has yet to end: its rows are not seen, nor forgotten.
+            fold(connection)
+            fold(connection)
+            assert not is_known(connection)
+            assert facet_counts(other, {"in_stock": True})["total"] == 0
+        assert facet_counts(connection, {"in_stock": True})["total"] == 0
+        fold(connection)
+        fold(connection)
+        assert is_known(connection)
+        assert facet_counts(connection, {"in_stock": True})["total"] == 0
+        with other.transaction(force_rollback=True):
+            other.execute("UPDATE variant SET stock = 1")
+            other.execute("SELECT fold_facets()")
+    assert facet_counts(connection, {"in_stock": True})["total"] == 0
+    with connection.transaction():
+        fold(connection)
+        connection.execute("UPDATE variant SET stock = 1")
+        assert facet_counts(connection, {"in_stock": False})["total"] == 0
+    assert facet_counts(connection, {"in_stock": False})["total"] == 0
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute("SELECT 1 FROM variant LIMIT 1")
+        with connect(database, "vitrine") as other:
+            other.execute("UPDATE variant SET stock = 0")
+        fold(connection)
+    assert facet_counts(connection, {"in_stock": True})["total"] == 0
+
+
 def test_only_relevant_products_count(shop: list[Product], connection: Connection) -> None:
     relevant = [p.product_id for p in shop[::3]]
     some = [p for p in shop if p.product_id in relevant]

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.integration.searchable import Product, add_product
 from tests.integration.whole_database import places
 from vitrine.database import Connection
 from vitrine.errors import QueryError, SettingsError
+from vitrine.event_files import EventImport, import_events
 from vitrine.privacy import ClientKeys, client_key
 from vitrine.settings import load_settings
 from vitrine.shop import Shop
@@ -183,3 +186,85 @@ def test_the_key_reaches_no_table(connection: Connection, keyed: Shop) -> None:
     keyed.forget(ID)
     assert places(connection, KEY) == []
     assert places(connection, ID) == []
+
+
+def test_whatever_logs_stores_the_hash(
+    connection: Connection, keyed: Shop, database: str, tmp_path: Path
+) -> None:
+    add_product(connection, Product("P1"))
+    page = keyed.search(k=1)
+    keyed.log_page(page, "hat", client=ID, session="s-77x9")
+    keyed.log("click", client=ID, session="s-77x9", object_id="P1")
+    keyed.log([{"action_name": "view", "client": ID}])
+    file = tmp_path / "events.csv"
+    file.write_text(f"timestamp,action_name,client,session\n2026-11-20,purchase,{ID},s-77x9\n")
+    import_events(database, "vitrine", file, EventImport(client_keys=keyed.client_keys))
+    rows = connection.execute("SELECT client_id, session_id FROM event").fetchall()
+    assert {client for client, _ in rows} == {stored(ID)}
+    assert {session for _, session in rows} == {stored("s-77x9"), None}
+    assert len(rows) == 4
+    assert places(connection, ID) == places(connection, "s-77x9") == []
+    assert sum(keyed.forget(ID).values()) == 5
+    assert keyed.traces(ID) == {}
+
+
+def test_an_import_takes_the_key_of_the_settings(
+    connection: Connection, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_CLIENT_KEY", KEY)
+    file = tmp_path / "events.csv"
+    file.write_text(f"timestamp,action_name,client\n2026-11-20,purchase,{ID}\n")
+    import_events(database, "vitrine", file)
+    assert connection.execute("SELECT client_id FROM event").fetchall() == [(stored(ID),)]
+
+
+def test_an_import_that_began_before_brings_nobody_back(
+    connection: Connection, shop: Shop, database: str, tmp_path: Path
+) -> None:
+    """The first chunk is written, the client forgotten, the next chunks come."""
+    file = tmp_path / "events.csv"
+    lines = (f"2026-11-{1 + n % 20:02},view,{ID if n % 2 else 'u-7'},P{n}" for n in range(45_000))
+    file.write_text("timestamp,action_name,client,object_id\n" + "\n".join(lines))
+    forgotten: list[dict[str, int]] = []
+
+    def once(rows: int) -> None:
+        if not forgotten:
+            forgotten.append(shop.forget(ID))
+
+    report = import_events(database, "vitrine", file, progress=once)
+    assert sum(forgotten[0].values()) >= 10_000
+    assert report.rows == 45_000
+    assert shop.traces(ID) == {}
+    assert connection.execute("SELECT count(*) FROM event").fetchone() == (22_500,)
+
+
+def test_an_import_and_a_forgetting_never_wait_in_a_circle(
+    connection: Connection, shop: Shop, database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.csv"
+    lines = (f"2026-11-20,view,{ID if n % 9 else f'u-{n}'},P{n}" for n in range(30_000))
+    file.write_text("timestamp,action_name,client,object_id\n" + "\n".join(lines))
+    with ThreadPoolExecutor(1) as pool:
+        importing = pool.submit(import_events, database, "vitrine", file)
+        while not importing.done():
+            shop.forget(ID)
+        importing.result(timeout=120)
+    assert shop.traces(ID) == {}
+
+
+def test_history_moves_to_the_present_key(connection: Connection, keyed: Shop) -> None:
+    for name in (ID, stored(ID), stored(ID, OLD), "u-7"):
+        connection.execute("INSERT INTO query (client_id) VALUES (%s)", (name,))
+    assert sum(keyed.rekey(ID).values()) == 2
+    rows = connection.execute("SELECT client_id, count(*) FROM query GROUP BY 1").fetchall()
+    assert dict(rows) == {stored(ID): 3, "u-7": 1}
+    assert keyed.rekey(ID) == {}
+
+
+def test_of_two_rows_where_there_is_room_for_one_the_present_stays(
+    connection: Connection, keyed: Shop
+) -> None:
+    connection.execute("CREATE TABLE taste (client_id text PRIMARY KEY, likes text)")
+    connection.execute("INSERT INTO taste VALUES (%s, 'new'), (%s, 'old')", (stored(ID), ID))
+    keyed.rekey(ID)
+    assert connection.execute("SELECT * FROM taste").fetchall() == [(stored(ID), "new")]

@@ -27,7 +27,7 @@ from tests.integration.searchable import (
 )
 from vitrine.database import Connection, set_search_path
 
-ARGUMENT, UNKNOWN, FILTER, NOT_YET, SPACE = "VT001", "VT002", "VT003", "VT004", "VT005"
+ARGUMENT, UNKNOWN, FILTER, SPACE = "VT001", "VT002", "VT003", "VT005"
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +87,14 @@ def refused(connection: Connection, **arguments: Any) -> tuple[str, str]:
         ({"options": {"arms": {"pictures": 1}}}, ARGUMENT, 'unknown arm "pictures"'),
         ({"options": {"arms": {"text": -1}}}, ARGUMENT, "from 0 (left out) to 100"),
         ({"options": {"locale": 3}}, ARGUMENT, "locale must be text"),
-        ({"options": {"strength": 1}}, NOT_YET, "the option strength is not built yet"),
+        ({"options": {"strength": 2}}, ARGUMENT, "strength is 2; Give how much history"),
+        ({"options": {"strength": "much"}}, ARGUMENT, "strength is"),
+        ({"options": {"as_of": "soon"}}, ARGUMENT, 'as_of is "soon"; Give a moment'),
+        ({"options": {"as_of": 5}}, ARGUMENT, "as_of is 5"),
         ({"options": {"explain": "yes"}}, ARGUMENT, "explain must be true or false"),
         ({"options": {"deadline_ms": 0}}, ARGUMENT, "deadline_ms is 0; Give milliseconds"),
         ({"cursor": "x"}, ARGUMENT, 'the cursor "x" is damaged'),
         ({"cursor": "9c2a1b3d.0123456789ab..1-2"}, ARGUMENT, "is damaged"),
-        ({"client": "x"}, NOT_YET, "client"),
-        ({"session": "x"}, NOT_YET, "session"),
         (
             {"terms": [{"product": "P1", "weight": -1}]},
             ARGUMENT,

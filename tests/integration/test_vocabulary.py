@@ -225,6 +225,53 @@ def test_evidence_is_gathered_anew(connection: Connection) -> None:
     assert filters(connection, "classic") == {}
 
 
+def test_evidence_counts_products_that_nothing_has_folded_yet(connection: Connection) -> None:
+    """A value counts once a product, however many variants have it; what is retired does not."""
+    for number in range(3):
+        add_product(connection, full(f"P{number}", variants=sold(f"P{number}", color="Red")))
+    tend(connection, 1)
+    assert counted(connection) == {"nike": 3, "red": 3, "wool": 3, "silk": 3}
+    add_product(connection, full("Q", brand="NIKE"))
+    connection.execute("UPDATE product SET status = 'retired' WHERE external_id = 'P0'")
+    connection.execute("UPDATE variant SET options = '{}' WHERE sku LIKE 'P1%'")
+    connection.execute("UPDATE vocabulary SET judged_at = '2000-01-01'")
+    tend(connection, 1)
+    assert counted(connection) == {"nike": 3, "red": 2, "wool": 3, "silk": 3}
+
+
+def counted(connection: Connection) -> dict[str, int]:
+    rows = connection.execute("SELECT phrase, products FROM vocabulary WHERE field <> 'category'")
+    return dict(rows.fetchall())
+
+
+def test_housekeeping_goes_on_where_the_last_call_ended(connection: Connection) -> None:
+    add_product(connection, full("A"))
+    waiting = "SELECT count(DISTINCT (field, name, key)) FROM vocabulary WHERE judged_at IS NULL"
+    [(total,)] = connection.execute(waiting).fetchall()
+    connection.execute("SELECT fold_facets()")
+    for left in range(total - 1, -1, -1):
+        assert connection.execute("SELECT tend_vocabulary(1)").fetchone() == (1,)
+        assert connection.execute(waiting).fetchone() == (left,)
+    assert connection.execute("SELECT tend_vocabulary(1)").fetchone() == (0,)
+
+
+def test_doubts_without_time_are_settled_one_a_call(connection: Connection) -> None:
+    add_product(connection, full("A"))
+    connection.execute("DELETE FROM product")
+    doubts = "SELECT count(DISTINCT value) FROM vocabulary_doubt"
+    in_no_time = "SELECT settle_vocabulary('-infinity')"
+    connection.execute(in_no_time)
+    unmarked = connection.execute("SELECT FROM vocabulary_doubt WHERE waits_for IS NOT NULL")
+    assert unmarked.fetchall() == []
+    for _ in range(2):
+        connection.execute("SELECT settle_vocabulary('infinity')")
+    [(total,)] = connection.execute(doubts).fetchall()
+    for left in range(total - 1, -1, -1):
+        connection.execute(in_no_time)
+        assert connection.execute(doubts).fetchone() == (left,)
+    assert phrases(connection) == set()
+
+
 def test_what_no_phrase_can_name_is_left_out(connection: Connection) -> None:
     long = "x" * 3000
     add_product(

@@ -59,12 +59,21 @@ def test_folded_products_are_not_read(shop: Connection, filters: dict[str, Any])
     assert set(reads(shop, filters, NOT_PRICES).values()) == {(0, 0)}
 
 
+def test_prices_are_not_read_while_no_variant_is_written(shop: Connection) -> None:
+    facets = [*NOT_PRICES, "price", "in_stock"]
+    assert set(reads(shop, {}, facets).values()) == {(0, 0)}
+    assert set(reads(shop, {"options": {"size": 2}}, facets).values()) == {(0, 0)}
+
+
 def test_prices_of_all_are_looked_at_once(shop: Connection) -> None:
+    shop.execute("UPDATE variant SET price = 1 WHERE variant_id = 1")
     found = reads(shop, {}, [*NOT_PRICES, "price", "in_stock"])
-    assert found == {"product": (0, 0), "product_category": (0, 0), "variant": (1, 0)}
+    # And the product of the one that was written is looked up.
+    assert found == {"product": (0, 1), "product_category": (0, 0), "variant": (1, 1)}
 
 
 def test_prices_of_a_few_are_looked_up(shop: Connection) -> None:
+    shop.execute("UPDATE variant SET price = 1 WHERE variant_id = 1")
     found = reads(shop, {"category": "narrow"}, ["price", "in_stock", "brand"])
     whole, looked_up = found["variant"]
     assert whole == 0

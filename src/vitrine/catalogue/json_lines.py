@@ -15,15 +15,21 @@ from vitrine.errors import CatalogueError
 __all__ = ["open_json"]
 
 
-def open_json(path: Path, file: TextIO) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """Columns and rows of JSON lines: the columns are the keys of the first thousand objects."""
+def open_json(
+    path: Path, file: TextIO, *, numbers: bool = False
+) -> tuple[tuple[str, ...], Iterator[Row]]:
+    """Columns and rows of JSON lines: the columns are the keys of the first thousand objects.
+
+    Numbers are texts as they are written, also those within objects; with `numbers` they are
+    numbers there.
+    """
     start: list[str] = []
     lines = Lines(path, file)
     iterator = iter(lines)
     columns: dict[str, None] = {}
     for text in iterator:
         start.append(text.removeprefix("\ufeff"))
-        parsed = _parse_object(start[-1], None)
+        parsed = _parse_object(start[-1], None, numbers)
         if isinstance(parsed, dict):
             columns.update(dict.fromkeys(parsed))
         if len(start) == 1000:
@@ -37,19 +43,22 @@ def open_json(path: Path, file: TextIO) -> tuple[tuple[str, ...], Iterator[Row]]
         line = 0
         for text in start:
             line += 1
-            yield from _json_row(line, text, names, None if is_text(text) else lines.invalid)
+            fault = None if is_text(text) else lines.invalid
+            yield from _json_row(line, text, names, fault, numbers)
         for text in iterator:
             line += 1
             fault, lines.fault = lines.fault, None
-            yield from _json_row(line, text, names, fault)
+            yield from _json_row(line, text, names, fault, numbers)
 
     return names, rows()
 
 
-def _json_row(line: int, text: str, columns: Sequence[str], fault: str | None) -> Iterator[Row]:
+def _json_row(
+    line: int, text: str, columns: Sequence[str], fault: str | None, numbers: bool
+) -> Iterator[Row]:
     if not text.strip():
         return
-    parsed = _parse_object(text, fault)
+    parsed = _parse_object(text, fault, numbers)
     if isinstance(parsed, RejectedError):
         yield line, parsed
         return
@@ -62,12 +71,15 @@ def _json_row(line: int, text: str, columns: Sequence[str], fault: str | None) -
         yield line, cells
 
 
-def _parse_object(text: str, fault: str | None) -> dict[str, Any] | RejectedError:
+def _parse_object(text: str, fault: str | None, numbers: bool) -> dict[str, Any] | RejectedError:
     if fault is not None:
         return RejectedError("", short([text]), fault)
     try:
         # Numbers stay as they are written: a price must not become a float on its way.
-        parsed = json.loads(text, parse_float=str, parse_int=str, parse_constant=_no_constant)
+        kinds = (float, int) if numbers else (str, str)
+        parsed = json.loads(
+            text, parse_float=kinds[0], parse_int=kinds[1], parse_constant=_no_constant
+        )
     except (ValueError, RecursionError) as error:
         return RejectedError("", short([text.strip()]), f"not valid JSON: {error}")
     if not isinstance(parsed, dict):

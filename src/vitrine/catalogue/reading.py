@@ -37,8 +37,10 @@ class Source:
 
 
 @contextmanager
-def open_source(path: Path, encoding: str = "utf-8") -> Iterator[Source]:
+def open_source(path: Path, encoding: str = "utf-8", *, numbers: bool = False) -> Iterator[Source]:
     """Open a catalogue file; its name's ending says the format.
+
+    With `numbers`, those within the objects of JSON lines stay numbers.
 
     Raises:
         CatalogueError: the file is missing, empty, of no known format, or has no usable header.
@@ -59,7 +61,10 @@ def open_source(path: Path, encoding: str = "utf-8") -> Iterator[Source]:
         yield Source(path=path, format=form, columns=columns, rows=rows)
         return
     with _open_text(path, encoding) as file:
-        columns, rows = open_json(path, file) if form == "jsonl" else open_table(path, form, file)
+        if form == "jsonl":
+            columns, rows = open_json(path, file, numbers=numbers)
+        else:
+            columns, rows = open_table(path, form, file)
         yield Source(path=path, format=form, columns=columns, rows=rows)
 
 

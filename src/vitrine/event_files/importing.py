@@ -20,6 +20,8 @@ from vitrine.catalogue.rejects import RejectsFile, check_rejects, rejects_path
 from vitrine.database import Connection, connect, driver_errors
 from vitrine.errors import CatalogueError
 from vitrine.event_files.parsing import COLUMNS, EventParser
+from vitrine.privacy import ClientKeys
+from vitrine.settings import load_settings
 
 __all__ = ["CHUNK_ROWS", "EventImport", "EventReport", "import_events"]
 
@@ -34,6 +36,7 @@ class EventImport:
     action: str | None = None  # of the rows that name none
     rejects: Path | None = None
     encoding: str = "utf-8"
+    client_keys: ClientKeys | None = None  # default VITRINE_CLIENT_KEY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +70,22 @@ def import_events(
 
     """
     options = options or EventImport()
+    keys = options.client_keys or ClientKeys.read(load_settings().client_key)
     started = time.monotonic()
     target = options.rejects or rejects_path(path)
     check_rejects(target)
     with (
         driver_errors(),
-        open_source(path, options.encoding) as source,
+        open_source(path, options.encoding, numbers=True) as source,
         connect(url, schema) as connection,
         _lock(connection),
         RejectsFile(target) as rejects,
     ):
-        parser = EventParser(source.columns, options.mapping, options.action)
+        # A shopper who is forgotten from now on stays so, whatever this file says.
+        connection.execute(
+            "SELECT set_config('vitrine.writing_since', clock_timestamp()::text, false)"
+        )
+        parser = EventParser(source.columns, options.mapping, options.action, keys)
         rows = written = quarantined = 0
         iterator = iter(source.rows)
         while chunk := list(islice(iterator, CHUNK_ROWS)):

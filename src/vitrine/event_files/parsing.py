@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from vitrine.catalogue.records import RejectedError
 from vitrine.errors import CatalogueError
+from vitrine.privacy import ClientKeys
 
 __all__ = ["COLUMNS", "EventParser"]
 
@@ -22,6 +23,7 @@ COLUMNS = (
     "object_id", "object_id_field", "position", "propensity", "sku", "quantity", "amount",
     "currency", "order_id", "message", "event_attributes",
 )  # fmt: skip
+CLIENT_COLUMNS = (COLUMNS.index("client_id"), COLUMNS.index("session_id"))
 # log_event's names of the same.
 OTHER_NAMES = {"client": "client_id", "session": "session_id", "action": "action_name"}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,7 +103,11 @@ class EventParser:
     """
 
     def __init__(
-        self, columns: Sequence[str], mapping: Mapping[str, str], action: str | None = None
+        self,
+        columns: Sequence[str],
+        mapping: Mapping[str, str],
+        action: str | None = None,
+        keys: ClientKeys | None = None,
     ) -> None:
         places: dict[str, int] = {}
         ignored = []
@@ -117,6 +123,7 @@ class EventParser:
                 places[name] = place
         self._places = [(places.get(name), name, PARSERS.get(name)) for name in COLUMNS]
         self._action = action
+        self._keys = keys or ClientKeys()
         self._equal: Counter[bytes] = Counter()
         self._moment = ""
         self.ignored = tuple(ignored)
@@ -153,6 +160,8 @@ class EventParser:
                 raise RejectedError(name, "", f"an event needs its {name}")
         if values[-1]:
             _read_attributes(values)
+        for place in CLIENT_COLUMNS:
+            values[place] = self._keys.name(values[place]) or ""
         if not values[0].strip():
             values[0] = self._content_id(values)
         return values

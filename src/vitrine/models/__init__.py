@@ -17,6 +17,7 @@ from vitrine.models.catalogue import (
     Variant,
 )
 from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct, Whitening
+from vitrine.models.experiments import Experiment
 from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
 from vitrine.models.personal import RerankWeights, ValueShare
@@ -54,6 +55,7 @@ __all__ = [
     "Event",
     "EventDay",
     "EventRow",
+    "Experiment",
     "FacetBitmap",
     "FacetChange",
     "FacetHorizon",

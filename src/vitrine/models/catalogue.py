@@ -174,6 +174,10 @@ class Variant(Base):
     __tablename__ = "variant"
     __table_args__ = (
         sa.UniqueConstraint("sku", name="variant_sku_key"),
+        sa.CheckConstraint(
+            "CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('variant_clock') > 0 END",
+            name="variant_clock",
+        ),
         sa.Index(
             "variant_price_idx",
             sa.text("(price::double precision)"),

@@ -43,14 +43,18 @@ class FacetBitmap(Base):
     """Which of 8,192 consecutive products, or of their n-th variants, have a value."""
 
     __tablename__ = "facet_bitmap"
-    __table_args__ = {  # noqa: RUF012 - SQLAlchemy reads a plain dictionary here
-        "comment": "Which of 8,192 consecutive products have a value (plane 0), and which of their"
-        " first, second, … variants do (plane 1, 2, …)."
-    }
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("value_id", "plane", "block"),
+        {
+            "comment": "Which of 8,192 consecutive products have a value (plane 0), and which of"
+            " their first, second, … variants do (plane 1, 2, …)."
+        },
+    )
 
-    value_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    plane: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value_id: Mapped[int] = mapped_column(autoincrement=False)
+    block: Mapped[int] = mapped_column(autoincrement=False)
+    plane: Mapped[int] = mapped_column(autoincrement=False)
+    ones: Mapped[int] = mapped_column(sa.Computed("bit_count(bits)::integer", persisted=True))
     bits: Mapped[str] = mapped_column(BIT(8192))
 
 
@@ -76,10 +80,16 @@ class FacetHorizon(Base):
         sa.CheckConstraint("one", name="facet_horizon_one"),
         {
             "comment": "Prices and stock that older transactions of this server wrote are in the"
-            " bitmaps."
+            " bitmaps, and so is all that was written before the clock moved on."
         },
     )
 
     one: Mapped[bool] = mapped_column(primary_key=True, server_default=sa.text("true"))
     transaction_id: Mapped[BigInt]
     server: Mapped[BigInt]
+    clock: Mapped[BigInt | None]
+    noted_clock: Mapped[BigInt | None] = mapped_column(
+        comment="What the clock showed before the transaction noted_before began; to be trusted"
+        " once all older ones have ended."
+    )
+    noted_before: Mapped[BigInt | None]

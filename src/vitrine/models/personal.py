@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,20 +41,23 @@ class RerankWeights(Base):
         comment="What the version was kept for: the figures of its fitting.",
     )
     active: Mapped[bool] = mapped_column(server_default=sa.false())
+    activated_at: Mapped[datetime | None] = mapped_column(
+        comment="When it was last put in force by name; taking back goes to the latest one before."
+    )
 
 
 class ValueShare(Base):
-    """How many products of a sample have a value, such as brand=acme; "" counts all of them."""
+    """The share of a value in the catalogue by popularity; "" has the least that was counted."""
 
     __tablename__ = "value_share"
     __table_args__ = (
-        sa.CheckConstraint("products > 0", name="value_share_positive"),
+        sa.CheckConstraint("share > 0 AND share <= 1", name="value_share_valid"),
         {
-            "comment": "How many of a sample of the catalogue's products have a value, such as"
-            " brand=acme; the empty value counts all of the sample."
+            "comment": "The share of a value, such as brand=acme, in the catalogue by popularity,"
+            " from a sample; the empty value has the least share that was counted."
         },
     )
 
     value: Mapped[str] = mapped_column(primary_key=True)
-    products: Mapped[int]
+    share: Mapped[float]
     counted_at: Mapped[Now]

@@ -58,11 +58,9 @@ class Tuner:
         Searches find everything without it too, only slower, and composed ones less well.
         """
         try:
-            self._session.run(
-                lambda connection: connection.execute(
-                    "SELECT tend_vocabulary(), tidy_words(200), tend_shares()"
-                )
-            )
+            while not self._stop.is_set() and self._tend_vocabulary():
+                pass
+            self._session.run(lambda connection: connection.execute("SELECT tidy_words(200)"))
             for kind in ("image", "caption"):
                 after: int | None = 0
                 while after is not None and not self._stop.is_set():
@@ -93,6 +91,13 @@ class Tuner:
             logger.warning("changes are not folded into the facets: %s", error)
             return False
         return True
+
+    def _tend_vocabulary(self) -> int:
+        rows = self._session.run(
+            lambda connection: connection.execute("SELECT tend_vocabulary()").fetchall()
+        )
+        tended: int = rows[0][0]
+        return tended
 
     def _fold_some(self) -> int:
         rows = self._session.run(

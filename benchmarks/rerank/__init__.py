@@ -1,0 +1,1 @@
+"""Personal search on the histories of real households."""

@@ -1,0 +1,148 @@
+"""What a shopper's history costs a search: the same searches with and without it, in turn.
+
+    python -m benchmarks.filtered_search --rows 1000000 --engines vitrine --keep FOLDER
+    python benchmarks/rerank_speed.py --keep FOLDER [--queries 300] [--events 100]
+
+Needs a shop that `filtered_search` kept. Shoppers get events on products around one category and a
+few others, one of them a million; kinds of search are asked without a client, with one of so many
+events, and with the one of a million, one after the other, and the differences are paired.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitrine.database import Connection, connect
+from vitrine.embedded import start_embedded, stop_embedded
+from vitrine.migrate import upgrade
+
+SHOPPERS = 50
+FLOOD = "flood"
+SEARCH = (
+    "SELECT product_id, why FROM search(terms => %s::jsonb, filters => %s::jsonb, k => 24, "
+    "client => %s::text, options => %s::jsonb)"
+)
+EVENTS = """
+INSERT INTO event (action_name, client_id, session_id, object_id, timestamp, quantity)
+SELECT (ARRAY['view', 'view', 'click', 'add_to_cart', 'purchase'])[1 + n %% 5], %(client)s, %(client)s,
+    p.external_id, now() - %(days)s * interval '1 day' * n / %(events)s, 1
+FROM (SELECT n, %(seed)s + n AS seed FROM generate_series(1, %(events)s) n) n
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN n %% 4 < 3 THEN pc.product_id
+        ELSE 1 + mod(abs(hashint8(seed)), %(products)s) END AS product_id
+    FROM product_category pc WHERE pc.category_id = 1 + %(seed)s %% 100
+      AND pc.product_id >= mod(abs(hashint8(seed + 7)), %(products)s)
+    ORDER BY pc.product_id LIMIT 1) c
+JOIN product p USING (product_id)
+"""
+
+
+def fill_history(connection: Connection, events: int, flood: int) -> None:
+    """Shoppers of so many events over 60 days, and one of a flood of them."""
+    row = connection.execute("SELECT count(*) FROM product").fetchone()
+    assert row is not None
+    connection.execute("SELECT ensure_partitions((now() - interval '70 days')::date)")
+    connection.execute("DELETE FROM event")
+    for shopper in range(SHOPPERS):
+        values = {"client": f"u{shopper}", "seed": shopper, "products": row[0], "days": 60}
+        connection.execute(EVENTS.encode(), {**values, "events": events})
+    connection.execute(
+        "INSERT INTO event (action_name, client_id, object_id, timestamp) "
+        "SELECT CASE n %% 3 WHEN 0 THEN 'impression' ELSE 'view' END, %s, p.external_id, "
+        "now() - interval '60 days' * n / %s FROM generate_series(1, %s) n "
+        "JOIN product p ON p.product_id = 1 + mod(abs(hashint8(n)), %s)",
+        (FLOOD, flood, flood, row[0]),
+    )
+    connection.execute("SELECT tend_shares('0')")
+    connection.execute("VACUUM (ANALYZE) event")
+
+
+def searches(connection: Connection, queries: int) -> dict[str, list[tuple[str | None, str]]]:
+    """By kind: terms and filters."""
+    rows = connection.execute(
+        "SELECT key FROM query_vector WHERE kind = 'image' ORDER BY key LIMIT %s", (queries,)
+    ).fetchall()
+    pictures = [json.dumps([{"image": key}]) for (key,) in rows]
+    paths = connection.execute(
+        "SELECT path FROM category ORDER BY category_id LIMIT 100"
+    ).fetchall()
+    in_category = [
+        json.dumps({"category": paths[number % len(paths)][0]}) for number in range(len(pictures))
+    ]
+    return {
+        "picture": [(picture, "{}") for picture in pictures],
+        "picture in a category": list(zip(pictures, in_category, strict=True)),
+        "browsing a category": [(None, filters) for filters in in_category],
+    }
+
+
+def timed(connection: Connection, asked: tuple[str | None, str], client: str | None) -> float:
+    began = time.perf_counter()
+    connection.execute(SEARCH, (*asked, client, "{}"), prepare=True).fetchall()
+    return (time.perf_counter() - began) * 1000
+
+
+def stages(
+    connection: Connection, asked: tuple[str | None, str], client: str
+) -> Mapping[str, Any] | None:
+    """What one personal search says of itself."""
+    row = connection.execute(SEARCH, (*asked, client, '{"explain": true}')).fetchone()
+    return None if row is None else dict(row[1]["search"])
+
+
+def measure(connection: Connection, asked: list[tuple[str | None, str]]) -> str:
+    """Milliseconds of each, and what history adds to the same search, search by search."""
+    clients: list[str | None] = [None, "shopper", FLOOD]
+    times: dict[str | None, list[float]] = {client: [] for client in clients}
+    for turn in range(2):  # the first time warms
+        for number, one in enumerate(asked):
+            for place in range(3):  # whoever comes first finds colder caches
+                client = clients[(number + place) % 3]
+                name = f"u{number % SHOPPERS}" if client == "shopper" else client
+                took = timed(connection, one, name)
+                if turn:
+                    times[client].append(took)
+    base = np.array(times[None])
+    lines = [f"  without a history  p50 {np.median(base):6.2f}  p95 {np.quantile(base, 0.95):6.2f}"]
+    for client in clients[1:]:
+        own = np.array(times[client])
+        added = own - base
+        lines.append(
+            f"  {client:18} p50 {np.median(own):6.2f}  p95 {np.quantile(own, 0.95):6.2f}   "
+            f"adds p50 {np.median(added):5.2f}, p95 {np.quantile(added, 0.95):5.2f}; "
+            f"of the p95 {np.quantile(own, 0.95) - np.quantile(base, 0.95):5.2f}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", type=Path, required=True, help="a kept shop's folder")
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--events", type=int, default=100, help="of each shopper")
+    parser.add_argument("--flood", type=int, default=1_000_000, help="events of one shopper")
+    parser.add_argument("--filled", action="store_true", help="the events of the last run")
+    options = parser.parse_args()
+    url = start_embedded(options.keep, 18)
+    try:
+        upgrade(url)
+        with connect(url, "vitrine") as connection:
+            if not options.filled:
+                fill_history(connection, options.events, options.flood)
+            for kind, asked in searches(connection, options.queries).items():
+                print(f"{kind} ({len(asked)} searches, milliseconds)")
+                print(measure(connection, asked))
+                print(" ", stages(connection, asked[0], "u0"), flush=True)
+    finally:
+        stop_embedded(options.keep, 18)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""`vitrine evaluate`, `tune` and `experiment`, as an analyst runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.searchable import Product, add_product, make_space
+from vitrine.database import Connection
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def filled(connection: Connection) -> Connection:
+    """Thirty coats that households buy, and what they bought before and after a moment."""
+    make_space(connection)
+    connection.execute("SELECT ensure_partitions('2026-01-01', '2026-12-31')")
+    for number in range(30):
+        add_product(
+            connection,
+            Product(f"P{number}", categories=["Coats"], popularity=30 - number, brand="A"),
+        )
+    connection.execute(
+        "INSERT INTO event (action_name, client_id, object_id, timestamp) "
+        "SELECT 'purchase', 'u' || n % 40, 'P' || n * 7 % 30, "
+        "timestamptz '2026-02-01+00' + n * interval '1 hour' FROM generate_series(1, 400) n"
+    )
+    return connection
+
+
+def test_an_evaluation_is_a_table_json_and_a_page(
+    run_vitrine: Run, database: str, filled: Connection, tmp_path: Path
+) -> None:
+    done = run_vitrine(
+        "evaluate", "--compare", 'plain={"strength": 0}', "--compare", "personal",
+        "--json", "figures.json", "--html", "report.html", url=database,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "nDCG@10" in done.stdout
+    assert "personal − plain" in done.stdout
+    assert "repeat items" in done.stdout
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["variations"] == ["plain", "personal"]
+    assert (tmp_path / "report.html").read_text().count("<svg") == 4
+    printed = run_vitrine("evaluate", "--json", "-", url=database)
+    assert json.loads(printed.stdout)["variations"] == ["search"]
+
+
+def test_judgements_come_from_a_file(
+    run_vitrine: Run, database: str, filled: Connection, tmp_path: Path
+) -> None:
+    (tmp_path / "j.csv").write_text(
+        'query,filters,external_id,grade\n,"{""category"": ""coats""}",P0,3\n'
+    )
+    done = run_vitrine("evaluate", "--judgements", "j.csv", url=database)
+    assert done.returncode == 0, done.stderr
+    assert "1.000 [1.000, 1.000]" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "--compare", "{}"], "has no name"),
+        (["evaluate", "--compare", "a={"], "the options are no valid JSON"),
+        (["evaluate", "--compare", "a", "--compare", "a"], "two variations are called a"),
+        (["evaluate", "--compare", 'a={"nonsense": 1}'], 'unknown option "nonsense"'),
+        (["evaluate", "--cut", "soon"], "--cut is soon"),
+        (["evaluate", "--k", "0"], "give 1 <= k"),
+        (["evaluate", "--html", "none/report.html"], "there is no folder none"),
+        (["evaluate", "--judgements", "none.csv"], "cannot be read"),
+        (["tune"], "no page was logged"),
+        (["tune", "--list", "--back"], "give one of them"),
+        (["tune", "--activate", "3"], "there are no weights of version 3"),
+        (["experiment", "create", "x", "--arm", "a"], "--arm a cannot be read"),
+        (["experiment", "create", "x", "--arm", "a=1", "--arm", "b=1"], "add up to 2"),
+        (["experiment", "report", "x"], 'no experiment "x"'),
+        (["experiment", "stop", "x"], "there is no experiment"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_line(
+    run_vitrine: Run, database: str, filled: Connection, arguments: list[str], said: str
+) -> None:
+    done = run_vitrine(*arguments, url=database)
+    assert done.returncode == 1
+    assert said in done.stderr.replace("\n", " ")
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_versions_of_weights_are_listed_activated_and_taken_back(
+    run_vitrine: Run, database: str, connection: Connection
+) -> None:
+    def tune(*arguments: str) -> str:
+        done = run_vitrine("tune", *arguments, url=database)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "the defaults are in force" in tune("--list")
+    connection.execute("""SELECT keep_weights('{"taste": 1}', 'a first try')""")
+    assert "a first try" in tune("--list")
+    assert tune("--activate", "1") == "version 1 is in force\n"
+    assert json.loads(tune("--list", "--json"))[0]["active"] is True
+    assert tune("--back") == "the defaults are in force\n"
+
+
+def test_an_experiment_is_created_changed_reported_and_stopped(
+    run_vitrine: Run, database: str, filled: Connection
+) -> None:
+    def experiment(*arguments: str) -> str:
+        done = run_vitrine("experiment", *arguments, url=database)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert experiment("list") == "no experiment\n"
+    made = experiment(
+        "create", "order", "--arm", "control=0.5", "--arm", 'fresh=0.5:{"sort": "newest"}',
+        "--starts", "2026-01-01T00:00+00:00",
+    )  # fmt: skip
+    assert "order: ab of control 50%, fresh 50%, decided by buyers" in made
+    assert "no end is planned" in made
+    assert "running" in experiment("list")
+    filled.execute("INSERT INTO query (client_id) SELECT 'u' || n FROM generate_series(0, 39) n")
+    report = experiment("report", "order")
+    assert "a look before the end" in report
+    assert "buyers" in report
+    arms = json.loads(experiment("report", "order", "--json"))["arms"]
+    assert sum(arm["shoppers"] for arm in arms) == 40
+    assert "fresh 20%" in experiment(
+        "shares", "order", "--arm", "control=0.2", "--arm", 'fresh=0.2:{"sort": "newest"}'
+    )
+    assert experiment("stop", "order") == "order is stopped\n"
+    assert json.loads(experiment("list", "--json"))[0]["stopped_at"] is not None
