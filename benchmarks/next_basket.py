@@ -69,6 +69,7 @@ def fill(connection: Connection, before: Sequence[Purchase], cut: datetime) -> N
         rows = list(csv.DictReader(file))
     sold = Counter(purchase.product for purchase in before)
     nodes: dict[tuple[str, ...], int] = {}
+    places: list[tuple[str, str | None, int, tuple[str, ...]]] = []
     for row in rows:
         names = [row["department"], row["product_category"], row["product_type"]]
         path = tuple(name.strip() for name in names if name.strip())
@@ -80,15 +81,19 @@ def fill(connection: Connection, before: Sequence[Purchase], cut: datetime) -> N
                 ).fetchone()
                 assert made is not None
                 nodes[path[:depth]] = made[0]
-        made = connection.execute(
-            "INSERT INTO product (external_id, brand, popularity) VALUES (%s, %s, %s) "
-            "RETURNING product_id",
-            (row["product_id"], row["brand"] or None, sold[row["product_id"]]),
-        ).fetchone()
-        if path and made:
-            connection.execute(
-                "INSERT INTO product_category VALUES (%s, %s)", (made[0], nodes[path])
-            )
+        places.append((row["product_id"], row["brand"] or None, sold[row["product_id"]], path))
+    columns = [list(column) for column in zip(*places, strict=True)]
+    connection.execute(
+        "INSERT INTO product (external_id, brand, popularity) "
+        "SELECT * FROM unnest(%s::text[], %s::text[], %s::real[])",
+        columns[:3],
+    )
+    connection.execute(
+        "INSERT INTO product_category SELECT p.product_id, n.category_id "
+        "FROM unnest(%s::text[], %s::bigint[]) n (external_id, category_id) "
+        "JOIN product p USING (external_id) WHERE n.category_id IS NOT NULL",
+        (columns[0], [nodes.get(path) for path in columns[3]]),
+    )
     connection.execute("SELECT ensure_partitions((now() - interval '1 year')::date)")
     moved = datetime.now(UTC) - cut
     with connection.cursor().copy(
@@ -153,7 +158,9 @@ def main() -> None:
     for purchase in before:
         bought[purchase.household].add(purchase.product)
     popular = [name for name, _ in Counter(purchase.product for purchase in before).most_common()]
-    known = set(popular)
+    with (folder() / "products.csv").open(encoding="utf-8") as file:
+        listed = {row["product_id"] for row in csv.DictReader(file)}
+    known = set(popular) & listed
     next_ones: dict[str, set[str]] = {}
     for (household, _), basket in sorted(baskets(after).items(), key=lambda item: item[0][1]):
         next_ones.setdefault(household, basket & known)

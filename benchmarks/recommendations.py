@@ -1,6 +1,6 @@
 """How long each recommendation takes in a shop with events, and what counting them costs.
 
-    python -m benchmarks.recommendations [--products 100000] [--sessions 150000] [--asked 200]
+    python -m benchmarks.recommendations [--products 100000] [--sessions 60000] [--asked 200]
 
 A made-up shop (benchmarks.filtered_search): products in 100 categories, 1.5 pictures each, one
 variant. Shoppers have two favourite categories each; a session views four products of one, often
@@ -36,7 +36,7 @@ WITH ranked AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT 1 + (power(random(), 1.5) * %(shoppers)s)::integer AS shopper, g.n) s
 ), seen AS MATERIALIZED (
     SELECT s.*, v.step, r.products[
-        1 + (cardinality(r.products) * power(random(), 2.5))::integer %% cardinality(r.products)
+        1 + (cardinality(r.products) * power(random(), 6))::integer %% cardinality(r.products)
     ] AS product_id
     FROM session s JOIN ranked r ON r.category_id = s.taste
     CROSS JOIN generate_series(1, 4) v (step)
@@ -55,7 +55,7 @@ OF_PRODUCT = ("similar_products", "bought_together", "viewed_after", "complete_t
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--products", type=int, default=100_000)
-    parser.add_argument("--sessions", type=int, default=150_000)
+    parser.add_argument("--sessions", type=int, default=60_000)
     parser.add_argument("--asked", type=int, default=200)
     parser.add_argument("--postgres", type=int, default=18)
     parser.add_argument("--keep", type=Path)

@@ -1,11 +1,12 @@
 -- For one shopper: each interest has its share of the list, and each product says which interest and which history brought it.
 
--- How much speaks for a product: closeness to an interest, what is bought or viewed with what the shopper dealt with, and
--- what is bought again, each from 0 to 1; popularity, the less is known of the shopper the more.
+-- How much speaks for a product: closeness to an interest and what is bought or viewed with what the shopper dealt with, each
+-- from 0 to 1; purchases of it by the shopper, ln(1 + n); and popularity, the more the less else is known: of a shopper without
+-- a long history, or of products without vectors.
 CREATE OR REPLACE FUNCTION for_you_score(closeness double precision, link double precision, again double precision, liked double precision, gate double precision)
 RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(closeness, 0) + coalesce(link, 0) + 1.5 * coalesce(again, 0) + (0.3 + 0.7 * (1 - gate)) * coalesce(liked, 0);
+RETURN coalesce(closeness, 0) + coalesce(link, 0) + coalesce(again, 0) + (1.3 - gate) * coalesce(liked, 0);
 
 -- How well a product is liked by all: its popularity, and what it is looked at lately, at a moment of trends; NULL where nothing
 -- is known of it.
@@ -42,6 +43,15 @@ BEGIN
     END LOOP;
 END $$;
 
+-- What everybody likes: what trends, and what is popular.
+CREATE OR REPLACE FUNCTION everybodys(asked recommendation) RETURNS TABLE (product_id bigint)
+LANGUAGE plpgsql STABLE ROWS 50 SET search_path FROM CURRENT AS $$
+DECLARE
+    hottest CONSTANT bigint[] := trending_ids(asked.space_id, asked.filter, '{}', asked.k);
+BEGIN
+    RETURN QUERY SELECT unnest(hottest || search_browse(asked.space_id, asked.filter, 'popularity', hottest, asked.k, NULL));
+END $$;
+
 -- What goes with what the shopper dealt with: partners of what was bought and of what was viewed, by the interest of
 -- the product that they go with.
 CREATE OR REPLACE FUNCTION linked_products(history personal_history, members bigint[], member_interests bigint[])
@@ -69,6 +79,7 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     found_here jsonb;
     centres halfvec[];
+    gate double precision;
     members bigint[];
     member_interests bigint[];
 BEGIN
@@ -77,17 +88,21 @@ BEGIN
         array_agg(i.centre ORDER BY i.interest)
     INTO found_here, centres FROM interests(asked.space_id, history) i;
     IF found_here IS NULL THEN RETURN; END IF;
+    -- Not the gate of search: here a shopper asks to be known. Kinds alone say less of a taste than vectors do.
+    gate := (history).events / ((history).events + 1.0) * CASE WHEN array_remove(centres, NULL) = '{}' THEN 0.25 ELSE 1 END;
     SELECT array_agg(m.value::bigint), array_agg((i.value -> 'interest')::bigint) INTO members, member_interests
     FROM jsonb_array_elements(found_here) i CROSS JOIN jsonb_array_elements_text(i.value -> 'members') m;
     WITH interest AS MATERIALIZED (
-        SELECT i.* FROM jsonb_to_recordset(found_here) i (interest bigint, share double precision, members jsonb)
+        -- What everybody likes has the share that the history leaves it: the less is known, the more.
+        SELECT i.interest, i.share * gate AS share, i.members FROM jsonb_to_recordset(found_here) i (interest bigint, share double precision, members jsonb)
+        UNION ALL SELECT 0, 1 - gate, '[]'
     ), near AS MATERIALIZED (
         SELECT n.*, (n.similarity - min(n.similarity) OVER w) / greatest(max(n.similarity) OVER w - min(n.similarity) OVER w, 0.02) AS closeness
-        FROM near_interests(asked, found_here, centres) n WINDOW w AS (PARTITION BY n.interest)
+        FROM (SELECT * FROM near_interests(asked, found_here, centres) UNION ALL SELECT 0, e.product_id, NULL FROM everybodys(asked) e) n WINDOW w AS (PARTITION BY n.interest)
     ), linked AS MATERIALIZED (
         SELECT l.*, l.link / max(l.link) OVER () AS strength FROM linked_products(history, members, member_interests) l ORDER BY l.link DESC LIMIT 1000
     ), again AS MATERIALIZED (
-        SELECT m.interest, m.product_id, h.repurchase / max(h.repurchase) OVER () AS strength
+        SELECT m.interest, m.product_id, h.repurchase AS strength
         FROM unnest(members, member_interests) m (product_id, interest)
         JOIN unnest((history).product_ids, (history).repurchases) h (product_id, repurchase) USING (product_id) WHERE h.repurchase > 0
     ), pool AS MATERIALIZED (
@@ -105,18 +120,18 @@ BEGIN
         SELECT DISTINCT ON (s.product_id) s.* FROM (
             -- Of what nobody dealt with yet: the mean of what lies near the same interest, as if five more had none.
             SELECT l.*, for_you_score(l.closeness, l.link, l.again, coalesce(l.liking, sum(l.liking) OVER w / (count(*) OVER w + 5))
-                / greatest(max(l.liking) OVER (), 1e-9), (history).gate) AS score
+                / greatest(max(l.liking) OVER (), 1e-9), gate) AS score
             FROM liked l WINDOW w AS (PARTITION BY l.interest)) s
-        ORDER BY s.product_id, s.score DESC, s.interest
+        ORDER BY s.product_id, s.score DESC, s.interest DESC
     ), placed AS (
         SELECT s.*, i.share, i.members, (row_number() OVER (PARTITION BY s.interest ORDER BY s.score DESC, s.product_id) - 0.5) / i.share AS place
         FROM scored s JOIN interest i USING (interest)
     ), page AS MATERIALIZED (
-        SELECT * FROM placed ORDER BY place, interest LIMIT 4 * asked.k + 50
+        SELECT * FROM placed ORDER BY place, interest = 0, interest LIMIT 4 * asked.k + 50
     )
-    SELECT array_agg(p.product_id ORDER BY p.place, p.interest), array_agg(p.score ORDER BY p.place, p.interest),
+    SELECT array_agg(p.product_id ORDER BY p.place, p.interest = 0, p.interest), array_agg(p.score ORDER BY p.place, p.interest = 0, p.interest),
         array_agg(jsonb_build_object('interest', p.interest, 'share', round(p.share::numeric, 3), 'because', b.because) || jsonb_strip_nulls(jsonb_build_object(
-            'similarity', p.similarity::real, 'linked', p.link::real, 'again', p.again::real)) ORDER BY p.place, p.interest)
+            'similarity', p.similarity::real, 'linked', p.link::real, 'again', p.again::real)) ORDER BY p.place, p.interest = 0, p.interest)
     INTO product_ids, scores, reasons
     FROM page p
     LEFT JOIN linked l ON l.product_id = p.product_id AND l.interest = p.interest

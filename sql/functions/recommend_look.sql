@@ -2,8 +2,8 @@
 
 -- The kinds that go with a product's, the closest first, at most four: those learned from what is bought together; where
 -- nothing was learned, those beside it in the tree with the most products. Never the product's own.
-CREATE OR REPLACE FUNCTION completing_kinds(own bigint, level integer)
-RETURNS TABLE (category_id bigint, path text, lift real, place bigint)
+CREATE OR REPLACE FUNCTION completing_kinds(own bigint)
+RETURNS TABLE (category_id bigint, path text, lift real, place bigint, kinds bigint)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH learned AS (
         SELECT f.partner_id AS category_id, f.lift FROM category_affinity f
@@ -11,9 +11,10 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     ), beside AS (
         SELECT c.category_id, NULL::real AS lift FROM category o JOIN category c ON c.parent_id IS NOT DISTINCT FROM o.parent_id AND c.category_id <> o.category_id
         WHERE o.category_id = own AND NOT EXISTS (SELECT FROM learned)
-        ORDER BY (SELECT count(*) FROM (SELECT FROM product_category pc JOIN category n USING (category_id) WHERE n.lineage @> ARRAY[c.category_id] LIMIT 1000) m) DESC, c.category_id LIMIT 4
+        ORDER BY (SELECT count(*) FROM (SELECT FROM product_category pc WHERE pc.category_id = ANY (ARRAY(
+            SELECT n.category_id FROM category n WHERE n.lineage[cardinality(c.lineage)] = c.category_id)) LIMIT 200) m) DESC, c.category_id LIMIT 4
     )
-    SELECT k.category_id, c.path, k.lift, row_number() OVER (ORDER BY k.lift DESC NULLS LAST, k.category_id)
+    SELECT k.category_id, c.path, k.lift, row_number() OVER (ORDER BY k.lift DESC NULLS LAST, k.category_id), count(*) OVER ()
     FROM (SELECT * FROM learned UNION ALL SELECT * FROM beside) k JOIN category c USING (category_id)
 $$;
 
@@ -41,13 +42,12 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
     known record := mean_vectors(asked.space_id, ARRAY[asked.product_id]);
-    kinds CONSTANT integer := greatest((SELECT count(*) FROM completing_kinds(own, level)), 1);
 BEGIN
     WITH kind AS MATERIALIZED (
-        SELECT c.* FROM completing_kinds(own, level) c
+        SELECT c.* FROM completing_kinds(own) c
     ), fitting AS MATERIALIZED (
         SELECT k.category_id, u.product_id, u.similarity
-        FROM kind k CROSS JOIN LATERAL look_of_kind(asked, k.path, known.kind, known.vectors[1], ceil(asked.k::double precision / kinds)::integer + 8) f
+        FROM kind k CROSS JOIN LATERAL look_of_kind(asked, k.path, known.kind, known.vectors[1], ceil(asked.k::double precision / k.kinds)::integer + 8) f
         CROSS JOIN LATERAL unnest(f.product_ids, f.similarities) u (product_id, similarity)
     ), bought AS MATERIALIZED (
         SELECT o.category_id, a.partner_id AS product_id, a.score / max(a.score) OVER () AS link, a.times

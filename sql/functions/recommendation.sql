@@ -39,6 +39,13 @@ BEGIN
     RETURN found_id;
 END $$;
 
+CREATE OR REPLACE FUNCTION bought_within_days() RETURNS double precision
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT least(greatest(coalesce((SELECT CASE jsonb_typeof(s.value) WHEN 'number' THEN (s.value)::double precision END
+        FROM setting s WHERE s.name = 'bought_within_days'), 90), 0), 3650)
+$$;
+COMMENT ON FUNCTION bought_within_days IS 'For how many days recommendations leave out what was bought; the setting bought_within_days.';
+
 -- What a shopper has bought lately, but for what is bought again and again: what the shopper bought on two days or more,
 -- or at least a fifth of its shoppers did. That may be shown again once half the usual interval is over.
 CREATE OR REPLACE FUNCTION just_bought(client text, session text, within interval DEFAULT '90 days') RETURNS bigint[]
@@ -98,7 +105,7 @@ BEGIN
     END IF;
     IF kind NOT IN ('for_you', 'trending', 'new_arrivals') THEN asked.product_id := named_product(product); END IF;
     asked.excluded := array_remove(just_bought(asked.client, asked.session,
-        coalesce((options ->> 'bought_within')::double precision, 90) * interval '1 day') || asked.product_id, NULL);
+        coalesce((options ->> 'bought_within')::double precision, bought_within_days()) * interval '1 day') || asked.product_id, NULL);
     asked.filter := search_conditions(asked.filters, asked.excluded);
     RETURN asked;
 END $$;

@@ -262,7 +262,7 @@ def test_python_answers_as_sql_does(shop: Connection, database: str, function: s
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_shop_s_own_role_may_ask(shop: Connection, function: str) -> None:
     shop.execute("SET ROLE vitrine_app")
-    assert recommend(shop, function, k=3, client="c1", **asked(function))
+    assert recommend(shop, function, k=3, client="me", **asked(function))
 
 
 def test_a_worker_counts_without_seeing_events(shop: Connection) -> None:
