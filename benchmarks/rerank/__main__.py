@@ -1,9 +1,9 @@
 """Whether a household's history brings what it buys further up, on real purchases.
 
-    python -m benchmarks.rerank [--weights '{"attributes": 0.1}'] [--households other] [--quick]
+    python -m benchmarks.rerank [--weights '{"attributes": 0.1}'] [--quick]
 
-A shop is filled with what was sold before the cut (80 % of all moments). One case for each household
-and category in which it buys afterwards, where the category has at least 20 products: nDCG@10 of
+A shop is filled with what was sold before the cut (80 % of all moments). One case for each
+household and category in which it buys afterwards, where the category has at least 20 products: nDCG@10 of
 the page of that category, of all that was bought and only of what was new to the household, against
 the same page without a history, which is by popularity. Intervals by resampling households.
 Data: ../shared/data, or VITRINE_DATA.
@@ -44,7 +44,7 @@ def main() -> int:
     if not DATA.is_dir():
         raise SystemExit(f"the histories are missing: no folder {DATA}; set VITRINE_DATA")
     histories = read_histories(DATA, args.cut)
-    cases = [case for case in histories.cases()][:: 10 if args.quick else 1]
+    cases = histories.cases()[:: 10 if args.quick else 1]
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; cut {histories.cut:%Y-%m-%d}")
     with tempfile.TemporaryDirectory() as folder, temporary_shop(args.postgres) as url:
         began = time.monotonic()
