@@ -3,9 +3,9 @@
     python -m benchmarks.rerank [--weights '{"attributes": 0.1}'] [--quick]
 
 A shop is filled with what was sold before the cut (80 % of all moments). One case for each
-household and category in which it buys afterwards, where the category has at least 20 products: nDCG@10 of
-the page of that category, of all that was bought and only of what was new to the household, against
-the same page without a history, which is by popularity. Intervals by resampling households.
+household and category in which it buys afterwards, where the category has at least 20 products:
+nDCG@10 of the page of that category, of all that was bought and only of what was new to the
+household, against the same page without a history, which is by popularity. Intervals by resampling households.
 Data: ../shared/data, or VITRINE_DATA.
 """
 
@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from benchmarks.rerank.histories import read_histories
+from benchmarks.rerank.kinds import judge_kinds
 from benchmarks.rerank.pages import judge_pages
 from benchmarks.rerank.shop import SCHEMA, fill_shop
 from benchmarks.temporary_shop import temporary_shop
@@ -65,6 +66,7 @@ def main() -> int:
             )
     for name, each in judged.items():
         print(f"{name:9} {each.difference()}")
+    print(f"new kinds {judge_kinds(histories)}, nDCG@20, the formula in numpy")
     return _verdict(judged["all"].difference().relative, judged["new only"].difference().low)
 
 
