@@ -5,7 +5,8 @@
 A shop is filled with what was sold before the cut (80 % of all moments). One case for each
 household and category in which it buys afterwards, where the category has at least 20 products:
 nDCG@10 of the page of that category, of all that was bought and only of what was new to the
-household, against the same page without a history, which is by popularity. Intervals by resampling households.
+household, against the same page without a history, which is by popularity. Intervals by resampling
+households.
 Data: ../shared/data, or VITRINE_DATA.
 """
 
