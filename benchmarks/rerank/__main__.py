@@ -1,11 +1,12 @@
 """Whether a household's history brings what it buys further up, on real purchases.
 
-    python -m benchmarks.rerank [--weights '{"attributes": 0.1}'] [--households other] [--quick]
+    python -m benchmarks.rerank [--weights '{"attributes": 0.1}'] [--quick]
 
-A shop is filled with what was sold before the cut (80 % of all moments). One case for each household
-and category in which it buys afterwards, where the category has at least 20 products: nDCG@10 of
-the page of that category, of all that was bought and only of what was new to the household, against
-the same page without a history, which is by popularity. Intervals by resampling households.
+A shop is filled with what was sold before the cut (80 % of all moments). One case for each
+household and category in which it buys afterwards, where the category has at least 20 products:
+nDCG@10 of the page of that category, of all that was bought and only of what was new to the
+household, against the same page without a history, which is by popularity. Intervals by resampling
+households.
 Data: ../shared/data, or VITRINE_DATA.
 """
 
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 
 from benchmarks.rerank.histories import read_histories
+from benchmarks.rerank.kinds import judge_kinds
 from benchmarks.rerank.pages import judge_pages
 from benchmarks.rerank.shop import SCHEMA, fill_shop
 from benchmarks.temporary_shop import temporary_shop
@@ -44,7 +46,7 @@ def main() -> int:
     if not DATA.is_dir():
         raise SystemExit(f"the histories are missing: no folder {DATA}; set VITRINE_DATA")
     histories = read_histories(DATA, args.cut)
-    cases = [case for case in histories.cases()][:: 10 if args.quick else 1]
+    cases = histories.cases()[:: 10 if args.quick else 1]
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; cut {histories.cut:%Y-%m-%d}")
     with tempfile.TemporaryDirectory() as folder, temporary_shop(args.postgres) as url:
         began = time.monotonic()
@@ -65,6 +67,7 @@ def main() -> int:
             )
     for name, each in judged.items():
         print(f"{name:9} {each.difference()}")
+    print(f"new kinds {judge_kinds(histories)}, nDCG@20, the formula in numpy")
     return _verdict(judged["all"].difference().relative, judged["new only"].difference().low)
 
 

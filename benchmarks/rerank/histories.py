@@ -14,7 +14,6 @@ import numpy as np
 __all__ = ["Case", "Goods", "Histories", "Purchase", "read_histories"]
 
 LEAST_CANDIDATES = 20
-FIELDS = ("department", "brand", "product_category", "product_type", "package_size")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +57,7 @@ class Histories:
     goods: Mapping[str, Goods]  # those with a category that were sold before the cut
     before: Sequence[Purchase]
     after: Sequence[Purchase]
+    kinds: Mapping[str, str]  # of every product whose kind is known, sold before the cut or not
     sold: Mapping[str, int]  # lines of receipts before the cut
 
     def candidates(self) -> dict[str, list[str]]:
@@ -109,10 +109,20 @@ def read_histories(folder: Path, quantile: float = 0.8) -> Histories:
     return Histories(
         cut=cut,
         goods=_read_goods(folder / "products.csv", sold),
+        kinds=_read_kinds(folder / "products.csv"),
         before=before,
         after=[line for line in lines if line.moment >= cut],
         sold=sold,
     )
+
+
+def _read_kinds(path: Path) -> dict[str, str]:
+    with path.open(newline="") as file:
+        return {
+            row["product_id"]: row["product_type"]
+            for row in csv.DictReader(file)
+            if row["product_type"]
+        }
 
 
 def _read_goods(path: Path, sold: Mapping[str, int]) -> dict[str, Goods]:

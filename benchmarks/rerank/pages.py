@@ -72,7 +72,8 @@ def _page(
 ) -> list[str]:
     options: dict[str, Any] = {"as_of": moment.isoformat()} if moment else {}
     rows = connection.execute(
-        "SELECT external_id FROM search(filters => %s, k => %s, client => %s, options => %s) ORDER BY rank",
+        "SELECT external_id FROM search(filters => %s, k => %s, client => %s, options => %s) "
+        "ORDER BY rank",
         (json.dumps({"category": category_of(category)}), k, household, json.dumps(options)),
     )
     return [row[0] for row in rows]

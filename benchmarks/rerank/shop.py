@@ -57,7 +57,8 @@ def _product_rows(histories: Histories) -> Iterable[Iterable[object]]:
     for product, goods in histories.goods.items():
         yield (
             product, _title(goods), goods.brand, category_of(goods.category), "1",
-            *(value.replace("|", " ") for value in (goods.kind, goods.size, goods.manufacturer, goods.department)),
+            *(value.replace("|", " ") for value in
+              (goods.kind, goods.size, goods.manufacturer, goods.department)),
         )  # fmt: skip
 
 
