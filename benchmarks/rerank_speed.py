@@ -31,8 +31,8 @@ SEARCH = (
 )
 EVENTS = """
 INSERT INTO event (action_name, client_id, session_id, object_id, timestamp, quantity)
-SELECT (ARRAY['view', 'view', 'click', 'add_to_cart', 'purchase'])[1 + n %% 5], %(client)s, %(client)s,
-    p.external_id, now() - %(days)s * interval '1 day' * n / %(events)s, 1
+SELECT (ARRAY['view', 'view', 'click', 'add_to_cart', 'purchase'])[1 + n %% 5],
+    %(client)s, %(client)s, p.external_id, now() - %(days)s * interval '1 day' * n / %(events)s, 1
 FROM (SELECT n, %(seed)s + n AS seed FROM generate_series(1, %(events)s) n) n
 CROSS JOIN LATERAL (
     SELECT CASE WHEN n %% 4 < 3 THEN pc.product_id

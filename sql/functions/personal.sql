@@ -48,44 +48,45 @@ END $$;
 
 -- Each value of some products, and how much more or less the shopper deals with it than would be expected of anybody:
 -- ln((amount + prior) / (expected + prior)), as a gamma prior shrinks a ratio of rates. None where nobody counted yet.
-CREATE OR REPLACE FUNCTION personal_preferences(history personal_history, product_ids bigint[])
-RETURNS TABLE (product_id bigint, value text, preference double precision)
+-- A row of each product and value.
+CREATE OR REPLACE FUNCTION personal_preferences(
+    history personal_history, given bigint[], OUT product_ids bigint[], OUT held text[], OUT preferences double precision[]
+)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
 DECLARE
-    given CONSTANT bigint[] := product_ids;
     least_share CONSTANT double precision := (SELECT s.share FROM value_share s WHERE s.value = '');
     total CONSTANT double precision := (SELECT sum(t.taste) FROM unnest((history).tastes) t (taste));
     prior CONSTANT double precision := ((history).weights ->> 'prior')::double precision;
 BEGIN
     IF least_share IS NULL OR total IS NULL THEN RETURN; END IF;
-    RETURN QUERY
-    WITH held AS MATERIALIZED (
+    WITH own AS MATERIALIZED (
         SELECT v.product_id, v.value FROM product_values(given) v
     ), judged AS MATERIALIZED (
         SELECT v.value, ln((coalesce(l.amount, 0) + prior) / (total * coalesce(s.share, least_share) + prior)) AS preference
-        FROM (SELECT DISTINCT h.value FROM held h) v
+        FROM (SELECT DISTINCT o.value FROM own o) v
         LEFT JOIN unnest((history).liked, (history).amounts) l (value, amount) USING (value)
         LEFT JOIN LATERAL (SELECT s.share FROM value_share s WHERE s.value = v.value OFFSET 0) s ON true
     )
-    SELECT h.product_id, h.value, j.preference FROM held h JOIN judged j USING (value);
+    SELECT array_agg(o.product_id), array_agg(o.value), array_agg(j.preference) INTO product_ids, held, preferences
+    FROM own o JOIN judged j USING (value);
 END $$;
 
--- What a history says of some products, in the order given.
-CREATE OR REPLACE FUNCTION personal_parts(space_id integer, history personal_history, product_ids bigint[])
-RETURNS TABLE (product_id bigint, place bigint, taste double precision, session_taste double precision, attributes double precision, repurchase double precision)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+-- What a history says of some products, in the order given; preferences as personal_preferences has them.
+CREATE OR REPLACE FUNCTION personal_parts(
+    space_id integer, history personal_history, given bigint[], preferred bigint[], preferences double precision[]
+) RETURNS TABLE (product_id bigint, place bigint, taste double precision, session_taste double precision, attributes double precision, repurchase double precision)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
-    near record := personal_nearness(space_id, history, product_ids);
-    given CONSTANT bigint[] := product_ids;
+    near record := personal_nearness(space_id, history, given);
 BEGIN
     RETURN QUERY
     -- Likeness in units of how much these products differ in it; where they hardly do, it says little.
     SELECT g.product_id, g.place, coalesce((g.taste - avg(g.taste) OVER ()) / greatest(stddev_pop(g.taste) OVER (), 0.02), 0),
         coalesce((g.recent - avg(g.recent) OVER ()) / greatest(stddev_pop(g.recent) OVER (), 0.02), 0), coalesce(a.preference, 0), coalesce(b.repurchase, 0)
     FROM unnest(given, near.tastes, near.recents) WITH ORDINALITY g (product_id, taste, recent, place)
-    LEFT JOIN (SELECT h.product_id, sum(h.preference) AS preference FROM personal_preferences(history, given) h GROUP BY h.product_id) a ON a.product_id = g.product_id
+    LEFT JOIN (SELECT v.product_id, sum(v.preference) AS preference FROM unnest(preferred, preferences) v (product_id, preference) GROUP BY v.product_id) a
+        ON a.product_id = g.product_id
     LEFT JOIN unnest((history).product_ids, (history).repurchases) b (product_id, repurchase) ON b.product_id = g.product_id;
 END $$;
 
@@ -93,12 +94,18 @@ END $$;
 CREATE OR REPLACE FUNCTION personal_features(
     client text, session text, product_ids bigint[], as_of timestamptz DEFAULT NULL, weights jsonb DEFAULT NULL
 ) RETURNS TABLE (product_id bigint, popularity double precision, taste double precision, session_taste double precision, attributes double precision, repurchase double precision)
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    given CONSTANT bigint[] := product_ids;
+    active CONSTANT integer := (SELECT s.space_id FROM space s WHERE s.status = 'active');
+    history CONSTANT personal_history := personal_taste(active, personal_history(client, session, as_of, weights));
+    own CONSTANT record := personal_preferences(history, given);
+BEGIN
+    RETURN QUERY
     SELECT f.product_id, ln(1 + p.popularity::double precision), f.taste, f.session_taste, f.attributes, f.repurchase
-    FROM (SELECT max(s.space_id) FROM space s WHERE s.status = 'active') s (space_id)
-    CROSS JOIN LATERAL personal_parts(s.space_id, personal_taste(s.space_id,
-        personal_history(personal_features.client, session, as_of, weights)), personal_features.product_ids) f
+    FROM personal_parts(active, history, given, own.product_ids, own.preferences) f
     CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = f.product_id OFFSET 0) p
-    ORDER BY f.place
-$$;
+    ORDER BY f.place;
+END $$;
 COMMENT ON FUNCTION personal_features IS 'What a shopper''s history says of some products, as personal search, its fitting and its evaluation use it; as of a moment.';

@@ -18,6 +18,10 @@ DECLARE
     session_half_life CONSTANT double precision := (used ->> 'session_half_life')::double precision;
     history personal_history;
 BEGIN
+    IF NOT has_table_privilege('event', 'SELECT') THEN
+        RAISE insufficient_privilege USING MESSAGE = 'personal search reads the events of shoppers, which this login may not',
+            HINT = format('Leave client and session out, or log in as a member of %s_app.', current_schema());
+    END IF;
     WITH latest AS MATERIALIZED (
         SELECT * FROM (
             (SELECT e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
@@ -35,9 +39,10 @@ BEGIN
             action_weight(e.action_name, e.quantity) AS weight, row_number() OVER (ORDER BY e.timestamp DESC) - 1 AS place
         FROM latest e CROSS JOIN LATERAL (SELECT p.product_id FROM product p WHERE p.external_id = e.object_id OFFSET 0) p
     ), liked AS MATERIALIZED (
+        -- No older than 60 half-lives: smaller numbers are an error.
         SELECT k.product_id, count(*) AS events,
-            greatest(sum(k.weight * exp(-ln(2) * k.age / half_life)), 0) AS taste,
-            greatest(sum(k.weight * exp(-ln(2) * k.place / session_half_life)), 0) AS recent,
+            greatest(sum(k.weight * exp(-ln(2) * least(k.age / half_life, 60))), 0) AS taste,
+            greatest(sum(k.weight * exp(-ln(2) * least(k.place / session_half_life, 60))), 0) AS recent,
             ln(1 + count(*) FILTER (WHERE k.action_name = 'purchase'))::double precision AS repurchase
         FROM known k GROUP BY k.product_id
     )

@@ -36,8 +36,9 @@ END $$;
 -- The order of some candidates by what the search says of them and what the history does. What words and pictures say counts
 -- by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says it. How much
 -- attributes say is less the average, for what all have alike moves nothing.
-CREATE OR REPLACE FUNCTION personal_scored(question search_question, product_ids bigint[], scores double precision[], reasons jsonb[])
-RETURNS TABLE (place bigint, new_place bigint, parts jsonb)
+CREATE OR REPLACE FUNCTION personal_scored(
+    question search_question, product_ids bigint[], scores double precision[], reasons jsonb[], preferred bigint[], preferences double precision[]
+) RETURNS TABLE (place bigint, new_place bigint, parts jsonb)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     history CONSTANT personal_history := (question).history;
@@ -56,7 +57,7 @@ BEGIN
         SELECT p.place, w_base * CASE WHEN (question).browses THEN b.base
                 ELSE (b.base - avg(b.base) OVER ()) / greatest(stddev_pop(b.base) OVER (), 1e-6) END AS base, w_taste * p.taste AS taste, w_session * p.session_taste AS session,
             w_attributes * (p.attributes - avg(p.attributes) OVER ()) AS attributes, w_repurchase * p.repurchase AS repurchase
-        FROM personal_parts((question).space_id, history, product_ids) p JOIN unnest(bases) WITH ORDINALITY b (base, place) ON b.place = p.place
+        FROM personal_parts((question).space_id, history, product_ids, preferred, preferences) p JOIN unnest(bases) WITH ORDINALITY b (base, place) ON b.place = p.place
     )
     SELECT w.place, row_number() OVER (ORDER BY reasons[w.place] ? 'named' DESC, w.base + w.taste + w.session + w.attributes + w.repurchase DESC, w.place),
         jsonb_build_object('taste', w.taste::real, 'session', w.session::real, 'attributes', w.attributes::real, 'repurchase', w.repurchase::real)
@@ -67,21 +68,23 @@ END $$;
 CREATE OR REPLACE FUNCTION personal_order(
     question search_question, shown integer, most integer, INOUT product_ids bigint[], INOUT image_ids bigint[], INOUT scores double precision[], INOUT reasons jsonb[]
 )
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
     first CONSTANT integer := least(personal_candidates(), cardinality(product_ids));
     said CONSTANT jsonb := jsonb_build_object('gate', round((((question).history).gate)::numeric, 3), 'strength', (question).strength);
+    own record;
     moved record;
 BEGIN
     IF first < 2 THEN RETURN; END IF;
+    own := personal_preferences((question).history, product_ids[:first]);
     SELECT array_agg(s.place ORDER BY s.new_place) AS places, array_agg(s.parts ORDER BY s.new_place) AS parts INTO moved
-    FROM personal_scored(question, product_ids[:first], scores[:first], reasons[:first]) s;
+    FROM personal_scored(question, product_ids[:first], scores[:first], reasons[:first], own.product_ids, own.preferences) s;
     WITH placed AS MATERIALIZED (
         SELECT o.new_place, coalesce(moved.places[o.new_place], o.new_place) AS place, moved.parts[o.new_place] AS parts
         FROM generate_series(1, least(most, cardinality(product_ids))) o (new_place)
     ), because AS MATERIALIZED (
         SELECT d.* FROM personal_reasons((question).space_id, (question).history,
-            (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place <> p.new_place)) d
+            (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place <> p.new_place), own.product_ids, own.held, own.preferences) d
     )
     SELECT array_agg(product_ids[p.place] ORDER BY p.new_place), array_agg(image_ids[p.place] ORDER BY p.new_place), array_agg(scores[p.new_place] ORDER BY p.new_place),
         array_agg(reasons[p.place] || CASE WHEN p.place = p.new_place THEN '{}' ELSE jsonb_build_object('personal',

@@ -1,0 +1,286 @@
+"""Personal search: what a shopper's history moves, what it must not, and what it says of it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.integration.searchable import (
+    Picture,
+    Product,
+    Variant,
+    add_product,
+    ask,
+    know,
+    make_space,
+    names,
+    random_vector,
+    unit,
+)
+from vitrine.database import Connection
+
+PRODUCTS = 80
+
+
+@pytest.fixture
+def shop(connection: Connection) -> Connection:
+    """Coats of four directions and two brands; the words `warm coat` are known."""
+    rng = random.Random(3)
+    make_space(connection)
+    for n in range(PRODUCTS):
+        direction = [0.3 * x for x in random_vector(rng)]
+        direction[n % 4] += 1
+        product = Product(
+            f"P{n}",
+            brand="Acme" if n % 8 < 4 else "Bolt",
+            categories=["Women/Coats" if n % 2 else "Men/Coats"],
+            attributes={"material": ["wool", "silk", "hemp"][n % 3]},
+            popularity=float(PRODUCTS - n),
+            variants=[Variant(f"SKU-{n}")],
+            pictures=[Picture(unit(direction))],
+            caption=unit(direction),
+        )
+        add_product(connection, product)
+        connection.execute(
+            "INSERT INTO product_text (product_id, locale, title) VALUES (%s, 'en', %s)",
+            (product.product_id, f"Warm coat number {n}" if n < 40 else f"Jacket of kind {n}"),
+        )
+    know(connection, [1, 1, 1, 1])
+    know(connection, [1, 1, 0.9, 1], words="warm coat number 7")
+    know(connection, [1, 1, 0.9, 1], words="acme warm coat number 9")
+    connection.execute("SELECT tend_shares('0')")
+    connection.execute("SELECT ensure_partitions()")
+    return connection
+
+
+Log = Callable[..., None]
+
+
+@pytest.fixture
+def log(shop: Connection) -> Log:
+    """Return a function that writes events of a shopper, now."""
+
+    def write(
+        client: str | None, *products: str, action: str = "view", session: str | None = None
+    ) -> None:
+        for product in products:
+            shop.execute(
+                "INSERT INTO event (action_name, client_id, session_id, object_id) "
+                "VALUES (%s, %s, %s, %s)",
+                (action, client, session, product),
+            )
+
+    return write
+
+
+def page(connection: Connection, **arguments: Any) -> str:
+    """The answer of search_page as text."""
+    given = {
+        "query": None,
+        "filters": {},
+        "client": None,
+        "session": None,
+        "options": {},
+        **arguments,
+    }
+    row = connection.execute(
+        "SELECT search_page(query => %(query)s::text, filters => %(filters)s::jsonb, k => 10, "
+        "client => %(client)s::text, session => %(session)s::text, "
+        "options => %(options)s::jsonb)::text",
+        {name: json.dumps(v) if isinstance(v, dict) else v for name, v in given.items()},
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+SEARCHES: list[dict[str, Any]] = [
+    {"query": "warm coat"},
+    {},
+    {"filters": {"category": "men"}},
+    {"query": "warm coat", "filters": {"brand": "Acme"}, "options": {"diversity": 0.4}},
+    {"query": "warm coat", "options": {"cutoff": True, "total": True, "facets": ["brand"]}},
+]
+LIKED = [f"P{n}" for n in range(2, PRODUCTS, 8)]  # of one direction, all of them Acme
+
+
+@pytest.mark.parametrize("asked", SEARCHES)
+def test_history_moves_what_is_like_it_up(
+    shop: Connection, log: Log, asked: dict[str, Any]
+) -> None:
+    log("u", *LIKED[:6])
+    before = ask(shop, k=10, **asked)
+    after = ask(shop, k=10, client="u", **asked)
+    assert len(after) == len(before) == 10
+
+    def liked(hits: list[dict[str, Any]]) -> int:
+        return sum(int(hit["external_id"][1:]) % 4 == 2 for hit in hits)
+
+    assert liked(after) > liked(before)
+    scores = [hit["score"] for hit in after]
+    assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("asked", SEARCHES)
+def test_without_a_history_the_page_is_the_same_to_the_byte(
+    shop: Connection, log: Log, asked: dict[str, Any]
+) -> None:
+    log("u", *LIKED)
+    log("looked", *LIKED, action="impression")
+    log("elsewhere", "not here", "nor this")
+    plain = page(shop, **asked)
+    for whose in (
+        {"client": "nobody"},
+        {"client": "looked"},
+        {"client": "elsewhere"},
+        {"session": "nobody"},
+        {"client": "'; DROP TABLE event --"},
+        {"client": "x" * 10_000},
+    ):
+        assert page(shop, **asked, **whose) == plain
+    options = {**asked.get("options", {}), "strength": 0}
+    assert page(shop, **{**asked, "options": options}, client="u") == plain
+    assert page(shop, **asked, client="u") != plain
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"query": "SKU-30"},
+        {"query": "p30"},
+        {"query": "warm coat number 7"},
+        {"query": "acme warm coat number 9"},
+        {"options": {"sort": "price"}},
+        {"options": {"sort": "newest"}},
+        {"options": {"sort": "popularity"}},
+        {"query": "warm coat", "options": {"sort": "-price"}},
+    ],
+)
+def test_exact_words_and_sorts_are_not_touched(
+    shop: Connection, log: Log, asked: dict[str, Any]
+) -> None:
+    log("u", *LIKED, action="purchase")
+    plain = page(shop, **asked)
+    assert page(shop, **asked, client="u") == plain
+    assert json.loads(plain)["hits"]
+
+
+def test_an_event_counts_in_the_same_transaction(shop: Connection, log: Log) -> None:
+    with shop.transaction():
+        before = names(ask(shop, k=10, client="u"))
+        log("u", "P70", action="purchase")
+        after = names(ask(shop, k=10, client="u"))
+    assert "P70" not in before
+    assert "P70" in after
+
+
+def test_a_visit_without_an_account_counts(shop: Connection, log: Log) -> None:
+    log(None, *LIKED[:6], session="s")
+    assert page(shop, session="s") != page(shop)
+    assert names(ask(shop, session="s")) == names(ask(shop, session="s", client="nobody"))
+
+
+def test_the_stronger_the_more(shop: Connection, log: Log) -> None:
+    log("u", "P60", action="purchase")
+    ranks = []
+    for strength in (0, 0.2, 0.4, 0.6, 0.8, 1):
+        hits = ask(shop, k=PRODUCTS, client="u", options={"strength": strength})
+        ranks.append(names(hits).index("P60"))
+    assert ranks == sorted(ranks, reverse=True)
+    assert ranks[0] == 60
+    assert ranks[-1] < ranks[0]
+
+
+def test_every_hit_that_moved_says_why(shop: Connection, log: Log) -> None:
+    log("u", *LIKED[:6])
+    log("u", "P2", action="purchase")
+    before = names(ask(shop, k=PRODUCTS))
+    hits = ask(shop, k=20, client="u", options={"explain": True})
+    for place, hit in enumerate(hits):
+        was = before.index(hit["external_id"])
+        said = hit["why"].get("personal")
+        assert (said is not None) == (was != place)
+        if said is not None:
+            assert (said["from"], said["to"]) == (was + 1, place + 1)
+            assert set(said["parts"]) == {"taste", "session", "attributes", "repurchase"}
+            assert said["strength"] == 1
+            assert 0 < said["gate"] < 1
+            assert set(said["like"]) <= set(LIKED)
+            assert {value["field"] for value in said["values"]} <= {
+                "brand",
+                "category",
+                "attributes.material",
+            }
+    first = hits[0]["why"]["personal"]
+    assert hits[0]["external_id"] == "P2"
+    assert first["parts"]["repurchase"] > 0
+    assert len(first["values"]) == 3
+    explained = hits[0]["why"]["search"]
+    assert explained["personal"]["events"] == 7
+    assert explained["personal"]["vectors"] == "image"
+    assert explained["milliseconds"]["personal"] >= 0
+    nobody = ask(shop, client="nobody", options={"explain": True})[0]["why"]["search"]["personal"]
+    assert nobody == {"gate": 0, "events": 0, "strength": 0}
+
+
+def test_pages_hold_every_product_once_whatever_happens_meanwhile(
+    shop: Connection, log: Log
+) -> None:
+    shown: list[str] = []
+    cursor: str | None = None
+    log("u", *LIKED[:3])
+    while True:
+        hits = ask(shop, query="warm coat", k=9, client="u", cursor=cursor)
+        shown += names(hits)
+        log("u", *names(hits)[:3])
+        cursor = hits[-1]["why"].get("cursor") if hits else None
+        if cursor is None:
+            break
+    assert sorted(shown) == sorted({f"P{n}" for n in range(PRODUCTS)})
+
+
+def test_pins_and_filters_hold(shop: Connection, log: Log) -> None:
+    log("u", *LIKED)
+    shop.execute("SELECT pin('first', 'P77', 2)")
+    shop.execute("SELECT hide('gone', products => ARRAY['P10'])")
+    hits = ask(shop, k=20, client="u", filters={"brand": "Acme"})
+    assert "P77" not in names(hits)
+    hits = ask(shop, k=20, client="u")
+    assert names(hits)[1] == "P77"
+    assert "personal" not in hits[1]["why"]
+    assert "P10" not in names(hits)
+
+
+def test_the_past_is_searched_as_it_was(shop: Connection, log: Log) -> None:
+    log("u", *LIKED)
+    earlier = {"options": {"as_of": "2020-01-01T00:00:00Z"}}
+    assert page(shop, client="u", **earlier) == page(shop)
+    assert page(shop, client="u", options={"as_of": "2199-01-01"}) != page(shop)
+
+
+def test_without_shares_or_vectors_the_rest_still_counts(shop: Connection, log: Log) -> None:
+    shop.execute("DELETE FROM value_share")
+    shop.execute("DELETE FROM image_vector_1")
+    shop.execute("DELETE FROM caption_vector_1")
+    log("u", "P50", action="purchase")
+    hit = next(h for h in ask(shop, k=40, client="u") if h["external_id"] == "P50")
+    parts = hit["why"]["personal"]["parts"]
+    assert parts["repurchase"] > 0
+    assert parts["taste"] == parts["attributes"] == 0
+
+
+def test_a_login_that_may_not_read_events_is_told_so(shop: Connection, log: Log) -> None:
+    log("u", *LIKED)
+    with shop.transaction(force_rollback=True):
+        shop.execute("REVOKE SELECT ON event FROM vitrine_analyst")
+        shop.execute("SET LOCAL ROLE vitrine_analyst")
+        assert ask(shop, k=5)
+        with pytest.raises(
+            psycopg.errors.InsufficientPrivilege, match="personal search reads"
+        ) as caught:
+            ask(shop, k=5, client="u")
+        assert "vitrine_app" in str(caught.value.diag.message_hint)
