@@ -154,6 +154,7 @@ DECLARE
 BEGIN
     SELECT * INTO links FROM shopper_links(names);
     SELECT * INTO asked FROM own_questions(names, links.sessions, links.queries);
+    PERFORM doubt_rollups(names, links.sessions, links.queries);
     RETURN QUERY SELECT * FROM forget_rows(names, links.sessions, links.queries);
     RETURN QUERY SELECT * FROM forget_questions(asked.words, asked.pictures);
     FOREACH name IN ARRAY clients LOOP

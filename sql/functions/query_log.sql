@@ -78,7 +78,7 @@ BEGIN
     END IF;
     IF id IS NULL OR coalesce((hits -> 0 -> 'rank')::integer, 1) = 1 THEN
         id := log_query(user_query, client, ARRAY(SELECT h.hit ->> 'external_id' FROM jsonb_array_elements(hits) WITH ORDINALITY h (hit, place) ORDER BY h.place),
-            session, filters, jsonb_strip_nulls(jsonb_build_object('total', page -> 'total')) || coalesce(query_attributes, '{}'),
+            session, filters, jsonb_strip_nulls(jsonb_build_object('total', page -> 'total', 'milliseconds', page -> 'milliseconds')) || coalesce(query_attributes, '{}'),
             id::text, "timestamp", application);
     END IF;
     PERFORM write_events(ARRAY(

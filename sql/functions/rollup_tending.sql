@@ -43,6 +43,23 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WHERE (c.queries, c.events) <> (r.queries, r.events) AND (c.queries > 0 OR r.queries = 0)
 $$;
 
+-- The days of a shopper who is about to be forgotten are to be rolled up again; of the day before an event too, whose
+-- searches it may have ended, unless that lies in another month, which may have been dropped.
+CREATE OR REPLACE FUNCTION doubt_rollups(names text[], sessions text[], queries uuid[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path FROM CURRENT AS $$
+    WITH own AS (
+        SELECT utc_day(q.timestamp) AS day FROM query q WHERE q.client_id = ANY (names)
+        UNION SELECT utc_day(q.timestamp) FROM query q WHERE q.session_id = ANY (sessions)
+        UNION SELECT utc_day(q.timestamp) FROM query q WHERE q.query_id = ANY (queries)
+        UNION SELECT utc_day(e.timestamp) FROM event e WHERE e.client_id = ANY (names)
+        UNION SELECT utc_day(e.timestamp) FROM event e WHERE e.session_id = ANY (sessions)
+        UNION SELECT utc_day(e.timestamp) FROM event e WHERE e.query_id = ANY (queries)
+    )
+    UPDATE rollup_day r SET is_stale = true
+    FROM (SELECT o.day FROM own o UNION SELECT o.day - 1 FROM own o WHERE extract(day FROM o.day) > 1) d
+    WHERE r.day = d.day AND NOT r.is_stale
+$$;
+
 -- A few days at a time, so that no call takes long; returns how many were rolled up. Two at once: the second does nothing.
 CREATE OR REPLACE FUNCTION tend_rollups(most integer DEFAULT 7) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$

@@ -126,7 +126,9 @@ def log_page(
         check_text(given[name], name)
     values = {
         **given,
-        "page": json_text({"hits": hits, "total": page.total}, "page"),
+        "page": json_text(
+            {"hits": hits, "total": page.total, "milliseconds": page.milliseconds}, "page"
+        ),
         "user_query": query,
         "filters": json_text(given["filters"] or {}, "filters"),
         "timestamp": _moment(given["timestamp"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,7 +73,8 @@ class Page(Sequence[Hit]):
     asks for the next page (None: there is none). `total` and `facets` are there when options asked
     for them; `more` says how many values a facet has beyond those listed. `understood` and
     `corrections` say what became of the words, `redirect` where a rule sends such a search,
-    `suggestions` the nearest names of categories that there are not.
+    `suggestions` the nearest names of categories that there are not. `milliseconds` is what the
+    answer took on this process's clock, which `log_page` writes down for analysts.
     """
 
     hits: tuple[Hit, ...]
@@ -85,6 +87,7 @@ class Page(Sequence[Hit]):
     corrections: tuple[dict[str, str], ...] = ()
     redirect: str | None = None
     suggestions: tuple[dict[str, Any], ...] = ()
+    milliseconds: float | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -142,13 +145,15 @@ def run_search(connection: Connection, schema: str, request: SearchRequest) -> P
         "k => %(k)s::integer, cursor => %(cursor)s::text, client => %(client)s::text, "
         "session => %(session)s::text, options => %(options)s::jsonb)"
     ).format(sql.Identifier(schema))
+    began = time.perf_counter()
     with search_errors():
         row = connection.execute(statement, request.parameters()).fetchone()
+    milliseconds = round(1000 * (time.perf_counter() - began), 3)
     answer: dict[str, Any] = row[0] if row else {"hits": []}
     hits = tuple(Hit(**hit) for hit in answer.pop("hits"))
     for name in ("corrections", "suggestions"):
         answer[name] = tuple(answer.get(name, ()))
-    return Page(hits, **answer)
+    return Page(hits, **answer, milliseconds=milliseconds)
 
 
 @contextmanager

@@ -184,6 +184,16 @@ def test_rows_that_come_late_are_counted_too(shop: Connection) -> None:
     assert rows(shop, "SELECT tend_rollups(100)") == [(0,)]
 
 
+def test_who_is_forgotten_counts_no_more(shop: Connection) -> None:
+    name_all(shop)
+    searches = fill(shop)
+    shop.execute("SELECT tend_rollups(100)")
+    shop.execute("SELECT forget('c3')")
+    shop.execute("SELECT tend_rollups(100)")
+    left = [search for search in searches if search.client != "c3"]
+    assert daily(shop) == {key: dict(value) for key, value in expected(left).items()}
+
+
 def test_a_month_whose_rows_are_dropped_keeps_its_rollup(shop: Connection) -> None:
     old = Search(NOW - timedelta(days=45), "c1", None, ["a"], deeds=[("click", 1, "a")])
     put(shop, old)
