@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ class Assortment:
     """Products in rows; `values` names the columns of `held` (products x values, 0 or 1).
 
     `looks` (products x dimensions) are unit vectors of the pictures, without columns where the shop
-    has none. `shelves` is each product's category, `paths` the categories by number.
+    has none. `shelves` is each product's top category, `paths` those by number.
     """
 
     product_ids: NDArray[np.int64]
@@ -46,7 +47,8 @@ def read_assortment(connection: Connection) -> Assortment:
 
     """
     rows = connection.execute(
-        "SELECT p.product_id, p.external_id, p.brand, p.attributes, min(c.path) FROM product p "
+        "SELECT p.product_id, p.external_id, p.brand, p.attributes, "
+        "array_agg(DISTINCT split_part(c.path, '/', 1)) FROM product p "
         "JOIN product_category pc USING (product_id) JOIN category c USING (category_id) "
         "WHERE p.status = 'active' GROUP BY p.product_id ORDER BY p.external_id"
     ).fetchall()
@@ -54,16 +56,23 @@ def read_assortment(connection: Connection) -> Assortment:
         raise QueryError(f"{len(rows)} products in categories are too few; import a catalogue")
     product_ids = np.array([row[0] for row in rows])
     values, held = _values([_named(row[2], row[3]) for row in rows])
-    paths = tuple(sorted({str(row[4]) for row in rows}))
+    roots = _largest([row[4] for row in rows])
+    paths = tuple(sorted(set(roots)))
     return Assortment(
         product_ids=product_ids,
         external_ids=tuple(str(row[1]) for row in rows),
         values=values,
         held=held,
         looks=_looks(connection, product_ids),
-        shelves=np.array([paths.index(str(row[4])) for row in rows]),
+        shelves=np.array([paths.index(root) for root in roots]),
         paths=paths,
     )
+
+
+def _largest(roots: list[list[str]]) -> list[str]:
+    """Of each product's top categories the one with most products."""
+    counts = Counter(root for each in roots for root in each)
+    return [max(sorted(each), key=lambda root: counts[root]) for each in roots]
 
 
 def _named(brand: str | None, attributes: dict[str, object]) -> set[str]:

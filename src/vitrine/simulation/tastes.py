@@ -11,8 +11,6 @@ from vitrine.simulation.assortment import Assortment
 
 __all__ = ["Shoppers", "draw_shoppers"]
 
-CARED_FOR = 0.3  # part of the values that a shopper likes or dislikes at all
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shoppers:
@@ -43,8 +41,11 @@ def draw_shoppers(
     rng = np.random.default_rng(seed)
     appeal = rng.normal(0, 0.7, len(assortment))
     liked = rng.normal(size=(count, len(assortment.values)))
-    liked *= rng.random(liked.shape) < CARED_FOR
-    tastes = _even(liked @ assortment.held.T)
+    # One cares most for the brand, another for the material.
+    fields = [value.partition("=")[0] for value in assortment.values]
+    numbers = {name: place for place, name in enumerate(dict.fromkeys(fields))}
+    cares = rng.exponential(size=(count, len(numbers)))
+    tastes = _even((liked * cares[:, [numbers[name] for name in fields]]) @ assortment.held.T)
     if assortment.looks.shape[1]:
         # Looks like two products that the shopper has in mind.
         models = rng.integers(len(assortment), size=(count, 2))

@@ -25,7 +25,7 @@ def visits(
     until: datetime,
     *,
     seed: int = 7,
-    pages: float = 8,
+    pages: float = 10,
     days: float = 60,
 ) -> Iterator[Event]:
     """Impressions, clicks, carts and purchases of the days before `until`, shopper by shopper.
@@ -38,7 +38,7 @@ def visits(
     for number, client in enumerate(shoppers.clients):
         for _ in range(1 + rng.geometric(1 / pages)):
             shelf = shelves[rng.choice(len(shelves), p=shoppers.interests[number])]
-            noise = rng.gumbel(0, 0.5, len(shelf))
+            noise = rng.gumbel(0, 1, len(shelf))
             page = shelf[np.argsort(-(shoppers.appeal[shelf] + noise))[:PAGE]]
             began = until - timedelta(days=float(rng.random() * days + 0.01))
             for event in _seen(page, utility[number], began, rng):
