@@ -6,9 +6,9 @@ A made-up shop of 100,000 products with some 400,000 variants, its changes folde
 asked `rounds` times in one session, all filters in turn. `plain SQL` is the same page without
 bitmaps: one statement per facet over the tables, with the conditions that the filter compiles to;
 it runs once. With `--page` the page itself is asked for: `search_page` with the facets and 24
-products by popularity. `--updated` prices are changed after the folding and stay unfolded. Times are of the
-client, in milliseconds, and of the processor in the server's session, which other programs of the
-machine disturb less; parallel workers are off.
+products by popularity. `--updated` prices are changed after the folding and stay unfolded. Times
+are of the client, in milliseconds, and of the processor in the server's session, which other
+programs of the machine disturb less; parallel workers are off.
 """
 
 from __future__ import annotations
