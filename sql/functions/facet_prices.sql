@@ -72,11 +72,11 @@ DECLARE
 BEGIN
     FOR part IN EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids, by_variant), 'SELECT m.kept, ',
         (SELECT format('ARRAY[%s] AS low', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(low) i), ', ',
-        (SELECT format('ARRAY[%s] AS high', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(high) i), ' FROM m WHERE bit_count(m.kept) > 0')
+        CASE WHEN by_variant THEN 'NULL::bit(8192)[] AS high' ELSE (SELECT format('ARRAY[%s] AS high', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(high) i) END, ' FROM m WHERE bit_count(m.kept) > 0')
         USING patch, ids, of_set, set_number, set_block, set_plane, set_bits, by_variant
     LOOP
         lowest := coalesce(facet_extreme(part.kept, part.low, false, lowest::bigint), lowest);
-        highest := coalesce(facet_extreme(part.kept, part.high, true, highest::bigint), highest);
+        highest := coalesce(facet_extreme(part.kept, coalesce(part.high, part.low), true, highest::bigint), highest);
     END LOOP;
     lowest := lowest / 1000.0;
     highest := highest / 1000.0;

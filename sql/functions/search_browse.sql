@@ -25,7 +25,7 @@ DECLARE
     walk double precision := 3 * (k + cardinality(shown_already)) / nullif(passing, 0);
 BEGIN
     IF k <= 0 THEN RETURN '{}'; END IF;
-    IF is_narrow AND among IS NULL AND NOT by_price AND walk < 3 * passing * rows_of('product', 100) THEN
+    IF is_narrow AND among IS NULL AND NOT by_price AND walk < 5 * passing * rows_of('product', 100) THEN
         EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (SELECT p.product_id FROM (',
             'SELECT p.* FROM product p ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', ceil(walk), ') p WHERE ', condition, ' LIMIT ', k, ') p) o')
         INTO products USING shown_already;
