@@ -33,17 +33,30 @@ BEGIN
     WHERE jsonb_typeof(m.value) = 'array' AND jsonb_typeof(e.value) IN ('string', 'number', 'boolean') AND length(e.value #>> '{}') <= 60;
 END $$;
 
--- How near products are to a shopper's taste, of a long time and of late, by the cosine of the product's nearest picture
--- or caption. NULL where it has none.
+-- How near products are to a shopper's taste, of a long time and of late, by the cosine: as the search saw it of the
+-- picture that it found, else of the product's nearest picture or caption. NULL where it has none.
 CREATE OR REPLACE FUNCTION personal_nearness(
-    space_id integer, history personal_history, product_ids bigint[], OUT tastes double precision[], OUT recents double precision[]
+    space_id integer, history personal_history, product_ids bigint[], arms search_arms, OUT tastes double precision[], OUT recents double precision[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    unseen CONSTANT bigint[] := CASE WHEN arms.near_ids IS NULL THEN product_ids ELSE ARRAY(SELECT unnest(product_ids) EXCEPT SELECT unnest(arms.near_ids)) END;
+    ids bigint[] := arms.near_ids;
+    long double precision[] := arms.tastes;
+    short double precision[] := arms.recents;
+    others record;
 BEGIN
-    IF (history).kind IS NULL THEN RETURN; END IF;
-    EXECUTE format('SELECT array_agg(n.taste ORDER BY g.place), array_agg(n.recent ORDER BY g.place) FROM unnest($1) WITH ORDINALITY g (product_id, place) '
-        'LEFT JOIN (SELECT x.product_id, max(-(x.embedding <#> $2)) AS taste, max(-(x.embedding <#> $3)) AS recent FROM %I x WHERE x.product_id = ANY ($1) GROUP BY x.product_id) n '
-        'USING (product_id)', format('%s_vector_%s', (history).kind, space_id)) INTO tastes, recents USING product_ids, (history).taste, (history).recent;
+    IF history.kind IS NULL THEN RETURN; END IF;
+    IF unseen <> '{}' THEN
+        EXECUTE format('SELECT array_agg(n.product_id) AS ids, array_agg(n.taste) AS tastes, array_agg(n.recent) AS recents FROM (SELECT x.product_id, '
+            'max(-(x.embedding <#> $2)) AS taste, max(-(x.embedding <#> $3)) AS recent FROM %I x WHERE x.product_id = ANY ($1) GROUP BY x.product_id) n',
+            format('%s_vector_%s', history.kind, space_id)) INTO others USING unseen, history.taste, history.recent;
+        ids := ids || others.ids;
+        long := long || others.tastes;
+        short := short || others.recents;
+    END IF;
+    SELECT array_agg(n.taste ORDER BY g.place), array_agg(n.recent ORDER BY g.place) INTO tastes, recents
+    FROM unnest(product_ids) WITH ORDINALITY g (product_id, place) LEFT JOIN unnest(ids, long, short) n (product_id, taste, recent) ON n.product_id = g.product_id;
 END $$;
 
 -- Each value of some products, and how much more or less the shopper deals with it than would be expected of anybody:
@@ -55,8 +68,8 @@ CREATE OR REPLACE FUNCTION personal_preferences(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     least_share CONSTANT double precision := (SELECT s.share FROM value_share s WHERE s.value = '');
-    total CONSTANT double precision := (SELECT sum(t.taste) FROM unnest((history).tastes) t (taste));
-    prior CONSTANT double precision := ((history).weights ->> 'prior')::double precision;
+    total CONSTANT double precision := (SELECT sum(t.taste) FROM unnest(history.tastes) t (taste));
+    prior CONSTANT double precision := (history.weights ->> 'prior')::double precision;
 BEGIN
     IF least_share IS NULL OR total IS NULL THEN RETURN; END IF;
     WITH own AS MATERIALIZED (
@@ -64,7 +77,7 @@ BEGIN
     ), judged AS MATERIALIZED (
         SELECT v.value, ln((coalesce(l.amount, 0) + prior) / (total * coalesce(s.share, least_share) + prior)) AS preference
         FROM (SELECT DISTINCT o.value FROM own o) v
-        LEFT JOIN unnest((history).liked, (history).amounts) l (value, amount) USING (value)
+        LEFT JOIN unnest(history.liked, history.amounts) l (value, amount) USING (value)
         LEFT JOIN LATERAL (SELECT s.share FROM value_share s WHERE s.value = v.value OFFSET 0) s ON true
     )
     SELECT array_agg(o.product_id), array_agg(o.value), array_agg(j.preference) INTO product_ids, held, preferences
@@ -73,12 +86,12 @@ END $$;
 
 -- What a history says of some products, in the order given; preferences as personal_preferences has them.
 CREATE OR REPLACE FUNCTION personal_parts(
-    space_id integer, history personal_history, given bigint[], preferred bigint[], preferences double precision[]
+    space_id integer, history personal_history, given bigint[], arms search_arms, preferred bigint[], preferences double precision[]
 ) RETURNS TABLE (product_id bigint, place bigint, taste double precision, session_taste double precision, attributes double precision, repurchase double precision)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
-    near record := personal_nearness(space_id, history, given);
+    near record := personal_nearness(space_id, history, given, arms);
 BEGIN
     RETURN QUERY
     -- Likeness in units of how much these products differ in it; where they hardly do, it says little.
@@ -87,7 +100,7 @@ BEGIN
     FROM unnest(given, near.tastes, near.recents) WITH ORDINALITY g (product_id, taste, recent, place)
     LEFT JOIN (SELECT v.product_id, sum(v.preference) AS preference FROM unnest(preferred, preferences) v (product_id, preference) GROUP BY v.product_id) a
         ON a.product_id = g.product_id
-    LEFT JOIN unnest((history).product_ids, (history).repurchases) b (product_id, repurchase) ON b.product_id = g.product_id;
+    LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = g.product_id;
 END $$;
 
 -- In browsing, popularity is what the others are added to; beside words and pictures it is not used.
@@ -104,7 +117,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT f.product_id, ln(1 + p.popularity::double precision), f.taste, f.session_taste, f.attributes, f.repurchase
-    FROM personal_parts(active, history, given, own.product_ids, own.preferences) f
+    FROM personal_parts(active, history, given, NULL, own.product_ids, own.preferences) f
     CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = f.product_id OFFSET 0) p
     ORDER BY f.place;
 END $$;

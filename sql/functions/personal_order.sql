@@ -25,70 +25,90 @@ END $$;
 CREATE OR REPLACE FUNCTION search_is_titled(question search_question, arms search_arms) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    words CONSTANT text := fold((question).brand);
-    asked CONSTANT text := coalesce(fold(lower(normalize_query((question).understood ->> 'query'))), words);
+    words text;
+    asked text;
 BEGIN
-    RETURN words IS NOT NULL AND EXISTS (
+    IF (question).brand IS NULL THEN RETURN false; END IF;
+    words := fold((question).brand);
+    asked := coalesce(fold(lower(normalize_query((question).understood ->> 'query'))), words);
+    RETURN EXISTS (
         SELECT FROM unnest((arms).text_ids[:200]) a (product_id) JOIN product p USING (product_id) JOIN product_text t USING (product_id)
         WHERE fold(t.title) IN (words, asked) OR fold(concat_ws(' ', p.brand, t.title)) = asked);
 END $$;
 
--- The order of some candidates by what the search says of them and what the history does. What words and pictures say counts
--- by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says it. How much
--- attributes say is less the average, for what all have alike moves nothing.
-CREATE OR REPLACE FUNCTION personal_scored(
-    question search_question, product_ids bigint[], scores double precision[], reasons jsonb[], preferred bigint[], preferences double precision[]
-) RETURNS TABLE (place bigint, new_place bigint, parts jsonb)
+-- What each part but attributes adds to the scores of some candidates, in their order. What words and pictures say counts
+-- by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says it.
+CREATE OR REPLACE FUNCTION personal_added(
+    question search_question, arms search_arms, product_ids bigint[], scores double precision[],
+    OUT bases double precision[], OUT tastes double precision[], OUT sessions double precision[], OUT repurchases double precision[]
+)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     history CONSTANT personal_history := (question).history;
     w CONSTANT jsonb := history.weights;
+    browses CONSTANT boolean := (question).browses;
     gate CONSTANT double precision := (question).strength * history.gate;
+    w_base CONSTANT double precision := (w ->> CASE WHEN browses THEN 'popularity' ELSE 'relevance' END)::double precision;
     w_taste CONSTANT double precision := gate * (w ->> 'taste')::double precision;
     w_session CONSTANT double precision := gate * (w ->> 'session')::double precision;
-    w_attributes CONSTANT double precision := gate * (w ->> 'attributes')::double precision;
     w_repurchase CONSTANT double precision := (question).strength * (w ->> 'repurchase')::double precision;
-    w_base CONSTANT double precision := (w ->> CASE WHEN (question).browses THEN 'popularity' ELSE 'relevance' END)::double precision;
-    bases CONSTANT double precision[] := ARRAY(SELECT CASE WHEN (question).browses THEN ln(1 + s.score) ELSE ln(greatest(s.score, 1e-3)) END
-        FROM unnest(scores) WITH ORDINALITY s (score, n) ORDER BY s.n);
 BEGIN
-    RETURN QUERY
-    WITH weighed AS (
-        SELECT p.place, w_base * CASE WHEN (question).browses THEN b.base
-                ELSE (b.base - avg(b.base) OVER ()) / greatest(stddev_pop(b.base) OVER (), 1e-6) END AS base, w_taste * p.taste AS taste, w_session * p.session_taste AS session,
-            w_attributes * (p.attributes - avg(p.attributes) OVER ()) AS attributes, w_repurchase * p.repurchase AS repurchase
-        FROM personal_parts((question).space_id, history, product_ids, preferred, preferences) p JOIN unnest(bases) WITH ORDINALITY b (base, place) ON b.place = p.place
-    )
-    SELECT w.place, row_number() OVER (ORDER BY reasons[w.place] ? 'named' DESC, w.base + w.taste + w.session + w.attributes + w.repurchase DESC, w.place),
-        jsonb_build_object('taste', w.taste::real, 'session', w.session::real, 'attributes', w.attributes::real, 'repurchase', w.repurchase::real)
-    FROM weighed w;
+    SELECT array_agg(w_base * CASE WHEN browses THEN n.said ELSE (n.said - n.mean) / greatest(n.deviation, 1e-6) END ORDER BY n.place),
+        array_agg(w_taste * n.taste ORDER BY n.place), array_agg(w_session * n.session_taste ORDER BY n.place),
+        array_agg(w_repurchase * n.repurchase ORDER BY n.place)
+    INTO bases, tastes, sessions, repurchases
+    FROM (SELECT p.*, b.said, avg(b.said) OVER () AS mean, stddev_pop(b.said) OVER () AS deviation
+          FROM personal_parts((question).space_id, history, product_ids, arms, NULL, NULL) p
+          JOIN (SELECT u.place, CASE WHEN browses THEN ln(1 + u.score) ELSE ln(greatest(u.score, 1e-3)) END AS said
+                FROM unnest(scores) WITH ORDINALITY u (score, place)) b USING (place)) n;
 END $$;
 
--- The first of the products given in their new order; each place keeps its score, and what moved says why.
+-- The first of the products given in their new order; each place keeps its score, and what moved says why. Attributes are
+-- looked up of those that lead without them, three pages of them; what all of these have alike moves nothing.
 CREATE OR REPLACE FUNCTION personal_order(
-    question search_question, shown integer, most integer, INOUT product_ids bigint[], INOUT image_ids bigint[], INOUT scores double precision[], INOUT reasons jsonb[]
+    question search_question, arms search_arms, shown integer, most integer,
+    INOUT product_ids bigint[], INOUT image_ids bigint[], INOUT scores double precision[], INOUT reasons jsonb[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
+    history CONSTANT personal_history := (question).history;
     first CONSTANT integer := least(personal_candidates(), cardinality(product_ids));
-    said CONSTANT jsonb := jsonb_build_object('gate', round((((question).history).gate)::numeric, 3), 'strength', (question).strength);
+    ids CONSTANT bigint[] := product_ids[:first];
+    named CONSTANT boolean[] := ARRAY(SELECT r.reason ? 'named' FROM unnest(reasons[:first]) WITH ORDINALITY r (reason, place) ORDER BY r.place);
+    w_attributes CONSTANT double precision := (question).strength * history.gate * (history.weights ->> 'attributes')::double precision;
+    said CONSTANT jsonb := jsonb_build_object('gate', round(history.gate::numeric, 3), 'strength', (question).strength);
+    added record;
+    ahead bigint[];
     own record;
-    moved record;
+    places bigint[];
+    parts jsonb[];
 BEGIN
     IF first < 2 THEN RETURN; END IF;
-    own := personal_preferences((question).history, product_ids[:first]);
-    SELECT array_agg(s.place ORDER BY s.new_place) AS places, array_agg(s.parts ORDER BY s.new_place) AS parts INTO moved
-    FROM personal_scored(question, product_ids[:first], scores[:first], reasons[:first], own.product_ids, own.preferences) s;
+    added := personal_added(question, arms, ids, scores[:first]);
+    ahead := ARRAY(SELECT u.id FROM unnest(ids, added.bases, added.tastes, added.sessions, added.repurchases) WITH ORDINALITY u (id, base, taste, session, repurchase, place)
+        ORDER BY u.base + u.taste + u.session + u.repurchase DESC, u.place LIMIT CASE WHEN (question).browses THEN first ELSE greatest(3 * most, 72) END);
+    own := personal_preferences(history, ahead);
+    WITH preferred AS (
+        SELECT l.id, coalesce(sum(v.preference), 0) AS preference FROM unnest(ahead) l (id)
+        LEFT JOIN unnest(own.product_ids, own.preferences) v (id, preference) USING (id) GROUP BY l.id
+    ), weighed AS (
+        SELECT u.*, w_attributes * coalesce(p.preference - avg(p.preference) OVER (), 0) AS attributes
+        FROM unnest(ids, added.bases, added.tastes, added.sessions, added.repurchases, named) WITH ORDINALITY u (id, base, taste, session, repurchase, named, place)
+        LEFT JOIN preferred p USING (id)
+    ), ordered AS (
+        SELECT w.*, row_number() OVER (ORDER BY w.named DESC, w.base + w.taste + w.session + w.attributes + w.repurchase DESC, w.place) AS new_place FROM weighed w
+    )
+    SELECT array_agg(o.place ORDER BY o.new_place), array_agg(jsonb_build_object('taste', o.taste::real, 'session', o.session::real,
+        'attributes', o.attributes::real, 'repurchase', o.repurchase::real) ORDER BY o.new_place) INTO places, parts FROM ordered o WHERE o.new_place <= most;
     WITH placed AS MATERIALIZED (
-        SELECT o.new_place, coalesce(moved.places[o.new_place], o.new_place) AS place, moved.parts[o.new_place] AS parts
-        FROM generate_series(1, least(most, cardinality(product_ids))) o (new_place)
+        SELECT o.new_place, coalesce(places[o.new_place], o.new_place) AS place FROM generate_series(1, least(most, cardinality(product_ids))) o (new_place)
     ), because AS MATERIALIZED (
-        SELECT d.* FROM personal_reasons((question).space_id, (question).history,
+        SELECT d.* FROM personal_reasons((question).space_id, history,
             (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place <> p.new_place), own.product_ids, own.held, own.preferences) d
     )
     SELECT array_agg(product_ids[p.place] ORDER BY p.new_place), array_agg(image_ids[p.place] ORDER BY p.new_place), array_agg(scores[p.new_place] ORDER BY p.new_place),
         array_agg(reasons[p.place] || CASE WHEN p.place = p.new_place THEN '{}' ELSE jsonb_build_object('personal',
-            said || jsonb_build_object('from', shown + p.place, 'to', shown + p.new_place, 'parts', p.parts) || coalesce(b.reason, '{}')) END ORDER BY p.new_place)
+            said || jsonb_build_object('from', shown + p.place, 'to', shown + p.new_place, 'parts', parts[p.new_place]) || coalesce(b.reason, '{}')) END ORDER BY p.new_place)
     INTO product_ids, image_ids, scores, reasons
     FROM placed p LEFT JOIN because b ON p.place <> p.new_place AND b.product_id = product_ids[p.place];
 END $$;

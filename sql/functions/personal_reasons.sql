@@ -8,12 +8,12 @@ DECLARE
     items bigint[];
     pictures halfvec[];
 BEGIN
-    IF (history).kind IS NULL THEN RETURN; END IF;
-    EXECUTE format('SELECT array_agg(x.product_id), array_agg(x.embedding) FROM %I x WHERE x.product_id = ANY ($1)', format('%s_vector_%s', (history).kind, space_id))
+    IF history.kind IS NULL THEN RETURN; END IF;
+    EXECUTE format('SELECT array_agg(x.product_id), array_agg(x.embedding) FROM %I x WHERE x.product_id = ANY ($1)', format('%s_vector_%s', history.kind, space_id))
     INTO items, pictures USING given;
     RETURN QUERY
     WITH example AS MATERIALIZED (
-        SELECT e.product_id, e.picture, p.external_id FROM unnest((history).examples, (history).pictures) e (product_id, picture)
+        SELECT e.product_id, e.picture, p.external_id FROM unnest(history.examples, history.pictures) e (product_id, picture)
         CROSS JOIN LATERAL (SELECT p.external_id FROM product p WHERE p.product_id = e.product_id OFFSET 0) p
     )
     SELECT i.product_id, jsonb_agg(n.external_id ORDER BY n.distance)

@@ -6,8 +6,8 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SE
 BEGIN
     SELECT array_agg(v.value), array_agg(v.amount) INTO liked, amounts
     FROM (SELECT v.value, sum(h.taste) AS amount
-          FROM product_values((history).product_ids) v
-          JOIN unnest((history).product_ids, (history).tastes) h (product_id, taste) USING (product_id)
+          FROM product_values(history.product_ids) v
+          JOIN unnest(history.product_ids, history.tastes) h (product_id, taste) USING (product_id)
           WHERE h.taste > 0 GROUP BY v.value) v;
 END $$;
 
@@ -27,8 +27,8 @@ BEGIN
     SELECT array_agg(m.product_id), array_agg(m.taste), array_agg(m.recent) INTO ids, tastes, recents
     FROM (SELECT h.product_id, greatest(h.taste / max(h.taste) OVER (), 1e-6)::real AS taste,
             greatest(h.recent / greatest(max(h.recent) OVER (), 1e-6), 1e-6)::real AS recent
-          FROM unnest((history).product_ids, (history).tastes, (history).recents) h (product_id, taste, recent) WHERE h.taste > 0
-          ORDER BY h.taste + h.recent DESC, h.product_id LIMIT 64) m;
+          FROM unnest(history.product_ids, history.tastes, history.recents) h (product_id, taste, recent) WHERE h.taste > 0
+          ORDER BY h.taste + h.recent DESC, h.product_id LIMIT 48) m;
     FOREACH kind IN ARRAY '{image,caption}'::text[] LOOP
         -- As vectors of single precision, and weights not too small: products that come out as 0 are an error.
         EXECUTE format('SELECT l2_normalize(sum(e.embedding * array_fill(h.taste, ARRAY[%1$s])::vector(%1$s)))::halfvec(%1$s), '
@@ -46,7 +46,7 @@ END $$;
 CREATE OR REPLACE FUNCTION personal_taste(space_id integer, history personal_history) RETURNS personal_history
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
-    IF (history).events = 0 THEN RETURN history; END IF;
+    IF history.events = 0 THEN RETURN history; END IF;
     SELECT v.* INTO history.liked, history.amounts FROM personal_values(history) v;
     SELECT v.* INTO history.kind, history.taste, history.recent, history.examples, history.pictures FROM personal_vectors(space_id, history) v;
     RETURN history;

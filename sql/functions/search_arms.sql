@@ -63,6 +63,7 @@ BEGIN
         CASE WHEN (route).cells IS NOT NULL THEN concat(' UNION (', listed, ')') END);
 END $$;
 
+-- How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
 -- The nearest by their sketches ($2) are listed, and the candidates compared by their vectors and checked in the order of
 -- their distance, as far as needed; then the best row of each product. Arrays, so that both arms can be
 -- joined in one statement.
@@ -74,10 +75,10 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
             || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, row_limit) || '), '),
         'candidates AS MATERIALIZED (SELECT c.*, row_number() OVER () AS place FROM (',
         search_candidates_sql(kind, space_id, route, filter, row_limit),
-        ') c), first AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', e.distance, c.place ', a.compared,
+        ') c), first AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent ', a.compared,
         CASE WHEN search_is_listed(route) THEN concat(' WHERE c.place <= ', row_limit) END, '), scored AS MATERIALIZED (SELECT * FROM first',
         -- Where the best come from far down the list, better ones may lie below its first part.
-        CASE WHEN search_is_listed(route) THEN concat(' UNION ALL SELECT c.product_id, c.', a.id, ', e.distance, c.place ', a.compared,
+        CASE WHEN search_is_listed(route) THEN concat(' UNION ALL SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent ', a.compared,
             ' WHERE c.place > ', row_limit, ' AND ', a.deep) END, '), ',
         'nearest AS MATERIALIZED (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', a.item,
         ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, '), ',
@@ -90,9 +91,9 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
             -- A sketch may lie there without its vector, so that those compared cannot be counted on.
             CASE WHEN search_is_listed(route) THEN concat(' AND ((SELECT count(*) FROM candidates) <= ', row_limit, ' OR ', a.deep, ')')
                  ELSE concat(' AND (SELECT count(*) FROM candidates) < ', row_limit) END) END,
-        ' FROM best b')
+        ', array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id) FROM best b')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', search_listed_sql(kind, space_id, route, filter),
-        concat('FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
+        concat('FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
             ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e'),
         concat('coalesce((SELECT max(d.place) FROM (SELECT f.place FROM first f ORDER BY f.distance, f.place LIMIT ', wanted, ') d) > ',
             row_limit / 2, ', true)')) a (item, id, listed, compared, deep)
@@ -102,7 +103,8 @@ $$;
 -- deadline forbids it. The report says how they were found. `spare` may add some more of those that were compared anyway.
 CREATE OR REPLACE FUNCTION search_arm(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz, explain boolean,
-    spare integer DEFAULT 0, OUT product_ids bigint[], OUT distances double precision[], OUT report jsonb, OUT complete boolean, OUT share double precision
+    spare integer DEFAULT 0, taste halfvec DEFAULT NULL, recent halfvec DEFAULT NULL, OUT product_ids bigint[], OUT distances double precision[],
+    OUT report jsonb, OUT complete boolean, OUT share double precision, OUT tastes double precision[], OUT recents double precision[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -126,7 +128,7 @@ BEGIN
     LOOP
         attempts := attempts + 1;
         EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, greatest(check_limit, spare))
-        INTO product_ids, distances, compared, checked, deepest, exhausted USING vector, sketch, (route).cells;
+        INTO product_ids, distances, compared, checked, deepest, exhausted, tastes, recents USING vector, sketch, (route).cells, taste, recent;
         complete := true;
         IF explain THEN
             EXECUTE coalesce('SELECT count(*) FROM ' || search_listed_sql(kind, space_id, route, filter), 'SELECT 0') INTO scanned

@@ -7,19 +7,25 @@ CREATE OR REPLACE FUNCTION search_all_arms(
 ) RETURNS search_arms
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
+    history CONSTANT personal_history := (question).history;
     image_arm record;
     caption_arm record;
     text_arm record;
     arms search_arms;
 BEGIN
-    image_arm := search_arm('image', (question).space_id, (question).image, (question).filter, wanted, deadline, explained, spare);
-    caption_arm := search_arm('caption', (question).space_id, (question).caption, (question).filter, wanted, deadline, explained, spare);
+    image_arm := search_arm('image', (question).space_id, (question).image, (question).filter, wanted, deadline, explained, spare,
+        CASE history.kind WHEN 'image' THEN history.taste END, CASE history.kind WHEN 'image' THEN history.recent END);
+    caption_arm := search_arm('caption', (question).space_id, (question).caption, (question).filter, wanted, deadline, explained, spare,
+        CASE history.kind WHEN 'caption' THEN history.taste END, CASE history.kind WHEN 'caption' THEN history.recent END);
     arms.share := least(image_arm.share, caption_arm.share);
     text_arm := search_text((question).parts, (question).locale, (question).space_id, (question).filter, wanted, arms.share, deadline, false, spare);
     arms.image_ids := coalesce(image_arm.product_ids, '{}');
     arms.image_distances := image_arm.distances;
     arms.caption_ids := coalesce(caption_arm.product_ids, '{}');
     arms.caption_distances := caption_arm.distances;
+    arms.near_ids := CASE history.kind WHEN 'image' THEN image_arm.product_ids ELSE caption_arm.product_ids END;
+    arms.tastes := CASE history.kind WHEN 'image' THEN image_arm.tastes ELSE caption_arm.tastes END;
+    arms.recents := CASE history.kind WHEN 'image' THEN image_arm.recents ELSE caption_arm.recents END;
     arms.text_ids := coalesce(text_arm.product_ids, '{}');
     arms.text_scores := text_arm.scores;
     arms.complete := image_arm.complete AND caption_arm.complete AND text_arm.complete;
@@ -69,12 +75,12 @@ $$;
 CREATE OR REPLACE FUNCTION search_first(arms search_arms, most integer) RETURNS search_arms
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN ROW((arms).image_ids[:most], (arms).image_distances[:most], (arms).caption_ids[:most], (arms).caption_distances[:most],
-    (arms).text_ids[:most], (arms).text_scores[:most], (arms).complete, (arms).share, (arms).report)::search_arms;
+    (arms).text_ids[:most], (arms).text_scores[:most], (arms).complete, (arms).share, (arms).report, (arms).near_ids, (arms).tastes, (arms).recents)::search_arms;
 
 -- The same of some products alone, whichever arm found them.
 CREATE OR REPLACE FUNCTION search_of(arms search_arms, product_ids bigint[]) RETURNS search_arms
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN ROW(product_ids, NULL, '{}', NULL, '{}', NULL, (arms).complete, (arms).share, (arms).report)::search_arms;
+RETURN ROW(product_ids, NULL, '{}', NULL, '{}', NULL, (arms).complete, (arms).share, (arms).report, NULL, NULL, NULL)::search_arms;
 
 -- Some of a page's products, by their places.
 CREATE OR REPLACE FUNCTION search_picked(
@@ -140,7 +146,7 @@ BEGIN
             FROM search_ordered(question, search_first(arms, greatest(most, spare / search_arm_count(arms)) + shown), shown_already, greatest(most, spare), diversity > 0) o;
         END IF;
         IF spare > 0 THEN
-            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, shown, most, product_ids, image_ids, scores, reasons) p;
+            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, arms, shown, most, product_ids, image_ids, scores, reasons) p;
         END IF;
         IF sort = 'relevance' AND diversity > 0 AND (question).space_id IS NOT NULL THEN
             SELECT p.* INTO product_ids, image_ids, scores, reasons
@@ -155,7 +161,7 @@ BEGIN
         SELECT f.* INTO product_ids, image_ids, scores, reasons
         FROM search_followed(coalesce(product_ids, '{}'), image_ids, scores, reasons, others, (question).browses) f;
         IF (question).browses AND spare > 0 THEN
-            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, shown, k, product_ids, image_ids, scores, reasons) p;
+            SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, arms, shown, k, product_ids, image_ids, scores, reasons) p;
         END IF;
     END IF;
 END $$;

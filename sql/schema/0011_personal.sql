@@ -34,6 +34,7 @@ CREATE TYPE personal_history AS (
 );
 COMMENT ON TYPE personal_history IS 'What search knows of a shopper, by product and by value: functions/personal_history.sql.';
 ALTER TYPE search_question ADD ATTRIBUTE history personal_history, ADD ATTRIBUTE strength double precision;
+ALTER TYPE search_arms ADD ATTRIBUTE near_ids bigint[], ADD ATTRIBUTE tastes double precision[], ADD ATTRIBUTE recents double precision[];
 
 -- Functions whose arguments changed.
 DROP FUNCTION IF EXISTS search_arm(text, integer, halfvec, search_filter, integer, timestamptz, boolean);
