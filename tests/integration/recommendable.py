@@ -156,7 +156,7 @@ def viewed_after(
 
 def trends(events: Iterable[Event], at: datetime, half_life: float = 7) -> dict[str, float]:
     """The decayed sums at a moment, of products that three shoppers or more dealt with."""
-    weights = {"view": 1, "click": 1, "wishlist": 2, "add_to_cart": 3, "purchase": 5}
+    weights = {"view": 0.2, "click": 0.2, "wishlist": 0.4, "add_to_cart": 0.6, "purchase": 1}
     latest: dict[Any, datetime] = {}
     for event in events:
         if event.action_name in weights and event.timestamp > at - timedelta(days=8 * half_life):
