@@ -22,6 +22,11 @@ BEGIN
         RAISE insufficient_privilege USING MESSAGE = 'personal search reads the events of shoppers, which this login may not',
             HINT = format('Leave client and session out, or log in as a member of %s_app.', current_schema());
     END IF;
+    -- Who opted out has no history, whatever was written before.
+    IF opted_out(client, session) THEN
+        client := NULL;
+        session := NULL;
+    END IF;
     WITH latest AS MATERIALIZED (
         SELECT * FROM (
             (SELECT e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
