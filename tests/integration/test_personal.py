@@ -126,6 +126,14 @@ def test_history_moves_what_is_like_it_up(
     assert scores == sorted(scores, reverse=True)
 
 
+def test_who_opted_out_sees_the_page_of_a_stranger(shop: Connection, log: Log) -> None:
+    stranger = page(shop)
+    log("u-1", "P61", "P65", "P69")
+    assert page(shop, client="u-1") != stranger
+    shop.execute("SELECT opt_out('u-1')")
+    assert page(shop, client="u-1") == stranger
+
+
 @pytest.mark.parametrize("asked", SEARCHES)
 def test_without_a_history_the_page_is_the_same_to_the_byte(
     shop: Connection, log: Log, asked: dict[str, Any]
@@ -161,14 +169,6 @@ def test_without_a_history_the_page_is_the_same_to_the_byte(
         {"query": "warm coat", "options": {"sort": "-price"}},
     ],
 )
-def test_who_opted_out_sees_the_page_of_a_stranger(shop: Connection, log: Log) -> None:
-    stranger = ask(shop)
-    log("u-1", "P61", "P65", "P69")
-    assert ask(shop, client="u-1") != stranger
-    shop.execute("SELECT opt_out('u-1')")
-    assert ask(shop, client="u-1") == stranger
-
-
 def test_exact_words_and_sorts_are_not_touched(
     shop: Connection, log: Log, asked: dict[str, Any]
 ) -> None:
