@@ -6,14 +6,18 @@
 -- most, and prior how many purchases as anybody makes them a value's count is mixed with.
 CREATE OR REPLACE FUNCTION default_personal_weights() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{"relevance": 3, "popularity": 1, "taste": 0.8, "session": 0.5, "attributes": 0.65, "repurchase": 2.5, "gate": 10, "half_life_days": 90,
+RETURN '{"relevance": 3, "popularity": 1, "taste": 0.3, "session": 0.1, "attributes": 0.5, "repurchase": 2.5, "gate": 10, "half_life_days": 90,
     "session_half_life": 4, "events": 300, "prior": 2}'::jsonb;
 COMMENT ON FUNCTION default_personal_weights IS 'The weights of personal search before any were fitted.';
 
+-- What was bought before counts as far as this shop's shoppers buy the same again (tend_shares).
 -- In PL/pgSQL, because its plans are kept.
 CREATE OR REPLACE FUNCTION personal_weights() RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
-    RETURN default_personal_weights() || coalesce((SELECT w.weights FROM rerank_weights w WHERE w.active), '{}');
+    RETURN default_personal_weights()
+        || coalesce((SELECT jsonb_build_object('repurchase', (default_personal_weights() ->> 'repurchase')::double precision * s.share)
+                     FROM value_share s WHERE s.value = '=again'), '{}')
+        || coalesce((SELECT w.weights FROM rerank_weights w WHERE w.active), '{}');
 END $$;
 COMMENT ON FUNCTION personal_weights IS 'The weights of personal search in force.';

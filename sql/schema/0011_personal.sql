@@ -19,7 +19,7 @@ CREATE TABLE value_share (
     counted_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT value_share_valid CHECK (share > 0 AND share <= 1)
 );
-COMMENT ON TABLE value_share IS 'The share of a value, such as brand=acme, in the catalogue by popularity, from a sample; the empty value has the least share that was counted.';
+COMMENT ON TABLE value_share IS 'The share of a value, such as brand=acme, in the catalogue by popularity, from a sample; the empty value has the least share that was counted, =again how far shoppers buy the same again.';
 
 -- What says something of a shopper's taste, the latest first; impressions, of which there are most, are not in them.
 CREATE INDEX event_history_idx ON event (client_id, timestamp)

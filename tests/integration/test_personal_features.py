@@ -121,6 +121,32 @@ def test_shares_are_by_popularity(connection: Connection) -> None:
     assert connection.execute("SELECT tend_shares()").fetchone() == (0,)  # not due
 
 
+@pytest.mark.parametrize(("bought", "least", "most"), [("own", 2.5, 2.5), ("any", 0, 0.5)])
+def test_what_was_bought_counts_as_far_as_this_shop_buys_again(
+    connection: Connection, bought: str, least: float, most: float
+) -> None:
+    """Forty shoppers buy twelve times: each one of two things, or all of them anything."""
+    small_shop(connection)
+    rng = random.Random(4)
+    for shopper in range(40):
+        for _ in range(12):
+            number = (
+                rng.randint(0, 59) if bought == "any" else 2 * (shopper % 30) + rng.randint(0, 1)
+            )
+            connection.execute(
+                "INSERT INTO event (action_name, client_id, object_id) VALUES ('purchase', %s, %s)",
+                (f"c{shopper}", f"T{number}"),
+            )
+    connection.execute("SELECT tend_shares('0')")
+    row = connection.execute("SELECT (personal_weights() ->> 'repurchase')::float8").fetchone()
+    assert row is not None
+    assert least <= row[0] <= most
+    connection.execute(
+        "INSERT INTO rerank_weights (weights, active) VALUES ('{\"repurchase\": 1}', true)"
+    )
+    assert connection.execute("SELECT personal_weights() ->> 'repurchase'").fetchone() == ("1",)
+
+
 def small_shop(connection: Connection) -> list[Product]:
     rng = random.Random(5)
     make_space(connection)

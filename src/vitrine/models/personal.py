@@ -54,7 +54,8 @@ class ValueShare(Base):
         sa.CheckConstraint("share > 0 AND share <= 1", name="value_share_valid"),
         {
             "comment": "The share of a value, such as brand=acme, in the catalogue by popularity,"
-            " from a sample; the empty value has the least share that was counted."
+            " from a sample; the empty value has the least share that was counted, =again how far"
+            " shoppers buy the same again."
         },
     )
 
