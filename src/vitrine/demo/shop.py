@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vitrine.demo.products import Picture, Product, Variant
 
-__all__ = ["COLUMNS", "Shop", "write_shop"]
+__all__ = ["COLUMNS", "Shop", "write_catalogue", "write_shop"]
 
 # The columns of Magento's export that the shop fills; the import's preset reads these by name.
 COLUMNS = (
@@ -91,12 +91,12 @@ def write_shop(
     for done in draw_pictures(pictures, shop.images, size=size, processes=processes):
         if progress:
             progress(done, len(pictures))
-    _write_catalogue(shop.catalogue, found)
+    write_catalogue(shop.catalogue, found)
     (folder / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     return shop
 
 
-def _write_catalogue(path: Path, found: Sequence[Product]) -> None:
+def write_catalogue(path: Path, found: Sequence[Product]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
