@@ -68,14 +68,13 @@ CREATE OR REPLACE FUNCTION personal_preferences(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     least_share CONSTANT double precision := (SELECT s.share FROM value_share s WHERE s.value = '');
-    total CONSTANT double precision := (SELECT sum(t.taste) FROM unnest(history.tastes) t (taste));
     prior CONSTANT double precision := (history.weights ->> 'prior')::double precision;
 BEGIN
-    IF least_share IS NULL OR total IS NULL THEN RETURN; END IF;
+    IF least_share IS NULL OR history.total IS NULL THEN RETURN; END IF;
     WITH own AS MATERIALIZED (
         SELECT v.product_id, v.value FROM product_values(given) v
     ), judged AS MATERIALIZED (
-        SELECT v.value, ln((coalesce(l.amount, 0) + prior) / (total * coalesce(s.share, least_share) + prior)) AS preference
+        SELECT v.value, ln((coalesce(l.amount, 0) + prior) / (history.total * coalesce(s.share, least_share) + prior)) AS preference
         FROM (SELECT DISTINCT o.value FROM own o) v
         LEFT JOIN unnest(history.liked, history.amounts) l (value, amount) USING (value)
         LEFT JOIN LATERAL (SELECT s.share FROM value_share s WHERE s.value = v.value OFFSET 0) s ON true

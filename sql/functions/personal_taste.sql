@@ -1,14 +1,16 @@
 -- A shopper's taste, from the history: how much of it has each value, and two vectors.
 
--- How much of what the shopper dealt with has each value.
-CREATE OR REPLACE FUNCTION personal_values(history personal_history, OUT liked text[], OUT amounts double precision[])
+-- How much of what the shopper dealt with has each value, by the products that weigh most, and how much that is in all.
+CREATE OR REPLACE FUNCTION personal_values(history personal_history, OUT liked text[], OUT amounts double precision[], OUT total double precision)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    ids bigint[];
+    tastes double precision[];
 BEGIN
+    SELECT array_agg(h.product_id), array_agg(h.taste), sum(h.taste) INTO ids, tastes, total
+    FROM (SELECT h.* FROM unnest(history.product_ids, history.tastes) h (product_id, taste) WHERE h.taste > 0 ORDER BY h.taste DESC, h.product_id LIMIT 100) h;
     SELECT array_agg(v.value), array_agg(v.amount) INTO liked, amounts
-    FROM (SELECT v.value, sum(h.taste) AS amount
-          FROM product_values(history.product_ids) v
-          JOIN unnest(history.product_ids, history.tastes) h (product_id, taste) USING (product_id)
-          WHERE h.taste > 0 GROUP BY v.value) v;
+    FROM (SELECT v.value, sum(h.taste) AS amount FROM product_values(ids) v JOIN unnest(ids, tastes) h (product_id, taste) USING (product_id) GROUP BY v.value) v;
 END $$;
 
 -- The middle of what the shopper dealt with, by weight: pictures where the history has any in the space, else captions.
@@ -47,7 +49,7 @@ CREATE OR REPLACE FUNCTION personal_taste(space_id integer, history personal_his
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
     IF history.events = 0 THEN RETURN history; END IF;
-    SELECT v.* INTO history.liked, history.amounts FROM personal_values(history) v;
+    SELECT v.* INTO history.liked, history.amounts, history.total FROM personal_values(history) v;
     SELECT v.* INTO history.kind, history.taste, history.recent, history.examples, history.pictures FROM personal_vectors(space_id, history) v;
     RETURN history;
 END $$;

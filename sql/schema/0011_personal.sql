@@ -29,7 +29,7 @@ CREATE INDEX event_visit_idx ON event (session_id, timestamp)
 
 CREATE TYPE personal_history AS (
     events integer, gate double precision, weights jsonb, product_ids bigint[], tastes double precision[], recents double precision[],
-    repurchases double precision[], liked text[], amounts double precision[], kind text, taste halfvec, recent halfvec,
+    repurchases double precision[], liked text[], amounts double precision[], total double precision, kind text, taste halfvec, recent halfvec,
     examples bigint[], pictures halfvec[]
 );
 COMMENT ON TYPE personal_history IS 'What search knows of a shopper, by product and by value: functions/personal_history.sql.';
