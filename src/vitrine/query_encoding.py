@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pgvector import HalfVector
 from psycopg import sql
 
 from vitrine.database import Connection
-from vitrine.errors import QueryError, SpaceError
+from vitrine.errors import QueryError, SpaceError, UnknownQueryError
 from vitrine.search import check_text, search_errors
 
 if TYPE_CHECKING:
@@ -31,9 +31,12 @@ __all__ = [
     "encode_remotely",
     "is_address",
     "read_picture",
+    "read_pictures",
+    "what_is_unknown",
     "worker_alive",
 ]
 
+KEY = re.compile("[0-9a-f]{64}")
 ADDRESS = re.compile("https?://", re.IGNORECASE)
 MOST_PICTURE_BYTES = 20 * 2**20
 WORKER_PATIENCE = 3.0  # seconds for an answer that this process could give as well
@@ -184,3 +187,40 @@ def _vector(encoder: QueryEncoder, words: str, picture: bytes | None) -> NDArray
         vectors = encoder.encode_images([decode(picture).image])  # (1, D)
     vector: NDArray[np.float32] = vectors[0]
     return vector
+
+
+def read_pictures(
+    terms: Sequence[Mapping[str, Any]] | None, image: bytes | str | Path | None
+) -> tuple[Sequence[Mapping[str, Any]] | None, dict[str, bytes]]:
+    """The terms with each picture's key in its place, and the pictures by their keys.
+
+    A web address stays: the database knows its picture by it.
+    """
+    given = [*(terms or ()), *([] if image is None else [{"image": image}])]
+    if not all(isinstance(term, Mapping) for term in given):
+        return terms, {}  # the database says what is wrong with it
+    pictures: dict[str, bytes] = {}
+    named: list[Mapping[str, Any]] = []
+    for term in given:
+        picture = term.get("image")
+        if isinstance(picture, bytes | Path) or (
+            isinstance(picture, str) and not KEY.fullmatch(picture) and not is_address(picture)
+        ):
+            data = read_picture(picture)
+            pictures[picture_key(data)] = data
+            named.append({**term, "image": picture_key(data)})
+        else:
+            named.append(term)
+    return named or terms, pictures
+
+
+def what_is_unknown(
+    error: UnknownQueryError, pictures: Mapping[str, bytes], space: str | None
+) -> Unknown | None:
+    """What can be encoded of it; None for a picture's key without its bytes."""
+    words, key = error.unknown.get("words"), error.unknown.get("image", "")
+    if is_address(key):
+        return Unknown(address=key, space=space)
+    if words is None and key not in pictures:
+        return None
+    return Unknown(words=words, picture=pictures.get(key), space=space)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,8 +43,9 @@ from vitrine.query_encoding import (
     encode_here,
     encode_remotely,
     is_address,
-    picture_key,
     read_picture,
+    read_pictures,
+    what_is_unknown,
     worker_alive,
 )
 from vitrine.recommend import Recommendations
@@ -59,7 +59,6 @@ __all__ = ["Shop", "connect"]
 T = TypeVar("T")
 POOL_TIMEOUT = 10.0
 Picture = bytes | str | Path
-KEY = re.compile("[0-9a-f]{64}")
 
 
 def connect(
@@ -160,7 +159,7 @@ class Shop(ShopperData):
             DatabaseError: the database cannot be used.
 
         """
-        terms, pictures = _read_pictures(terms, image)
+        terms, pictures = read_pictures(terms, image)
         request = SearchRequest(
             query=query,
             terms=terms,
@@ -344,7 +343,7 @@ class Shop(ShopperData):
             try:
                 return run_search(connection, self.schema, request)
             except UnknownQueryError as error:
-                unknown = _what_is_unknown(error, pictures, request.options.get("space"))
+                unknown = what_is_unknown(error, pictures, request.options.get("space"))
                 if unknown is None or error.unknown in tried:
                     raise
                 tried.append(error.unknown)
@@ -380,40 +379,3 @@ class Shop(ShopperData):
             if self._encoder is None:
                 self._encoder = load()
         return encode_here(connection, self.schema, unknown, self._encoder)
-
-
-def _read_pictures(
-    terms: Sequence[Mapping[str, Any]] | None, image: Picture | None
-) -> tuple[Sequence[Mapping[str, Any]] | None, dict[str, bytes]]:
-    """The terms with each picture's key in its place, and the pictures by their keys.
-
-    A web address stays: the database knows its picture by it.
-    """
-    given = [*(terms or ()), *([] if image is None else [{"image": image}])]
-    if not all(isinstance(term, Mapping) for term in given):
-        return terms, {}  # the database says what is wrong with it
-    pictures: dict[str, bytes] = {}
-    named: list[Mapping[str, Any]] = []
-    for term in given:
-        picture = term.get("image")
-        if isinstance(picture, bytes | Path) or (
-            isinstance(picture, str) and not KEY.fullmatch(picture) and not is_address(picture)
-        ):
-            data = read_picture(picture)
-            pictures[picture_key(data)] = data
-            named.append({**term, "image": picture_key(data)})
-        else:
-            named.append(term)
-    return named or terms, pictures
-
-
-def _what_is_unknown(
-    error: UnknownQueryError, pictures: Mapping[str, bytes], space: str | None
-) -> Unknown | None:
-    """What can be encoded of it; None for a picture's key without its bytes."""
-    words, key = error.unknown.get("words"), error.unknown.get("image", "")
-    if is_address(key):
-        return Unknown(address=key, space=space)
-    if words is None and key not in pictures:
-        return None
-    return Unknown(words=words, picture=pictures.get(key), space=space)

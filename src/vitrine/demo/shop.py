@@ -97,6 +97,7 @@ def write_shop(
 
 
 def write_catalogue(path: Path, found: Sequence[Product]) -> None:
+    """Write the products as Magento exports them."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
