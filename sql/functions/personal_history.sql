@@ -55,7 +55,7 @@ BEGIN
         array_agg(l.recent ORDER BY l.product_id), array_agg(l.repurchase ORDER BY l.product_id)
     INTO history.events, history.product_ids, history.tastes, history.recents, history.repurchases FROM liked l;
     history.events := coalesce(history.events, 0);
-    history.gate := history.events / (history.events + (used ->> 'gate')::double precision);
+    history.gate := coalesce(history.events / nullif(history.events + (used ->> 'gate')::double precision, 0), 0);
     history.weights := used;
     RETURN history;
 END $$;

@@ -11,6 +11,9 @@ BEGIN
     IF cardinality(hold_shoppers(ARRAY['c' || former, 'c' || present])) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'serialization_failure', MESSAGE = 'a shopper is being forgotten at this moment', HINT = 'Run the transaction again.';
     END IF;
+    -- The wish to have no history goes with the name.
+    INSERT INTO opt_out (shopper_hash, opted_out_at)
+    SELECT shopper_hash('c' || present), o.opted_out_at FROM opt_out o WHERE o.shopper_hash = shopper_hash('c' || former) ON CONFLICT DO NOTHING;
     FOR relation IN SELECT s.relation FROM shopper_columns() s JOIN pg_class c ON c.oid = s.relation WHERE s.name = 'client_id' AND c.relkind <> 'm' LOOP
         BEGIN
             RETURN QUERY EXECUTE format('WITH renamed AS (UPDATE %s t SET client_id = $2 WHERE t.client_id = $1 RETURNING t.tableoid)

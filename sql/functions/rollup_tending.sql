@@ -36,11 +36,16 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         UNION
         SELECT DISTINCT utc_day(e.timestamp) - g FROM event e, generate_series(0, 1) g WHERE e.received_at >= now() - interval '2 days'
     )
-    SELECT r.day FROM rollup_day r WHERE r.is_stale
-    UNION
-    -- Of a month whose rows were dropped the rollup stays as it is.
-    SELECT r.day FROM rollup_day r JOIN touched t USING (day) CROSS JOIN LATERAL rollup_rows(r.day, r.day) c
-    WHERE (c.queries, c.events) <> (r.queries, r.events) AND (c.queries > 0 OR r.queries = 0)
+    SELECT l.day FROM (
+        SELECT r.day FROM rollup_day r WHERE r.is_stale
+        UNION
+        SELECT r.day FROM rollup_day r JOIN touched t USING (day) CROSS JOIN LATERAL rollup_rows(r.day, r.day) c
+        WHERE (c.queries, c.events) <> (r.queries, r.events)
+        UNION
+        -- Written now, of days before the first that a rollup holds.
+        SELECT t.day FROM touched t WHERE t.day < not_rolled_from() AND NOT EXISTS (SELECT FROM rollup_day r WHERE r.day = t.day)) l
+    -- Of a month whose rows were dropped, be it of one table alone, the rollup stays as it is.
+    WHERE to_regclass('query' || to_char(l.day, '_YYYY_MM')) IS NOT NULL AND to_regclass('event' || to_char(l.day, '_YYYY_MM')) IS NOT NULL
 $$;
 
 -- The days of a shopper who is about to be forgotten are to be rolled up again; of the day before an event too, whose

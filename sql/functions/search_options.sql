@@ -88,5 +88,5 @@ BEGIN
         check_number('strength', options -> 'strength', 0, 1, 'how much history may say'),
         check_moment('as_of', options -> 'as_of'),
         check_number('diversity', options -> 'diversity', 0, 1, 'how much variety to prefer'),
-        check_arms(options -> 'arms'), check_exploration(options);
+        check_arms(options -> 'arms'), check_exploration(options), asked_weights(options -> 'weights');
 END $$;

@@ -16,7 +16,7 @@ DECLARE
         forget_statistics,forget_steps,shopper_key,own_links,smallest_group,search_outcomes,common_words,rollup_rows,rollup_late_days,doubt_rollups,count_again,least_shoppers,
         association_score,association_actions,association_days,association_events,count_products,count_bought_together,count_viewed_after,gather_due,
         tend_counts,tend_partners,tend_associations,tend_affinities,product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,
-        product_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,facet_patch,facet_terms,facet_price_terms,facet_repriced}';
+        product_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,facet_patch,facet_terms,facet_price_terms,facet_repriced,facet_price_cells}';
     -- What nobody but the owner reads.
     hidden text[] := '{encoding_request,client_secret,forgotten,opt_out,forget_gate}';
     routine regprocedure;
@@ -88,7 +88,7 @@ BEGIN
             SELECT format('TABLE %I.%I', shop, c.relname), format('SELECT (%s)', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
             WHERE r.role_name = analyst AND c.relnamespace = quote_ident(shop)::regnamespace AND c.relname IN ('query', 'event', 'query_vector')
-              AND a.attname NOT IN ('client_id', 'session_id', 'user_query', 'query_attributes', 'event_attributes', 'message', 'order_id', 'query')
+              AND a.attname NOT IN ('client_id', 'session_id', 'user_query', 'query_attributes', 'object_id', 'event_attributes', 'message', 'order_id', 'query')
             GROUP BY c.relname
             UNION ALL
             -- A worker records what it saw of a picture, nothing else of the catalogue.

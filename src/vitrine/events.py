@@ -133,10 +133,12 @@ def log_page(
         "filters": json_text(given["filters"] or {}, "filters"),
         "timestamp": _moment(given["timestamp"]),
         "query_id": str(given["query_id"]),
+        "query_attributes": json_text(given["query_attributes"] or {}, "query_attributes"),
     }
     statement = sql.SQL(
         "SELECT {}.log_page(page => %(page)s::jsonb, user_query => %(user_query)s::text, "
         "client => %(client)s::text, session => %(session)s::text, filters => %(filters)s::jsonb, "
+        "query_attributes => %(query_attributes)s::jsonb, "
         'query_id => %(query_id)s::text, "timestamp" => %(timestamp)s::timestamptz, '
         "application => %(application)s::text)"
     ).format(sql.Identifier(schema))

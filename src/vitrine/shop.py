@@ -258,6 +258,7 @@ class Shop(ShopperData):
         session: str | None = None,
         filters: Mapping[str, Any] | None = None,
         query_id: uuid.UUID | str | None = None,
+        query_attributes: Mapping[str, Any] | None = None,
         timestamp: datetime | None = None,
         application: str | None = None,
     ) -> uuid.UUID:
@@ -275,6 +276,7 @@ class Shop(ShopperData):
             "session": self._stored(session, "the session"),
             "filters": filters,
             "query_id": query_id or uuid.uuid4(),
+            "query_attributes": query_attributes,
             "timestamp": timestamp,
             "application": application,
         }

@@ -206,6 +206,27 @@ def test_a_month_whose_rows_are_dropped_keeps_its_rollup(shop: Connection) -> No
     assert before[day(old.at), ""]["clicked"] == 1
 
 
+def test_a_month_dropped_of_searches_alone_keeps_its_rollup(shop: Connection) -> None:
+    old = Search(NOW - timedelta(days=45), "c1", None, ["a"], deeds=[("click", 1, "a")])
+    put(shop, old)
+    put(shop, Search(NOW - timedelta(days=45), "c2", None, ["a"], deeds=[("click", 1, "a")]))
+    shop.execute("SELECT tend_rollups(100)")
+    before = daily(shop)
+    shop.execute(f"DROP TABLE query_{old.at:%Y_%m}".encode())
+    shop.execute("SELECT forget('c1')")
+    shop.execute("SELECT tend_rollups(100)")
+    assert daily(shop) == before
+
+
+def test_a_past_that_is_imported_later_is_counted(shop: Connection) -> None:
+    put(shop, Search(NOW - timedelta(days=5), "c1", None, ["a"]))
+    shop.execute("SELECT tend_rollups(100)")
+    old = Search(NOW - timedelta(days=45), "c1", None, ["a"], deeds=[("click", 1, "a")])
+    put(shop, old)
+    shop.execute("SELECT tend_rollups(100)")
+    assert daily(shop)[day(old.at), ""]["clicked"] == 1
+
+
 def test_words_of_few_shoppers_are_not_shown(shop: Connection) -> None:
     for number in range(5):
         put(shop, Search(NOW - timedelta(days=3 + number), f"c{number}", "Red dress", ["a"]))

@@ -283,19 +283,14 @@ def test_credit_of_an_interleaving_comes_from_the_logged_pages(
     for number in range(60):
         client = f"u{number}"
         shown = shop.experiments.search("mix", client=client, k=4)
-        row = connection.execute(
-            "INSERT INTO query (client_id, user_query, query_attributes) "
-            "VALUES (%s, NULL, %s) RETURNING query_id",
-            (client, json.dumps(shown.query_attributes)),
-        ).fetchone()
-        assert row is not None
+        query_id = shop.log_page(shown.page, client=client, query_attributes=shown.query_attributes)
         liked = "fresh" if rng.random() < 0.85 else "control"
         chosen = next(hit for hit in shown.page if hit.why["team"] == liked)
         for _ in range(3):  # the same product again is no more credit
             connection.execute(
                 "INSERT INTO event (action_name, client_id, object_id, query_id) "
                 "VALUES ('click', %s, %s, %s)",
-                (client, chosen.external_id, row[0]),
+                (client, chosen.external_id, query_id),
             )
     found = experiment_report(shop, "mix")
     assert found.preference is not None

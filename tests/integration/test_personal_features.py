@@ -17,6 +17,7 @@ from tests.integration.searchable import (
     Picture,
     Product,
     add_product,
+    ask,
     make_space,
     random_product,
     random_vector,
@@ -221,3 +222,10 @@ def test_the_active_weights_lie_over_the_defaults(connection: Connection) -> Non
     row = connection.execute("SELECT personal_weights(), default_personal_weights()").fetchone()
     assert row is not None
     assert row[0] == {**row[1], "taste": 7}
+
+
+def test_without_a_gate_a_stranger_has_no_history_still(connection: Connection) -> None:
+    small_shop(connection)
+    connection.execute("SELECT keep_weights('{\"gate\": 0}', activate => true)")
+    assert gate(connection, "nobody") == 0
+    assert ask(connection, client="nobody") == ask(connection)

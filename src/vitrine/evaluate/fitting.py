@@ -113,14 +113,16 @@ def _regression(columns: Numbers, weights: Numbers) -> Numbers:
 def _scaled(coefficients: Numbers, present: Mapping[str, float]) -> dict[str, float]:
     relevance, parts = coefficients[0], coefficients[1 : 1 + len(FEATURES)]
     if relevance > 0:
-        scale = relevance
+        scale, served = relevance, 1.0
     elif parts[0] > 0 and present["popularity"] > 0:
-        scale = parts[0] / present["popularity"]
+        # No page of words to learn from: what they are served by stays.
+        scale, served = parts[0] / present["popularity"], present.get("relevance", 1.0)
     else:
         raise QueryError(
             "what shoppers chose has nothing to do with the search's relevance, nor with "
             "popularity: the events may belong to other products or searches"
         )
-    return {
+    weights = {
         name: round(float(part / scale), DIGITS) for name, part in zip(FEATURES, parts, strict=True)
     }
+    return {"relevance": served, **weights}

@@ -172,7 +172,8 @@ def _page(shop: Shop, row: _Row) -> Shown | str:
     if gate == 0:
         return "pages of shoppers without a history"
     parts = {int(line[1]): [float(value) for value in line[2:]] for line in found}
-    gates = np.array([1.0 if row.browses else gate, gate, gate, gate, 1.0])
+    # Beside words popularity is not used.
+    gates = np.array([1.0 if row.browses else 0.0, gate, gate, gate, 1.0])
     raw = np.array([parts[product_id] for product_id in ids]) * gates
     return Shown(
         shopper=row.client or f"session {row.session}",

@@ -117,7 +117,10 @@ def judge(
 ) -> list[Trial]:
     """No history, the present weights and the fitted ones on the same pages."""
     known = {name: float(present[name]) for name in FEATURES}
-    nothing = dict.fromkeys(FEATURES, 0.0) | {"popularity": known["popularity"]}
+    known["relevance"] = float(present.get("relevance", 1.0))
+    nothing = dict.fromkeys(known, 0.0) | {
+        name: known[name] for name in ("relevance", "popularity")
+    }
     trials = {"no history": nothing, "present": known, "fitted": dict(fitted.weights)}
     values = np.array(
         [
@@ -143,7 +146,8 @@ def page_ndcg(
     page: Shown, weights: Mapping[str, float], examination: float | None, k: int, clip: float
 ) -> float:
     """nDCG@k of the page in the order of these weights; choices count by `chosen_weights`."""
-    scores = page.features @ np.array([1.0, *(weights[name] for name in FEATURES)])
+    scale = weights.get("relevance", 1.0)
+    scores = page.features @ np.array([scale, *(weights[name] for name in FEATURES)])
     gains: Numbers = page.grades * chosen_weights(page, examination, clip)
     # Ties in the order of the page would favour what was shown: they fall by chance, the same one.
     chance = np.random.default_rng(len(page.grades)).permutation(len(scores))

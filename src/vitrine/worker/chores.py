@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 # One call does a little, so that no transaction is long; so many in a row, then others have a turn.
 TURNS = 50
+HOUR = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ CHORES = (
 
 
 class Chores:
-    """Does each chore when it is due; one that the database refuses is not tried again."""
+    """Does each chore when it is due; one that the database refuses is tried an hour later."""
 
     def __init__(self, session: Session[Connection], stop: threading.Event) -> None:
         self._session = session
@@ -54,15 +55,13 @@ class Chores:
         self._due = dict.fromkeys(CHORES, 0.0)
 
     def run(self) -> bool:
-        """Do what is due; False when no chore is left."""
-        for chore, due in list(self._due.items()):
+        """Do what is due; False once the worker stops."""
+        for chore, due in self._due.items():
             if time.monotonic() < due or self._stop.is_set():
                 continue
-            if self._do(chore):
-                self._due[chore] = time.monotonic() + chore.every
-            else:
-                del self._due[chore]
-        return bool(self._due)
+            done = self._do(chore)
+            self._due[chore] = time.monotonic() + (chore.every if done else HOUR)
+        return not self._stop.is_set()
 
     def _do(self, chore: Chore) -> bool:
         statement = sql.SQL("SELECT {}()").format(sql.Identifier(chore.call))
