@@ -199,7 +199,18 @@ def test_the_analyst_reads_everything_but_who_the_shoppers_are(login: Login) -> 
     ("table", "columns"),
     [
         ("query", ["client_id", "session_id", "user_query", "query_attributes"]),
-        ("event", ["client_id", "session_id", "order_id", "message", "event_attributes"]),
+        # An object may be anything, such as an address, and not a product.
+        (
+            "event",
+            [
+                "client_id",
+                "session_id",
+                "object_id",
+                "order_id",
+                "message",
+                "event_attributes",
+            ],
+        ),
         ("query_vector", ["query"]),
     ],
 )
