@@ -181,7 +181,7 @@ def test_exact_words_and_sorts_are_not_touched(
 def test_an_event_counts_in_the_same_transaction(shop: Connection, log: Log) -> None:
     with shop.transaction():
         before = names(ask(shop, k=10, client="u"))
-        log("u", "P70", action="purchase")
+        log("u", "P70", "P70", action="purchase")
         after = names(ask(shop, k=10, client="u"))
     assert "P70" not in before
     assert "P70" in after

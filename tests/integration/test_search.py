@@ -62,7 +62,7 @@ def test_words_rank_by_picture_and_caption_together(connection: Connection) -> N
     add_product(connection, Product("caption", pictures=[Picture(UP)], caption=near_east(0.4)))
     add_product(connection, Product("both", pictures=[Picture(near_east(0.2))], caption=EAST))
     add_product(connection, Product("neither", pictures=[Picture(UP)], caption=near_east(0.6)))
-    hits = ask(connection, query=WORDS)
+    hits = ask(connection, query=WORDS, options={"arms": {"image": 2, "caption": 1, "text": 1}})
     assert names(hits) == ["both", "picture", "caption", "neither"]
     assert [hit["rank"] for hit in hits] == [1, 2, 3, 4]
     nearness = [(2 * 60 / 61 + 1) / 3, (2 + 60 / 63) / 3]  # pictures twice

@@ -157,4 +157,13 @@ def _lock(connection: Connection) -> Iterator[None]:
         raise CatalogueError(
             "another import of events into this shop is running; wait until it is done"
         )
-    yield
+    try:
+        yield
+    finally:
+        # A server may be a while to notice that a connection was closed.
+        if not connection.closed and not connection.broken:
+            connection.rollback()
+            connection.execute(
+                "SELECT pg_advisory_unlock(hashtextextended(current_schema() || '.event_files', 0))"
+            )
+            connection.commit()
