@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from vitrine.search import check_text, search_errors
 __all__ = ["ShopperData"]
 
 
-class ShopperData:
+class ShopperData(ABC):
     """The methods of `Shop` that concern one shopper's data.
 
     A client is looked for under every name it may have: by each key of VITRINE_CLIENT_KEY, and as
@@ -26,9 +27,9 @@ class ShopperData:
     schema: str
     client_keys: ClientKeys
 
+    @abstractmethod
     def connection(self) -> AbstractContextManager[Connection]:
         """Borrow a connection in autocommit mode."""
-        raise NotImplementedError
 
     def forget(self, client: str) -> dict[str, int]:
         """Remove everything that names a client, in one transaction; rows removed by table."""
