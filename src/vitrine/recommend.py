@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from psycopg import sql
 from psycopg.rows import class_row
@@ -13,10 +13,28 @@ from vitrine.errors import FilterError, QueryError
 from vitrine.filters import json_text
 from vitrine.search import Hit, Page, check_text, search_errors
 
-__all__ = ["Recommendations"]
+__all__ = ["Among", "AmongFor", "Recommendations"]
 
 TYPES = {"filters": "jsonb", "options": "jsonb", "k": "integer"}
 Json = Mapping[str, Any]
+
+
+class Among(TypedDict, total=False):
+    """What every recommendation takes; what is left out is as in SQL."""
+
+    session: str | None
+    filters: Json | None
+    k: int
+    options: Json | None
+
+
+class AmongFor(Among, total=False):
+    """The same for what is not about a shopper, whose latest purchases are left out."""
+
+    client: str | None
+
+
+ARGUMENTS = {"product", "category", *AmongFor.__annotations__}
 
 
 class Recommendations:
@@ -39,160 +57,50 @@ class Recommendations:
         self._retried = retried
         self._stored = stored
 
-    def for_you(
-        self,
-        client: str | None = None,
-        *,
-        session: str | None = None,
-        filters: Json | None = None,
-        k: int = 24,
-        options: Json | None = None,
-    ) -> Page:
+    def for_you(self, client: str | None = None, **among: Unpack[Among]) -> Page:
         """Products for a shopper: each interest has its share; what trends for the unknown."""
-        return self._ask(
-            "for_you", client=client, session=session, filters=filters, k=k, options=options
-        )
+        return self._ask("for_you", client=client, **among)
 
-    def new_arrivals(
-        self,
-        client: str | None = None,
-        *,
-        session: str | None = None,
-        filters: Json | None = None,
-        k: int = 24,
-        options: Json | None = None,
-    ) -> Page:
+    def new_arrivals(self, client: str | None = None, **among: Unpack[Among]) -> Page:
         """The newest products, those first that are to the shopper's taste."""
-        return self._ask(
-            "new_arrivals", client=client, session=session, filters=filters, k=k, options=options
-        )
+        return self._ask("new_arrivals", client=client, **among)
 
-    def trending(
-        self,
-        category: str | None = None,
-        *,
-        filters: Json | None = None,
-        k: int = 12,
-        client: str | None = None,
-        session: str | None = None,
-        options: Json | None = None,
-    ) -> Page:
+    def trending(self, category: str | None = None, **among: Unpack[AmongFor]) -> Page:
         """What shoppers deal with most lately, in a category (path or unique name) or anywhere."""
-        return self._ask(
-            "trending",
-            category=category,
-            client=client,
-            session=session,
-            filters=filters,
-            k=k,
-            options=options,
-        )
+        return self._ask("trending", category=category, **among)
 
-    def similar_products(
-        self,
-        product: str,
-        *,
-        filters: Json | None = None,
-        k: int = 12,
-        client: str | None = None,
-        session: str | None = None,
-        options: Json | None = None,
-    ) -> Page:
+    def similar_products(self, product: str, **among: Unpack[AmongFor]) -> Page:
         """What looks or reads like a product (an external_id or SKU)."""
-        return self._ask(
-            "similar_products",
-            product=product,
-            client=client,
-            session=session,
-            filters=filters,
-            k=k,
-            options=options,
-        )
+        return self._ask("similar_products", product=product, **among)
 
-    def bought_together(
-        self,
-        product: str,
-        *,
-        filters: Json | None = None,
-        k: int = 12,
-        client: str | None = None,
-        session: str | None = None,
-        options: Json | None = None,
-    ) -> Page:
+    def bought_together(self, product: str, **among: Unpack[AmongFor]) -> Page:
         """What is bought together with a product."""
-        return self._ask(
-            "bought_together",
-            product=product,
-            client=client,
-            session=session,
-            filters=filters,
-            k=k,
-            options=options,
-        )
+        return self._ask("bought_together", product=product, **among)
 
-    def viewed_after(
-        self,
-        product: str,
-        *,
-        filters: Json | None = None,
-        k: int = 12,
-        client: str | None = None,
-        session: str | None = None,
-        options: Json | None = None,
-    ) -> Page:
+    def viewed_after(self, product: str, **among: Unpack[AmongFor]) -> Page:
         """What visits go on to view or buy after a product."""
-        return self._ask(
-            "viewed_after",
-            product=product,
-            client=client,
-            session=session,
-            filters=filters,
-            k=k,
-            options=options,
-        )
+        return self._ask("viewed_after", product=product, **among)
 
-    def complete_the_look(
-        self,
-        product: str,
-        *,
-        filters: Json | None = None,
-        k: int = 12,
-        client: str | None = None,
-        session: str | None = None,
-        options: Json | None = None,
-    ) -> Page:
+    def complete_the_look(self, product: str, **among: Unpack[AmongFor]) -> Page:
         """Things of other kinds that go with a product."""
-        return self._ask(
-            "complete_the_look",
-            product=product,
-            client=client,
-            session=session,
-            filters=filters,
-            k=k,
-            options=options,
-        )
+        return self._ask("complete_the_look", product=product, **among)
 
-    def _ask(
-        self,
-        function: str,
-        *,
-        filters: Json | None,
-        k: int,
-        options: Json | None,
-        **more: str | None,
-    ) -> Page:
-        for name, value in more.items():
-            check_text(value, name)
-        given: dict[str, object] = {
-            **more,
-            "client": self._stored(more["client"], "the client"),
-            "session": self._stored(more["session"], "the session"),
-            "filters": json_text({} if filters is None else filters, "filters", FilterError),
-            "k": k,
-            "options": json_text({} if options is None else options, "options"),
-        }
-        if not isinstance(k, int):
-            raise QueryError(f"k must be a whole number, not {type(k).__name__}")
+    def _ask(self, function: str, **asked: Any) -> Page:
+        if unknown := asked.keys() - ARGUMENTS:
+            raise TypeError(f"shop.recommend.{function} has no argument {min(unknown)!r}")
+        # What is not given, or None, is left to the SQL function's defaults.
+        given = {k: v for k, v in asked.items() if v is not None or k == "product"}
+        for name in ("product", "category"):
+            check_text(given.get(name), name)
+        for name in ("client", "session"):
+            if name in given:
+                given[name] = self._stored(given[name], f"the {name}")
+        if "filters" in given:
+            given["filters"] = json_text(given["filters"], "filters", FilterError)
+        if "options" in given:
+            given["options"] = json_text(given["options"], "options")
+        if not isinstance(given.get("k", 1), int):
+            raise QueryError(f"k must be a whole number, not {type(given['k']).__name__}")
         statement = sql.SQL("SELECT * FROM {}({})").format(
             sql.Identifier(self._schema, function),
             sql.SQL(", ").join(

@@ -252,6 +252,10 @@ def test_python_answers_as_sql_does(shop: Connection, database: str, function: s
         ]
         with pytest.raises(FilterError):
             method(**asked(function), filters={"nonsense": 1})
+        with pytest.raises(TypeError, match="has no argument 'shopper'"):
+            method(**asked(function), shopper="u-42")
+        with pytest.raises(QueryError, match="k must be a whole number, not str"):
+            method(**asked(function), k="4")
         with pytest.raises(QueryError, match="NUL"):
             method(**asked(function), client="a\0b")
         if function in OF_PRODUCT:
