@@ -25,10 +25,11 @@ DECLARE
     right_on record;
 BEGIN
     -- What runs as its owner looks into the shop's schema alone: where the extension lives, others may
-    -- be allowed to create a function that fits a call better than the one meant.
+    -- be allowed to create a function that fits a call better than the one meant. A body that was
+    -- parsed when it was created looks nowhere, and may be inlined.
     FOR routine IN
         SELECT p.oid FROM pg_proc p
-        WHERE p.pronamespace = quote_ident(shop)::regnamespace AND (p.prosecdef OR p.proname = ANY (called)) LOOP
+        WHERE p.pronamespace = quote_ident(shop)::regnamespace AND (p.prosecdef OR p.proname = ANY (called) AND p.prosqlbody IS NULL) LOOP
         EXECUTE format('ALTER ROUTINE %s SET search_path = %I, pg_temp', routine, shop);
     END LOOP;
 
