@@ -50,8 +50,10 @@ BEGIN
             || jsonb_build_object('complete', answer.complete, 'milliseconds', stages)
             || CASE WHEN num_nonnulls(client, session) > 0 THEN jsonb_build_object('personal', personal_explained(question)) ELSE '{}' END);
     END IF;
-    EXECUTE search_hits_sql(question.space_id, question.filter, CASE WHEN question.wider IS NOT NULL THEN search_conditions(question.wider, NULL) END, question.image IS NOT NULL) INTO answer.hits
-    USING page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said, question.image;
+    IF cardinality(page.product_ids) > 0 THEN
+        EXECUTE search_hits_sql(question.space_id, question.filter, CASE WHEN question.wider IS NOT NULL THEN search_conditions(question.wider, NULL) END, question.image IS NOT NULL) INTO answer.hits
+        USING page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said, question.image;
+    END IF;
     IF answer.hits IS NULL AND jsonb_path_exists(coalesce(filters, '{}'), '$.**.category') THEN
         answer.suggestions := category_suggestions(filters);
         IF answer.suggestions IS NOT NULL THEN

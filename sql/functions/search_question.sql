@@ -86,6 +86,8 @@ DECLARE
     texts record;
     vectors record;
     by_vectors boolean;
+    parts integer;
+    asked text;
     -- With a picture or a product words say how it should differ, which is their vector's business.
     words_alone boolean := NOT EXISTS (SELECT FROM search_parts(query, terms) p WHERE p.kind <> 'words');
 BEGIN
@@ -95,7 +97,8 @@ BEGIN
     question.locale := options ->> 'locale';
     question.named := '{}';
     question := search_understood(question, query, filters, options);
-    question.browses := NOT EXISTS (SELECT FROM search_parts(question.words, terms));
+    SELECT count(*), string_agg(p.asked, ' ') FILTER (WHERE p.weight > 0) INTO parts, asked FROM search_parts(question.words, terms) p;
+    question.browses := parts = 0;
     IF coalesce((options ->> 'rules')::boolean, true) THEN
         rules := search_rules(query, filter_paths(question.filters));
         question := search_ruled(question, query, rules);
@@ -106,9 +109,8 @@ BEGIN
     ELSE
         question.space_id := (SELECT s.space_id FROM space s WHERE s.status = 'active');
     END IF;
-    texts := text_query(CASE WHEN words_alone AND question.arm_weights[3] > 0 THEN
-        (SELECT string_agg(p.asked, ' ') FROM search_parts(question.words, terms) p WHERE p.weight > 0) END,
-        question.locale, rules -> 'synonyms', coalesce((options ->> 'typos')::boolean, true));
+    texts := text_query(CASE WHEN words_alone AND question.arm_weights[3] > 0 THEN asked END, question.locale, rules -> 'synonyms',
+        coalesce((options ->> 'typos')::boolean, true));
     question.parts := texts.parts;
     question.corrections := coalesce(question.corrections, nullif(texts.corrections, '[]'));
     -- A key may be nothing but a stop word.

@@ -123,8 +123,8 @@ CREATE OR REPLACE FUNCTION text_query(
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 DECLARE
-    configurations regconfig[] := text_configurations(locale);
-    tokens integer := (SELECT max(t.number) FROM query_tokens(query) t);
+    configurations regconfig[];
+    tokens integer;
     token record;
     bare text;
     part tsquery;
@@ -133,6 +133,8 @@ BEGIN
     corrections := '[]';
     corrected := query;
     IF query IS NULL THEN RETURN; END IF;
+    configurations := text_configurations(locale);
+    tokens := (SELECT max(t.number) FROM query_tokens(query) t);
     FOR token IN SELECT * FROM query_tokens(query) LOOP
         bare := fold(btrim(token.token, E'.,;:!?()[]{}<>*&|"'''));
         part := words_query(token.token, token.is_phrase, configurations);
