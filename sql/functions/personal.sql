@@ -83,24 +83,10 @@ BEGIN
     FROM own o JOIN judged j USING (value);
 END $$;
 
--- What a history says of some products, in the order given; preferences as personal_preferences has them.
-CREATE OR REPLACE FUNCTION personal_parts(
-    space_id integer, history personal_history, given bigint[], arms search_arms, preferred bigint[], preferences double precision[]
-) RETURNS TABLE (product_id bigint, place bigint, taste double precision, session_taste double precision, attributes double precision, repurchase double precision)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
-DECLARE
-    near record := personal_nearness(space_id, history, given, arms);
-BEGIN
-    RETURN QUERY
-    -- Likeness in units of how much these products differ in it; where they hardly do, it says little.
-    SELECT g.product_id, g.place, coalesce((g.taste - avg(g.taste) OVER ()) / greatest(stddev_pop(g.taste) OVER (), 0.02), 0),
-        coalesce((g.recent - avg(g.recent) OVER ()) / greatest(stddev_pop(g.recent) OVER (), 0.02), 0), coalesce(a.preference, 0), coalesce(b.repurchase, 0)
-    FROM unnest(given, near.tastes, near.recents) WITH ORDINALITY g (product_id, taste, recent, place)
-    LEFT JOIN (SELECT v.product_id, sum(v.preference) AS preference FROM unnest(preferred, preferences) v (product_id, preference) GROUP BY v.product_id) a
-        ON a.product_id = g.product_id
-    LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = g.product_id;
-END $$;
+-- Likeness in units of how much some products differ in it; where they hardly do, it says little.
+CREATE OR REPLACE FUNCTION likeness_units(likeness double precision, mean double precision, deviation double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce((likeness - mean) / greatest(deviation, 0.02), 0);
 
 -- In browsing, popularity is what the others are added to; beside words and pictures it is not used.
 CREATE OR REPLACE FUNCTION personal_features(
@@ -112,12 +98,17 @@ DECLARE
     given CONSTANT bigint[] := product_ids;
     active CONSTANT integer := (SELECT s.space_id FROM space s WHERE s.status = 'active');
     history CONSTANT personal_history := personal_taste(active, personal_history(client, session, as_of, weights));
+    near CONSTANT record := personal_nearness(active, history, given, NULL);
     own CONSTANT record := personal_preferences(history, given);
 BEGIN
     RETURN QUERY
-    SELECT f.product_id, ln(1 + p.popularity::double precision), f.taste, f.session_taste, f.attributes, f.repurchase
-    FROM personal_parts(active, history, given, NULL, own.product_ids, own.preferences) f
-    CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = f.product_id OFFSET 0) p
-    ORDER BY f.place;
+    SELECT g.product_id, ln(1 + p.popularity::double precision), likeness_units(g.taste, avg(g.taste) OVER w, stddev_pop(g.taste) OVER w),
+        likeness_units(g.recent, avg(g.recent) OVER w, stddev_pop(g.recent) OVER w), coalesce(a.preference, 0), coalesce(b.repurchase, 0)
+    FROM unnest(given, near.tastes, near.recents) WITH ORDINALITY g (product_id, taste, recent, place)
+    CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = g.product_id OFFSET 0) p
+    LEFT JOIN (SELECT v.product_id, sum(v.preference) AS preference FROM unnest(own.product_ids, own.preferences) v (product_id, preference) GROUP BY v.product_id) a
+        ON a.product_id = g.product_id
+    LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = g.product_id
+    WINDOW w AS () ORDER BY g.place;
 END $$;
 COMMENT ON FUNCTION personal_features IS 'What a shopper''s history says of some products, as personal search, its fitting and its evaluation use it; as of a moment.';

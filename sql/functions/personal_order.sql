@@ -36,15 +36,16 @@ BEGIN
         WHERE fold(t.title) IN (words, asked) OR fold(concat_ws(' ', p.brand, t.title)) = asked);
 END $$;
 
--- What each part but attributes adds to the scores of some candidates, in their order. What words and pictures say counts
--- by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says it.
+-- What each part but attributes adds to the scores of some candidates, in their order, and who leads by these parts. What words
+-- and pictures say counts by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says it.
 CREATE OR REPLACE FUNCTION personal_added(
     question search_question, arms search_arms, product_ids bigint[], scores double precision[],
-    OUT bases double precision[], OUT tastes double precision[], OUT sessions double precision[], OUT repurchases double precision[]
+    OUT bases double precision[], OUT tastes double precision[], OUT sessions double precision[], OUT repurchases double precision[], OUT leaders bigint[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     history CONSTANT personal_history := (question).history;
+    near CONSTANT record := personal_nearness((question).space_id, history, product_ids, arms);
     w CONSTANT jsonb := history.weights;
     browses CONSTANT boolean := (question).browses;
     gate CONSTANT double precision := (question).strength * history.gate;
@@ -53,14 +54,18 @@ DECLARE
     w_session CONSTANT double precision := gate * (w ->> 'session')::double precision;
     w_repurchase CONSTANT double precision := (question).strength * (w ->> 'repurchase')::double precision;
 BEGIN
-    SELECT array_agg(w_base * CASE WHEN browses THEN n.said ELSE (n.said - n.mean) / greatest(n.deviation, 1e-6) END ORDER BY n.place),
-        array_agg(w_taste * n.taste ORDER BY n.place), array_agg(w_session * n.session_taste ORDER BY n.place),
-        array_agg(w_repurchase * n.repurchase ORDER BY n.place)
-    INTO bases, tastes, sessions, repurchases
-    FROM (SELECT p.*, b.said, avg(b.said) OVER () AS mean, stddev_pop(b.said) OVER () AS deviation
-          FROM personal_parts((question).space_id, history, product_ids, arms, NULL, NULL) p
-          JOIN (SELECT u.place, CASE WHEN browses THEN ln(1 + u.score) ELSE ln(greatest(u.score, 1e-3)) END AS said
-                FROM unnest(scores) WITH ORDINALITY u (score, place)) b USING (place)) n;
+    WITH said AS (
+        SELECT u.*, CASE WHEN browses THEN ln(1 + u.score) ELSE ln(greatest(u.score, 1e-3)) END AS base
+        FROM unnest(product_ids, near.tastes, near.recents, scores) WITH ORDINALITY u (product_id, taste, recent, score, place)
+    ), weighed AS (
+        SELECT s.product_id, s.place, w_base * CASE WHEN browses THEN s.base ELSE (s.base - avg(s.base) OVER a) / greatest(stddev_pop(s.base) OVER a, 1e-6) END AS base,
+            w_taste * likeness_units(s.taste, avg(s.taste) OVER a, stddev_pop(s.taste) OVER a) AS taste,
+            w_session * likeness_units(s.recent, avg(s.recent) OVER a, stddev_pop(s.recent) OVER a) AS recent, w_repurchase * coalesce(b.repurchase, 0) AS repurchase
+        FROM said s LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = s.product_id WINDOW a AS ()
+    )
+    SELECT array_agg(e.base ORDER BY e.place), array_agg(e.taste ORDER BY e.place), array_agg(e.recent ORDER BY e.place), array_agg(e.repurchase ORDER BY e.place),
+        array_agg(e.product_id ORDER BY e.base + e.taste + e.recent + e.repurchase DESC, e.place)
+    INTO bases, tastes, sessions, repurchases, leaders FROM weighed e;
 END $$;
 
 -- The first of the products given in their new order; each place keeps its score, and what moved says why. Attributes are
@@ -85,8 +90,7 @@ DECLARE
 BEGIN
     IF first < 2 THEN RETURN; END IF;
     added := personal_added(question, arms, ids, scores[:first]);
-    ahead := ARRAY(SELECT u.id FROM unnest(ids, added.bases, added.tastes, added.sessions, added.repurchases) WITH ORDINALITY u (id, base, taste, session, repurchase, place)
-        ORDER BY u.base + u.taste + u.session + u.repurchase DESC, u.place LIMIT CASE WHEN (question).browses THEN first ELSE greatest(3 * most, 72) END);
+    ahead := added.leaders[:CASE WHEN (question).browses THEN first ELSE greatest(3 * most, 72) END];
     own := personal_preferences(history, ahead);
     WITH preferred AS (
         SELECT l.id, coalesce(sum(v.preference), 0) AS preference FROM unnest(ahead) l (id)
@@ -104,7 +108,8 @@ BEGIN
         SELECT o.new_place, coalesce(places[o.new_place], o.new_place) AS place FROM generate_series(1, least(most, cardinality(product_ids))) o (new_place)
     ), because AS MATERIALIZED (
         SELECT d.* FROM personal_reasons((question).space_id, history,
-            (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place <> p.new_place), own.product_ids, own.held, own.preferences) d
+            (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place <> p.new_place),
+            (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place > p.new_place), own.product_ids, own.held, own.preferences) d
     )
     SELECT array_agg(product_ids[p.place] ORDER BY p.new_place), array_agg(image_ids[p.place] ORDER BY p.new_place), array_agg(scores[p.new_place] ORDER BY p.new_place),
         array_agg(reasons[p.place] || CASE WHEN p.place = p.new_place THEN '{}' ELSE jsonb_build_object('personal',

@@ -8,7 +8,7 @@ DECLARE
     items bigint[];
     pictures halfvec[];
 BEGIN
-    IF history.kind IS NULL THEN RETURN; END IF;
+    IF history.kind IS NULL OR given IS NULL THEN RETURN; END IF;
     EXECUTE format('SELECT array_agg(x.product_id), array_agg(x.embedding) FROM %I x WHERE x.product_id = ANY ($1)', format('%s_vector_%s', history.kind, space_id))
     INTO items, pictures USING given;
     RETURN QUERY
@@ -22,8 +22,9 @@ BEGIN
     GROUP BY i.product_id;
 END $$;
 
+-- What moved down did so because others rose: it is like nothing that pushed it.
 CREATE OR REPLACE FUNCTION personal_reasons(
-    space_id integer, history personal_history, given bigint[], preferred bigint[], held text[], preferences double precision[]
+    space_id integer, history personal_history, given bigint[], risen bigint[], preferred bigint[], held text[], preferences double precision[]
 ) RETURNS TABLE (product_id bigint, reason jsonb)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -41,5 +42,5 @@ BEGIN
     )
     SELECT g.product_id, jsonb_strip_nulls(jsonb_build_object('values', n.said, 'like', k.external_ids))
     FROM unnest(given) g (product_id) LEFT JOIN named n ON n.product_id = g.product_id
-    LEFT JOIN personal_likeness(space_id, history, given) k ON k.product_id = g.product_id;
+    LEFT JOIN personal_likeness(space_id, history, risen) k ON k.product_id = g.product_id;
 END $$;
