@@ -38,7 +38,7 @@ END $$;
 
 -- What each part but attributes adds to the scores of some candidates, in their order, and who leads by these parts. What words
 -- and pictures say counts by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says it.
-CREATE OR REPLACE FUNCTION personal_added(
+CREATE OR REPLACE FUNCTION personal_weighed(
     question search_question, arms search_arms, product_ids bigint[], scores double precision[],
     OUT bases double precision[], OUT tastes double precision[], OUT sessions double precision[], OUT repurchases double precision[], OUT leaders bigint[]
 )
@@ -89,7 +89,7 @@ DECLARE
     parts jsonb[];
 BEGIN
     IF first < 2 THEN RETURN; END IF;
-    added := personal_added(question, arms, ids, scores[:first]);
+    added := personal_weighed(question, arms, ids, scores[:first]);
     ahead := added.leaders[:CASE WHEN (question).browses THEN first ELSE greatest(3 * most, 72) END];
     own := personal_preferences(history, ahead);
     WITH preferred AS (

@@ -63,6 +63,22 @@ BEGIN
         CASE WHEN (route).cells IS NOT NULL THEN concat(' UNION (', listed, ')') END);
 END $$;
 
+CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 0.1 * wanted;
+
+-- How many of the nearest those compared (rows of a relation with distance and place) may have missed, as SQL: as if what
+-- lies further down were spread like their second half, whose distances are taken for normal, and twice as many of it mattered.
+-- Where what is sought hardly differs from all the rest, the order of the sketches says little, and the best may lie anywhere.
+CREATE OR REPLACE FUNCTION search_missed_sql(compared text, nearest text, wanted integer, by_place boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- Of what is all at one distance, as copies are, none is missed.
+RETURN concat('(SELECT CASE WHEN m.deviation < 1e-5 AND m.middle - m.last < 1e-5 THEN 0 ELSE m.compared * erfc(greatest((m.middle - m.last) / greatest(m.deviation, 1e-6), 0) / sqrt(2)) END FROM (SELECT ',
+    '(SELECT count(*) FROM ', compared, ') AS compared, avg(h.distance) AS middle, stddev_pop(h.distance) AS deviation, ',
+    '(SELECT max(d.distance) FROM (SELECT b.distance FROM ', nearest, ' b ORDER BY b.distance LIMIT ', wanted, ') d) AS last ',
+    'FROM (SELECT c.distance FROM ', compared, ' c ORDER BY ', CASE WHEN by_place THEN 'c.place' ELSE 'c.distance' END,
+    ' OFFSET (SELECT count(*) / 2 FROM ', compared, ')) h) m)');
+
 -- How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
 -- The nearest by their sketches ($2) are listed, and the candidates compared by their vectors and checked in the order of
 -- their distance, as far as needed; then the best row of each product. Arrays, so that both arms can be
@@ -86,6 +102,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
         'array_agg(b.distance ORDER BY b.distance, b.product_id), (SELECT count(*) FROM scored), (SELECT count(*) FROM nearest), ',
         '(SELECT max(d.place) FROM (SELECT b.place FROM best b ORDER BY b.distance, b.place LIMIT ', wanted, ') d), ',
+        search_missed_sql('scored', 'best', wanted, (route).plan <> 'hnsw'), ', ',
         -- Whether nothing was left out that the route reads.
         CASE WHEN a.listed IS NULL THEN 'false' ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, row_limit),
             -- A sketch may lie there without its vector, so that those compared cannot be counted on.
@@ -95,8 +112,8 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', search_listed_sql(kind, space_id, route, filter),
         concat('FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
             ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e'),
-        concat('coalesce((SELECT max(d.place) FROM (SELECT f.place FROM first f ORDER BY f.distance, f.place LIMIT ', wanted, ') d) > ',
-            row_limit / 2, ', true)')) a (item, id, listed, compared, deep)
+        concat('(coalesce((SELECT max(d.place) FROM (SELECT f.place FROM first f ORDER BY f.distance, f.place LIMIT ', wanted, ') d) > ',
+            row_limit / 2, ', true) OR ', search_missed_sql('first', 'first', wanted, true), ' > ', search_may_miss(wanted), ')')) a (item, id, listed, compared, deep)
 $$;
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
@@ -115,6 +132,7 @@ DECLARE
     compared bigint;
     checked bigint;
     deepest bigint;
+    missed double precision;
     exhausted boolean;
     attempts integer := 0;
     scanned bigint;
@@ -128,7 +146,7 @@ BEGIN
     LOOP
         attempts := attempts + 1;
         EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, greatest(check_limit, spare))
-        INTO product_ids, distances, compared, checked, deepest, exhausted, tastes, recents USING vector, sketch, (route).cells, taste, recent;
+        INTO product_ids, distances, compared, checked, deepest, missed, exhausted, tastes, recents USING vector, sketch, (route).cells, taste, recent;
         complete := true;
         IF explain THEN
             EXECUTE coalesce('SELECT count(*) FROM ' || search_listed_sql(kind, space_id, route, filter), 'SELECT 0') INTO scanned
@@ -139,9 +157,16 @@ BEGIN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
-        ELSIF cardinality(product_ids) >= wanted AND (route.plan = 'hnsw' OR exhausted
-            OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared OR attempts >= 5) THEN
+        ELSIF cardinality(product_ids) >= wanted AND (exhausted OR attempts >= 5
+            OR missed <= search_may_miss(wanted) AND (route.plan = 'hnsw' OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
             EXIT;
+        ELSIF cardinality(product_ids) >= wanted AND route.plan = 'hnsw' THEN
+            -- What is nearest lies among much that is hardly further away, where the graph gets lost.
+            route.plan := 'list';
+            route.source := 'sketches';
+            IF (filter).terms IS NOT NULL THEN route.pass := 1; END IF;
+            route.cells := NULL;
+            row_limit := row_limit * 4;
         ELSIF cardinality(product_ids) >= wanted THEN
             row_limit := row_limit * 4;
         ELSIF checked >= greatest(check_limit, spare) THEN
