@@ -91,7 +91,17 @@ def test_the_category_of_the_whole_page_is_no_reason():
     values = [value("category", "women", 0.9), value("category", "women/tops", 0.3)]
     browsing = moved(Asked(title="x", category="women"), parts={"attributes": 1}, values=values)
     assert browsing.reason == "likes tops"
-    assert moved(parts={"attributes": 1}, values=values).reason == "likes women, tops"
+    searching = moved(parts={"attributes": 1}, values=[values[0]])
+    assert searching.reason == "likes women"
+
+
+def test_a_value_is_said_once_and_not_with_what_lies_above_it():
+    values = [
+        value("category", "season", 0.9),
+        value("category", "season/summer", 0.8),
+        value("attributes.season", "summer", 0.3),
+    ]
+    assert moved(parts={"attributes": 1}, values=values).reason == "likes summer"
 
 
 def page(folder, *, title="Plain Tee", picture=None, client="simulated-1", **given):

@@ -122,13 +122,22 @@ def _reasons(
 
 
 def _values(found: Found, asked: Asked, values: Sequence[Mapping[str, Any]], *, rises: bool) -> str:
-    """Those that the shopper likes, or not; without what the whole page has alike."""
-    named = []
-    for each in values:
-        field, value = each["field"], str(each["value"])
-        if (each["preference"] > 0) == rises and (field, value) != ("category", asked.category):
+    """Those that the shopper likes, or not, each once.
+
+    Not what the whole page has alike, nor a category above another that is named.
+    """
+    told = [
+        (str(each["field"]), str(each["value"]))
+        for each in values
+        if (each["preference"] > 0) == rises
+    ]
+    paths = [value for field, value in told if field == "category"]
+    named = {}
+    for field, value in told:
+        above = field == "category" and any(path.startswith(f"{value}/") for path in paths)
+        if not above and (field, value) != ("category", asked.category):
             # Brands are compared in small letters; this product is of that brand.
-            named.append(found.brand if field == "brand" else value.rpartition("/")[2])
+            named[found.brand if field == "brand" else value.rpartition("/")[2]] = True
     return ", ".join(named)
 
 

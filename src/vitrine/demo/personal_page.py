@@ -43,7 +43,7 @@ h3 { margin: 0; font-size: 17px; }
 .likes { color: var(--accent); }
 ol { margin: 0; padding: 0; list-style: none; }
 li { display: grid; grid-template-columns: 24px 84px 1fr; gap: 12px; margin-bottom: 12px;
-  min-height: 158px; padding: 12px; border: 1px solid var(--line); border-radius: 12px;
+  min-height: 110px; padding: 12px; border: 1px solid var(--line); border-radius: 12px;
   background: #fff; overflow-wrap: anywhere; }
 li.moved { border-color: var(--accent); }
 .rank { color: var(--quiet); font-variant-numeric: tabular-nums; }
@@ -52,6 +52,8 @@ img, .none { display: block; width: 84px; height: 84px; border-radius: 8px; obje
 .title { font-weight: 600; line-height: 1.3; }
 .small { font-size: 14px; }
 .reason { color: var(--accent); }
+/* Side by side, places of the same rank stand at the same height. */
+@media (min-width: 980px) { .compared li { min-height: 172px; } }
 </style>
 </head>
 <body>
@@ -72,7 +74,7 @@ def personal_page(personal: Personal, *, folder: Path, count: int, category: str
             asked.title,
             [
                 _column(
-                    _head("Without a history", "what everybody sees"),
+                    _head("Without a history", "what everybody sees", "quiet"),
                     [Placed(found=found) for found in personal.general[number]],
                     folder,
                 ),
@@ -87,15 +89,19 @@ def personal_page(personal: Personal, *, folder: Path, count: int, category: str
     recommended = _section(
         "Recommended for them",
         [_column(_who(one), personal.for_you[one.client], folder) for one in personal.shoppers],
+        "recommended",
     )
     return _PAGE.substitute(
         count=count, category=escape(category), sections="\n".join([*sections, recommended])
     )
 
 
-def _section(title: str, columns: Iterable[str]) -> str:
+def _section(title: str, columns: Iterable[str], kind: str = "compared") -> str:
     inner = "\n".join(columns)
-    return f'<section><h2>{escape(title)}</h2>\n<div class="columns">\n{inner}\n</div></section>'
+    return (
+        f'<section class="{kind}"><h2>{escape(title)}</h2>\n'
+        f'<div class="columns">\n{inner}\n</div></section>'
+    )
 
 
 def _column(head: str, hits: Sequence[Placed], folder: Path) -> str:
@@ -105,11 +111,11 @@ def _column(head: str, hits: Sequence[Placed], folder: Path) -> str:
 
 
 def _who(shopper: Shopper) -> str:
-    return _head(shopper.client, shopper.taste)
+    return _head(shopper.client, shopper.taste, "likes")
 
 
-def _head(name: str, likes: str) -> str:
-    return f'<div class="head"><h3>{escape(name)}</h3><p class="likes">{escape(likes)}</p></div>'
+def _head(name: str, said: str, kind: str) -> str:
+    return f'<div class="head"><h3>{escape(name)}</h3><p class="{kind}">{escape(said)}</p></div>'
 
 
 def _item(placed: Placed, place: int, folder: Path) -> str:
