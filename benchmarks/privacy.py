@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from temporary_shop import temporary_shop
@@ -61,7 +62,7 @@ def writes(connection: Connection, label: str) -> None:
             run(f"ALTER TABLE event {state} TRIGGER shopper_guard".encode())
             for n in range(2_000):
                 values = ("bench", f"u-{n % 2000}", f"s-{n}", f"P{n}")
-                times.append(1e6 * seconds(lambda values=values: run(ONE, values)))  # type: ignore[misc]
+                times.append(1e6 * seconds(partial(run, ONE, values)))
             for name, (rows, write) in bulk.items():
                 rates.setdefault((name, state), []).append(rows / seconds(write))
     for name, p in {"p50": 0.5, "p95": 0.95}.items():
@@ -79,7 +80,7 @@ def forgetting(connection: Connection, events: int) -> None:
     for client in ("u-light", "u-heavy"):
         for function in ("traces", "export_client", "forget", "traces"):
             statement = f"SELECT count(*) FROM {function}(%s)".encode()
-            took = seconds(lambda s=statement, c=client: connection.execute(s, (c,)))  # type: ignore[misc]
+            took = seconds(partial(connection.execute, statement, (client,)))
             print(f"{events:,} events: {function}('{client}') {took:.2f} s")
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -127,15 +127,17 @@ def _report(connection: Connection, asked: int) -> None:
 
 
 def _measure(
-    connection: Connection, call: str, name: str, given: list[tuple[str | None]], filters: str
+    connection: Connection, call: str, name: str, given: Sequence[tuple[str | None]], filters: str
 ) -> None:
     function, argument = call.rstrip(")").split("(")
     statement = (
         f"SELECT count(*) FROM {function}({argument} => %s::text, filters => %s::jsonb, k => 12)"
     ).encode()
-    ask: Callable[[str | None], int] = lambda value: connection.execute(  # noqa: E731
-        statement, (value, filters), prepare=True
-    ).fetchone()[0]  # type: ignore[index]
+
+    def ask(value: str | None) -> int:
+        rows = connection.execute(statement, (value, filters), prepare=True).fetchall()
+        return int(rows[0][0])
+
     for (value,) in given[:5]:
         ask(value)
     times, short = [], 0

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from PIL import Image
+from selectolax.lexbor import LexborHTMLParser
 
 import vitrine
 from vitrine.embedded import binaries
@@ -33,6 +34,10 @@ class Demo:
     @property
     def sheet(self) -> Path:
         return self.folder / "demo-output" / "contact-sheet.png"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "demo-output" / "personal.html"
 
 
 def run_demo(url: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -81,6 +86,53 @@ def test_the_contact_sheet_is_a_picture_full_of_products(demo: Demo) -> None:
         colorful = sheet.convert("HSV").getchannel("S").point(lambda value: 255 * (value > 100))
         share = colorful.histogram()[255] / (sheet.width * sheet.height)
     assert share > 0.04
+
+
+def test_the_page_shows_two_shoppers_the_same_search_in_different_orders(demo: Demo) -> None:
+    assert str(demo.page.relative_to(demo.folder)) in demo.output
+    tree = LexborHTMLParser(demo.page.read_text(encoding="utf-8"))
+    *searches, recommended = tree.css("section")
+    assert len(searches) == 2
+    for search in searches:
+        orders = [
+            [title.text() for title in column.css(".title")] for column in search.css(".column")
+        ]
+        assert [len(order) for order in orders] == [6, 6, 6]
+        assert len({tuple(order) for order in orders}) == 3
+        # Where a product moved, and only there, it says why.
+        for item in search.css("li"):
+            assert (
+                bool(item.css(".reason"))
+                == bool(item.css(".move"))
+                == (item.attributes["class"] == "moved")
+            )
+    first, second = ([t.text() for t in c.css(".title")] for c in recommended.css(".column"))
+    assert len(first) == len(second) == 6
+    assert first != second
+    assert len({node.text() for node in tree.css(".likes") if "likes " in node.text()}) == 2
+    pictures = [demo.page.parent / str(img.attributes["src"]) for img in tree.css("img")]
+    assert len(pictures) == 48
+    assert all(picture.is_file() for picture in pictures)
+
+
+def test_the_page_is_what_search_answers_with_that_history(demo: Demo) -> None:
+    tree = LexborHTMLParser(demo.page.read_text(encoding="utf-8"))
+    for column in tree.css("section")[0].css(".column")[1:]:
+        client = column.css_first("h3").text()
+        with vitrine.connect(demo.url, schema=SCHEMA) as shop, shop.connection() as connection:
+            [(category,)] = connection.execute(
+                f"SELECT DISTINCT filters ->> 'category' FROM {SCHEMA}.query "
+                "WHERE %s LIKE '%%browsing ' || (filters ->> 'category')",
+                (tree.css_first("h2").text(),),
+            ).fetchall()
+            titles = [
+                connection.execute(
+                    f"SELECT title FROM {SCHEMA}.product_text WHERE product_id = %s",
+                    (hit.product_id,),
+                ).fetchall()[0][0]
+                for hit in shop.search(filters={"category": category}, client=client, k=6)
+            ]
+        assert titles == [title.text() for title in column.css(".title")]
 
 
 def test_everything_is_encoded(demo: Demo) -> None:
@@ -136,16 +188,46 @@ def test_what_to_try_next_works_as_it_is_printed(demo: Demo) -> None:
 
 
 def test_a_second_run_changes_nothing_and_shows_the_same(demo: Demo) -> None:
-    first_sheet = demo.sheet.read_bytes()
+    first_sheet, first_page = demo.sheet.read_bytes(), demo.page.read_bytes()
+    events = count_events(demo)
     again = run_demo(demo.url, demo.folder, "--products", str(PRODUCTS))
     assert again.returncode == 0, again.stdout + again.stderr
     assert "0 changes" in again.stdout
+    assert "events already" in again.stdout
     assert tables(again.stdout) == tables(demo.output)
     assert demo.sheet.read_bytes() == first_sheet
+    assert demo.page.read_bytes() == first_page
+    assert count_events(demo) == events
+
+
+def test_another_edition_replaces_what_its_shoppers_did(demo: Demo) -> None:
+    before = count_events(demo)
+    done = run_demo(demo.url, demo.folder, "--products", str(PRODUCTS + 20))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "events already" not in done.stdout
+    events = count_events(demo)
+    assert 0.5 * before < events < 1.5 * before
+
+
+def count_events(demo: Demo) -> int:
+    with psycopg.connect(demo.url) as connection:
+        [(count,)] = connection.execute(f"SELECT count(*) FROM {SCHEMA}.event").fetchall()
+    return int(count)
 
 
 def tables(output: str) -> list[str]:
     return [line for line in output.splitlines() if re.match(r" +\d  ", line)]
+
+
+def test_a_shop_of_a_few_products_has_no_shoppers(
+    empty_database: str,
+    run_vitrine: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    done = run_vitrine("demo", "--products", "3", url=empty_database)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PERSONAL" not in done.stdout
+    assert not (tmp_path / "demo-output" / "personal.html").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(

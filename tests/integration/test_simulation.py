@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ import pytest
 
 from tests.conftest import SCHEMA
 from tests.integration.random_shop import database_from, opened
-from tests.integration.searchable import Picture, Product, Variant, add_product, make_space
+from tests.integration.simulated import fill
 from vitrine.database import Connection
 from vitrine.errors import QueryError
 from vitrine.simulation import (
@@ -33,11 +32,6 @@ SHOPPERS = 150
 # Nothing is bought again here, and no visit has a purpose of its own: these two would be noise.
 WEIGHTS = {"taste": 0.3, "attributes": 0.4, "session": 0, "repurchase": 0}
 UNTIL = datetime.now(UTC)
-VALUES = {
-    "color": ("red", "blue", "green", "black", "white"),
-    "material": ("wool", "cotton", "linen", "silk"),
-    "pattern": ("plain", "striped", "dotted"),
-}
 
 
 @dataclass(frozen=True)
@@ -66,24 +60,6 @@ def simulated(server_url: str, template_database: str) -> Iterator[Simulated]:
             "INSERT INTO rerank_weights (weights, active) VALUES (%s, true)", (json.dumps(WEIGHTS),)
         )
         yield Simulated(connection, assortment, shoppers)
-
-
-def fill(connection: Connection) -> None:
-    rng = random.Random(1)
-    make_space(connection)
-    for number in range(240):
-        attributes = {name: rng.choice(names) for name, names in VALUES.items()}
-        add_product(
-            connection,
-            Product(
-                external_id=f"P{number:03d}",
-                brand=rng.choice(("Acme", "Birch", "Cedar", "Dune", "Elm", "Fjord")),
-                attributes=attributes,
-                categories=[rng.choice(("Clothes/Coats", "Clothes/Dresses", "Home/Rugs"))],
-                variants=[Variant(f"P{number:03d}-1")],
-                pictures=[Picture([rng.gauss(0, 1) for _ in range(4)])],
-            ),
-        )
 
 
 def test_personal_search_serves_true_tastes_better(simulated: Simulated) -> None:

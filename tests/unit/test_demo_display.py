@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console
 
 from vitrine.demo.asking import Answer, Found
-from vitrine.demo.display import print_answer, print_commands, step
+from vitrine.demo.display import print_answer, print_commands, print_personal, step
+from vitrine.demo.personal import Asked, Personal, Placed
+from vitrine.demo.shoppers import Shopper
 from vitrine.demo.showcase import Search
 from vitrine.search import Hit
 
@@ -105,3 +107,31 @@ def test_commands_are_never_broken_into_lines(open_console):
     command = "vitrine search 'x' --filters '" + "y" * 100 + "' [a]"
     print_commands(console, [("long", command)])
     assert command in printed(console)
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_each_shopper_is_shown_beside_everybody(open_console, width):
+    found = answer("Tee [x]", "Cap").found
+    moved = [
+        Placed(found=found[1], moved="up from 2", reason="likes [red]"),
+        Placed(found=found[0]),
+    ]
+    console = open_console(width)
+    print_personal(
+        console,
+        Personal(
+            asked=[Asked(title="jackets", words="jacket")],
+            shoppers=[Shopper(client="s-1", likes=("red", "Acme & Co"))],
+            general=[found],
+            answers={"s-1": [moved]},
+            for_you={"s-1": [Placed(found=found[0], reason="because of Cap")]},
+        ),
+    )
+    text = printed(console)
+    for part in ("PERSONAL  jackets  s-1 likes red, Acme & Co", "FOR YOU  s-1", "up from 2"):
+        assert part in text
+    words = " ".join(text.split())
+    assert "1 Tee [x] Cap up from 2 · likes [red]" in words
+    assert "2 Cap Tee [x]" in words
+    assert "because of Cap" in words
+    assert max(len(line) for line in text.splitlines()) <= width

@@ -10,7 +10,9 @@ import pytest
 
 from vitrine.demo.asking import Answer
 from vitrine.demo.next_steps import next_steps
+from vitrine.demo.personal import Asked, Personal
 from vitrine.demo.products import products
+from vitrine.demo.shoppers import Shopper
 from vitrine.demo.showcase import Search, draw_query, showcase
 from vitrine.settings import Settings
 
@@ -76,3 +78,19 @@ def test_the_suggested_sql_survives_the_shell(searches, schema):
     statement = shlex.split(command)[-1]
     quoted = schema if schema == "vitrine_demo" else '"' + schema.replace('"', '""') + '"'
     assert statement.startswith(f"SELECT * FROM {quoted}.search('")
+
+
+def test_a_search_for_a_shopper_is_suggested_where_there_is_one(searches):
+    personal = Personal(
+        asked=[Asked(title="x", category="women"), Asked(title="y", words="it's a jacket")],
+        shoppers=[Shopper(client="o'neil", likes=())],
+        general=[],
+        answers={},
+        for_you={},
+    )
+    answers = [Answer(search=each, found=[], encoding=None, seconds=0.1) for each in searches]
+    found = [command for _, command in next_steps(Settings(), answers, None, personal)]
+    [search, recommended] = [shlex.split(each)[-1] for each in found if "o'" in each]
+    assert ".search('it''s a jacket', client => 'o''neil', k => 5)" in search
+    assert ".for_you('o''neil', k => 5)" in recommended
+    assert len(found) == len(commands(searches)) + 2

@@ -19,7 +19,9 @@ from vitrine.settings import load_settings
 NEEDED = ("PIL", "torch", "torchvision", "transformers")
 PLAIN_WIDTH = 120  # columns where there is no terminal that has a width
 
-Out = Annotated[Path, typer.Option(help="Folder of the shop's files and the contact sheet.")]
+Out = Annotated[
+    Path, typer.Option(help="Folder of the shop's files, the contact sheet and the page.")
+]
 Count = Annotated[int, typer.Option("--products", min=1, max=2000, help="Products to draw.")]
 Model = Annotated[str | None, typer.Option(help="starter, a folder or a hub id; VITRINE_MODEL.")]
 DemoSchema = Annotated[str, typer.Option(help="Schema for the demo shop, which is all its own.")]
@@ -38,7 +40,7 @@ def demo(
     database_url: DatabaseUrl = None,
     schema: DemoSchema = "vitrine_demo",
 ) -> None:
-    """Draw a shop, encode it, search it by words and pictures; takes a few minutes once."""
+    """Draw a shop, encode it, search it by words, pictures and taste; takes a few minutes once."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise SettingsError(
@@ -61,10 +63,11 @@ def demo(
 
     outcome = run_demo(settings, out, count, console)
     console.print()
-    console.print(
-        Text.assemble(("CONTACT SHEET  ", "bold rgb(214,92,60)"), str(outcome.sheet)),
-        soft_wrap=True,
-    )
+    for name, file in (("CONTACT SHEET", outcome.sheet), ("PERSONAL PAGE", outcome.page)):
+        if file is not None:
+            console.print(
+                Text.assemble((f"{name}  ", "bold rgb(214,92,60)"), str(file)), soft_wrap=True
+            )
     console.print()
     console.print(Text("TRY NEXT", "bold rgb(214,92,60)"))
-    print_commands(console, next_steps(settings, outcome.answers, database_url))
+    print_commands(console, next_steps(settings, outcome.answers, database_url, outcome.personal))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitrine.search import Hit, Page
     from vitrine.shop import Shop
 
-__all__ = ["Answer", "Found", "ask"]
+__all__ = ["Answer", "Found", "ask", "found_products"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +75,12 @@ def ask(shop: Shop, search: Search, images: Path, k: int) -> Answer:
         page = shop.search(search.words, image=search.picture, filters=search.filters, k=k)
     seconds = time.perf_counter() - started
     return Answer(
-        search=search, found=_found(shop, page, images), encoding=encoding, seconds=seconds
+        search=search, found=found_products(shop, page, images), encoding=encoding, seconds=seconds
     )
 
 
-def _found(shop: Shop, page: Page, images: Path) -> list[Found]:
+def found_products(shop: Shop, page: Page, images: Path) -> list[Found]:
+    """The hits of a page with what a shopper sees of them."""
     ids = [
         [getattr(hit, name) for hit in page] for name in ("product_id", "variant_id", "image_id")
     ]

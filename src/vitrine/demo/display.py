@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from rich.progress import Task, TaskID
 
     from vitrine.demo.asking import Answer, Found
+    from vitrine.demo.personal import Personal, Placed
 
-__all__ = ["Step", "print_answer", "print_commands", "step"]
+__all__ = ["Step", "print_answer", "print_commands", "print_personal", "step"]
 
 _ACCENT = "rgb(214,92,60)"
 _LINE_EVERY = 10.0  # seconds between lines of progress where there is no terminal
@@ -104,18 +106,24 @@ def step(console: Console, name: str) -> Iterator[Step]:
 def print_answer(console: Console, answer: Answer) -> None:
     """One search: what was asked, the hits, and how long it took."""
     search = answer.search
-    console.print()
-    console.print(
-        Text.assemble(
-            (search.sort.upper(), f"bold {_ACCENT}"), "  ", (search.title, "bold"),
-            (f"  {' '.join(search.small_print)}" if search.small_print else "", "dim"),
-        )
-    )  # fmt: skip
+    _print_heading(console, search.sort, search.title, " ".join(search.small_print))
     if answer.found:
         console.print(_hits_table(answer.found, console.width))
     else:
         console.print(Padding("no product matches", (0, 2)))
     console.print(Padding(Text(_timing(answer), "dim"), (0, 2)))
+
+
+def print_personal(console: Console, personal: Personal) -> None:
+    """Each search as each shopper sees it, beside what everybody sees."""
+    for number, asked in enumerate(personal.asked):
+        for shopper in personal.shoppers:
+            _print_heading(console, "personal", asked.title, f"{shopper.client} {shopper.taste}")
+            answer = personal.answers[shopper.client][number]
+            console.print(_personal_table(personal.general[number], answer, console.width))
+    for shopper in personal.shoppers:
+        _print_heading(console, "for you", shopper.client, shopper.taste)
+        console.print(_recommended_table(personal.for_you[shopper.client], console.width))
 
 
 def print_commands(console: Console, commands: Sequence[tuple[str, str]]) -> None:
@@ -126,9 +134,18 @@ def print_commands(console: Console, commands: Sequence[tuple[str, str]]) -> Non
         console.print(Text(f"  {command}"), soft_wrap=True)
 
 
-def _hits_table(found: Sequence[Found], width: int) -> Table:
-    """A table as wide as the others; where room is scarce, details go below the titles."""
-    roomy = width >= _ROOMY
+def _print_heading(console: Console, sort: str, title: str, small_print: str) -> None:
+    console.print()
+    console.print(
+        Text.assemble(
+            (sort.upper(), f"bold {_ACCENT}"), "  ", (title, "bold"),
+            (f"  {small_print}" if small_print else "", "dim"),
+        )
+    )  # fmt: skip
+
+
+def _ranked_table(width: int) -> Table:
+    """A table as wide as the others, its first column the rank."""
     table = Table(
         box=box.SIMPLE_HEAD,
         header_style="dim",
@@ -137,6 +154,41 @@ def _hits_table(found: Sequence[Found], width: int) -> Table:
         width=min(width, _WIDEST),
     )
     table.add_column("", justify="right", style="dim", width=2)
+    return table
+
+
+def _personal_table(general: Sequence[Found], answer: Sequence[Placed], width: int) -> Table:
+    table = _ranked_table(width)
+    for heading in ("without a history", "with it", "why"):
+        table.add_column(heading, ratio=1)
+    for place, (everybody, own) in enumerate(zip_longest(general, answer), 1):
+        why = " · ".join(filter(None, (own.moved, own.reason))) if own else ""
+        table.add_row(
+            str(place),
+            Text(everybody.title if everybody else ""),
+            Text(own.found.title if own else ""),
+            Text(why, "dim"),
+        )
+    return table
+
+
+def _recommended_table(placed: Sequence[Placed], width: int) -> Table:
+    table = _ranked_table(width)
+    table.add_column("title", ratio=1)
+    table.add_column("price", justify="right", width=9)
+    table.add_column("why", ratio=1)
+    for each in placed:
+        found = each.found
+        table.add_row(
+            str(found.hit.rank), Text(found.title), found.price_text, Text(each.reason, "dim")
+        )
+    return table
+
+
+def _hits_table(found: Sequence[Found], width: int) -> Table:
+    """Where room is scarce, details go below the titles."""
+    roomy = width >= _ROOMY
+    table = _ranked_table(width)
     heading = "title" if roomy else "title, brand · by picture · by caption"
     table.add_column(heading, ratio=1)
     if roomy:

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString
 
 from psycopg import sql
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vitrine.demo.asking import Answer
+    from vitrine.demo.personal import Personal
     from vitrine.settings import Settings
 
 __all__ = ["next_steps"]
@@ -31,7 +32,10 @@ _WHAT = {
 
 
 def next_steps(
-    settings: Settings, answers: Sequence[Answer], url_option: str | None
+    settings: Settings,
+    answers: Sequence[Answer],
+    url_option: str | None,
+    personal: Personal | None = None,
 ) -> list[tuple[str, str]]:
     """Pairs of what it shows and the command; `url_option` is what `--database-url` said."""
     place = f" --schema {shlex.quote(settings.db_schema)}"
@@ -49,13 +53,13 @@ def next_steps(
             steps.append((what, f"{encoding}{program} {shown.command}{place}{address}"))
     steps.append(("coverage and health", f"{program} status{place}{address}"))
     words = next(answer.search.words for answer in answers if answer.search.words)
-    query = _query(settings.db_schema, str(words))
-    steps.append(
-        (
-            "a search in SQL, for words that are known by now",
-            f'{_psql(settings)} "$({program} database url{address})" -c {_quoted(query)}',
-        )
-    )
+    psql = f'{_psql(settings)} "$({program} database url{address})" -c '
+    asked = [
+        ("a search in SQL, for words that are known by now", _query(settings.db_schema, str(words)))
+    ]
+    if personal:
+        asked += _personal_queries(settings.db_schema, personal)
+    steps += [(what, psql + _quoted(query)) for what, query in asked]
     if not settings.database_url:
         steps.append(("stop the embedded PostgreSQL", f"{program} database stop"))
     return steps
@@ -77,13 +81,37 @@ def _psql(settings: Settings) -> str:
     return shlex.quote(os.path.relpath(binaries(settings.embedded_version) / "psql"))
 
 
+def _personal_queries(schema: str, personal: Personal) -> list[tuple[str, str]]:
+    """A search as one of the shoppers, and what that shopper is recommended."""
+    client = personal.shoppers[0].client
+    words = next(str(asked.words) for asked in personal.asked if asked.words)
+    return [
+        (
+            "a search for one of the shoppers, with the reasons",
+            _statement(
+                "SELECT rank, external_id, why -> 'personal' AS personal "
+                "FROM {}.search({}, client => {}, k => 5)",
+                schema,
+                words,
+                client,
+            ),
+        ),
+        (
+            "what that shopper is recommended",
+            _statement("SELECT rank, external_id, why FROM {}.for_you({}, k => 5)", schema, client),
+        ),
+    ]
+
+
 def _query(schema: str, words: str) -> str:
-    statement = sql.SQL("SELECT * FROM {}.search({}, k => 5)").format(
-        sql.Identifier(schema), sql.Literal(words)
-    )
-    text = statement.as_string(None)
+    return _statement("SELECT * FROM {}.search({}, k => 5)", schema, words)
+
+
+def _statement(text: LiteralString, schema: str, *values: str) -> str:
+    statement = sql.SQL(text).format(sql.Identifier(schema), *map(sql.Literal, values))
+    written = statement.as_string(None)
     simple = re.fullmatch(r"[a-z_][a-z0-9_]*", schema)
-    return text.replace(f'"{schema}"', schema) if simple else text
+    return written.replace(f'"{schema}"', schema) if simple else written
 
 
 def _quoted(query: str) -> str:

@@ -11,10 +11,13 @@ from vitrine.database import connect, database_url
 from vitrine.demo.asking import ask
 from vitrine.demo.claiming import claim_schema, keep_edition, kept_edition
 from vitrine.demo.contact_sheet import Hit, Row, contact_sheet
-from vitrine.demo.display import print_answer, step
+from vitrine.demo.display import print_answer, print_personal, step
 from vitrine.demo.encoding import encode_shop
+from vitrine.demo.personal import Asked, ask_personal
+from vitrine.demo.personal_page import personal_page
 from vitrine.demo.products import products
 from vitrine.demo.shop import write_shop
+from vitrine.demo.shoppers import FEWEST_PRODUCTS, chosen_pair, settle_shoppers
 from vitrine.demo.showcase import draw_query, showcase
 from vitrine.encoder import load_encoder
 from vitrine.errors import SettingsError
@@ -29,23 +32,32 @@ if TYPE_CHECKING:
 
     from vitrine.catalogue import ImportReport
     from vitrine.demo.asking import Answer
+    from vitrine.demo.personal import Personal
+    from vitrine.demo.products import Product
     from vitrine.demo.shop import Shop
+    from vitrine.demo.shoppers import Crowd
     from vitrine.encoder import Encoder
     from vitrine.settings import Settings
+    from vitrine.shop import Shop as Client
     from vitrine.status import ShopStatus
 
 __all__ = ["Outcome", "run_demo"]
 
 HITS = 6  # of each search
+WORDS = "jacket"  # asked for by shoppers of different tastes
 CURRENCY = "USD"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a run leaves behind: the contact sheet, and the searches with what they found."""
+    """What a run leaves behind: the contact sheet, the searches with what they found, and the page
+    of personal search with its answers, which a shop of a few products has not.
+    """
 
     sheet: Path
     answers: Sequence[Answer]
+    personal: Personal | None = None
+    page: Path | None = None
 
 
 def run_demo(settings: Settings, folder: Path, count: int, console: Console) -> Outcome:
@@ -68,15 +80,54 @@ def run_demo(settings: Settings, folder: Path, count: int, console: Console) -> 
     status = _encode(url, settings, encoder, shop, console)
     with _writing(folder):
         picture = draw_query(folder / "query.jpg")
+    crowd = _settle(url, settings.db_schema, shop, console)
+    found = tuple(products(count))
     answers = []
-    with connect_shop(url, schema=settings.db_schema, encoder=lambda: encoder) as client:
-        for search in showcase(tuple(products(count)), shop.images, picture):
+    # The shoppers are nobody, so their ids are stored as they are and can be pasted into SQL.
+    with connect_shop(
+        url, schema=settings.db_schema, encoder=lambda: encoder, client_key=""
+    ) as client:
+        for search in showcase(found, shop.images, picture):
             answers.append(ask(client, search, shop.images, HITS))
             print_answer(console, answers[-1])
-    sheet = folder / "contact-sheet.png"
+        personal = _ask_personal(client, crowd, found, shop, console) if crowd else None
+    sheet, page = folder / "contact-sheet.png", folder / "personal.html"
     with _writing(folder):
         _write_sheet(sheet, answers, status)
-    return Outcome(sheet=sheet, answers=answers)
+        if personal and crowd:
+            text = personal_page(
+                personal, folder=folder, count=len(crowd.chosen), category=crowd.category
+            )
+            page.write_text(text, encoding="utf-8")
+    return Outcome(sheet=sheet, answers=answers, personal=personal, page=page if personal else None)
+
+
+def _settle(url: str, schema: str, shop: Shop, console: Console) -> Crowd | None:
+    """The simulated shoppers with their histories; None where there is too little to choose."""
+    if shop.products < FEWEST_PRODUCTS:
+        return None
+    with step(console, "shoppers") as current, connect(url, schema) as connection:
+        current.doing("simulating")
+        crowd = settle_shoppers(connection, schema, shop.edition)
+        current.summary = (
+            f"{len(crowd.shoppers.clients)} simulated shoppers with known tastes, "
+            f"{crowd.events:,} events{'' if crowd.written else ' already'}"
+        )
+    return crowd
+
+
+def _ask_personal(
+    client: Client, crowd: Crowd, found: Sequence[Product], shop: Shop, console: Console
+) -> Personal:
+    asked = [
+        Asked(title=f"browsing {crowd.category}", category=crowd.category),
+        Asked(title=f"searching for {WORDS}", words=WORDS),
+    ]
+    titles = {product.sku: product.title for product in found}
+    shoppers = chosen_pair(crowd, found)
+    personal = ask_personal(client, asked, shoppers, titles=titles, images=shop.images, k=HITS)
+    print_personal(console, personal)
+    return personal
 
 
 def _prepare_database(settings: Settings, console: Console) -> str:

@@ -3,8 +3,8 @@
 from vitrine.simulation.assortment import Assortment, read_assortment
 from vitrine.simulation.evaluation import Served, Verdict, judge, recovered
 from vitrine.simulation.tastes import Shoppers, draw_shoppers
-from vitrine.simulation.visits import shuffled, visits
-from vitrine.simulation.writing import write_popularity, write_visits
+from vitrine.simulation.visits import shuffled, shuffled_pages, visits
+from vitrine.simulation.writing import write_popularity, write_searches, write_visits
 
 __all__ = [
     "Assortment",
@@ -16,7 +16,9 @@ __all__ = [
     "read_assortment",
     "recovered",
     "shuffled",
+    "shuffled_pages",
     "visits",
     "write_popularity",
+    "write_searches",
     "write_visits",
 ]

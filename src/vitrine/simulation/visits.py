@@ -13,7 +13,7 @@ from vitrine.events import Event
 from vitrine.simulation.assortment import Assortment
 from vitrine.simulation.tastes import Shoppers
 
-__all__ = ["shuffled", "visits"]
+__all__ = ["shuffled", "shuffled_pages", "visits"]
 
 PAGE = 12
 ATTENTION = 0.6  # position p is looked at with the probability p to the power of minus this
@@ -86,4 +86,28 @@ def shuffled(events: Iterable[Event], seed: int = 7, prefix: str = "shuffled-") 
             client=f"{prefix}{dealt[int(other)].get('client')}",
             session=None,
             event_id=identity,
+        )
+
+
+def shuffled_pages(
+    events: Iterable[Event], seed: int = 7, prefix: str = "shuffled-"
+) -> Iterator[Event]:
+    """The same pages dealt out anew among the shoppers, each with all that was done on it.
+
+    What was chosen stays beside what it was chosen from, but every shopper's earlier pages are of
+    others: a history says nothing of what is chosen next. Names as `shuffled` gives them.
+    """
+    dealt = list(events)
+    owners = {str(event.get("query_id")): event.get("client") for event in dealt}
+    order = np.random.default_rng([seed, 5]).permutation(len(owners))
+    names = list(owners.values())
+    dealt_to = {page: names[int(other)] for page, other in zip(owners, order, strict=True)}
+    for event in dealt:
+        page = str(event.get("query_id"))
+        yield event | Event(
+            action_name=event["action_name"],
+            client=f"{prefix}{dealt_to[page]}",
+            session=None,
+            query_id=uuid.uuid5(uuid.NAMESPACE_OID, f"{prefix}{page}"),
+            event_id=uuid.uuid5(uuid.NAMESPACE_OID, f"{prefix}{event.get('event_id')}"),
         )
