@@ -41,16 +41,19 @@ BEGIN
             IF leaf.is_known THEN
                 leaves := leaf.leaves;
                 conjuncts := conjuncts || jsonb_build_object('only', jsonb_array_length(sets), 'sql', '~' || leaf.expression, 'variant', facet.field = 'options');
-                sets := sets || jsonb_build_object('without', lower(facet.key), 'planes', facet.field = 'options', 'mask', jsonb_array_length(sets));
+                -- Names written exactly are asked of each variant.
+                sets := jsonb_set(sets, ARRAY[((one -> 'set')::integer - 1)::text, 'always'], 'true');
+                sets := sets || jsonb_build_object('without', lower(facet.key), 'planes', facet.field = 'options', 'mask', jsonb_array_length(sets), 'always', true);
                 one := one || jsonb_build_object('set', jsonb_array_length(sets), 'exact', one -> 'set');
             END IF;
         END IF;
         requests := requests || one;
     END LOOP;
-    -- Whether a set is of variants that fulfil something together, or of products alone.
-    requests := (SELECT coalesce(jsonb_agg(q.value || jsonb_build_object('by_variant', q.value -> 'exact' IS NOT NULL OR EXISTS (
-            SELECT FROM facet_kept(conjuncts, sets -> (q.value -> 'set')::integer - 1) k WHERE (conjuncts -> k -> 'variant')::boolean))), '[]')
-        FROM jsonb_array_elements(requests) q (value));
+    -- Whether a set is of variants that fulfil something together, or of products alone, and of these of all.
+    requests := (SELECT coalesce(jsonb_agg(q.value || jsonb_build_object('by_variant', q.value -> 'exact' IS NOT NULL OR coalesce(k.by_variant, false),
+            'whole', q.value -> 'exact' IS NULL AND k.by_variant IS NULL)), '[]')
+        FROM jsonb_array_elements(requests) q (value) CROSS JOIN LATERAL (
+            SELECT bool_or((conjuncts -> k -> 'variant')::boolean) AS by_variant FROM facet_kept(conjuncts, sets -> (q.value -> 'set')::integer - 1) k) k);
 END $$;
 
 -- The bitmaps of what no bitmap knows: leaves that are SQL, and the products that a search found relevant.
@@ -105,7 +108,23 @@ BEGIN
         SELECT coalesce(jsonb_agg(jsonb_build_object('without', lower(a.key), 'planes', false)), '[]')
         FROM jsonb_object_keys(facets) a (key) WHERE facet_own(rest, a.key) IS NOT NULL) END, NOT bitmaps.patch IS NULL, ids)
     INTO set_number, set_block, set_plane, set_bits USING bitmaps.patch, ids;
-    RETURN facet_products(NULL, set_number, set_block, set_plane, set_bits, 6000);
+    RETURN facet_products(NULL, set_number, set_block, set_plane, set_bits, facet_candidates_most());
+END $$;
+
+-- Of how many products prices and stock are sooner looked at one by one than all.
+CREATE OR REPLACE FUNCTION facet_candidates_most() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 8000;
+
+-- The patch with the prices and stock that were written since they were folded, of some products or of all.
+CREATE OR REPLACE FUNCTION facet_repatched(patch facet_patch, changed bigint[], among bigint[]) RETURNS facet_patch
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    repriced bigint[] := facet_repriced(among);
+BEGIN
+    IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
+    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced); END IF;
+    RETURN patch;
 END $$;
 
 CREATE OR REPLACE FUNCTION facet_counts(filters jsonb DEFAULT '{}', facets jsonb DEFAULT 'true', relevant bigint[] DEFAULT NULL) RETURNS jsonb
@@ -115,8 +134,10 @@ SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     wanted CONSTANT jsonb := coalesce(nullif(filters, 'null'), '{}');
+    asks_prices CONSTANT boolean := jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))');
     changed bigint[];
-    repriced bigint[];
+    products bigint[];
+    few bigint[];
     shown jsonb;
     patch facet_patch;
     width integer;
@@ -131,12 +152,10 @@ BEGIN
     changed := facet_changed();
     patch := facet_patch(changed, NULL);
     shown := facet_requests(facets, patch);
-    IF shown ?| '{price,in_stock}' OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))') THEN
+    IF asks_prices THEN
         -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
-        repriced := facet_candidates(wanted, shown, patch, relevant);
-        repriced := facet_repriced(repriced);
-        IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
-        IF repriced <> '{}' THEN patch := facet_patch(changed, repriced); END IF;
+        products := facet_candidates(wanted, shown, patch, relevant);
+        patch := facet_repatched(patch, changed, products);
     END IF;
     width := facet_price_width(patch);
     plan := facet_plan(wanted, patch, width, relevant IS NOT NULL);
@@ -146,7 +165,16 @@ BEGIN
     ids := (SELECT c.ids FROM facet_columns(asked.conjuncts, bitmaps.leaves) c);
     EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, ids)
     INTO set_number, set_block, set_plane, set_bits USING patch, ids;
-    result := facet_answers(asked.requests, patch, width, set_number, set_block, set_plane, set_bits);
+    IF shown ?| '{price,in_stock}' THEN
+        -- Few are read from the catalogue, which needs no bitmaps that are up to date.
+        products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN asks_prices THEN facet_few() ELSE facet_candidates_most() END);
+        few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
+        IF few IS NULL AND NOT asks_prices THEN
+            patch := facet_repatched(patch, changed, products);
+            width := facet_price_width(patch);
+        END IF;
+    END IF;
+    result := facet_answers(asked.requests, patch, width, few, set_number, set_block, set_plane, set_bits);
     RETURN result;
 END $$;
 COMMENT ON FUNCTION facet_counts(jsonb, jsonb, bigint[]) IS
