@@ -7,7 +7,10 @@ CREATE OR REPLACE FUNCTION facet_asked_values(
     requests jsonb, patch facet_patch, OUT value_id integer[], OUT set integer[], OUT place integer[], OUT alone boolean[],
     OUT whole boolean[], OUT by_variant boolean[], OUT facet text[], OUT shown text[]
 )
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT o.* INTO value_id, set, place, alone, whole, by_variant, facet, shown FROM (
     WITH asked AS MATERIALIZED (
         SELECT q.facet, q.whole, q.by_variant AND q.field = 'options' AS by_variant, d.value_id, CASE WHEN d.field LIKE '%=' THEN q.exact ELSE q.set END AS set,
             d.element #>> '{}' AS shown, lower(d.element #>> '{}') COLLATE "C" AS value
@@ -15,16 +18,18 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         CROSS JOIN LATERAL (SELECT * FROM facet_values(patch, q.field, q.name)
             UNION ALL SELECT * FROM facet_values(patch, q.field || '=', q.name) e WHERE q.exact IS NOT NULL AND e.name = q.name) d
         WHERE q.field IN ('category', 'brand', 'options', 'attributes') AND d.element IS NOT NULL
+    ), placed AS MATERIALIZED (
+        SELECT a.*, dense_rank() OVER (ORDER BY a.facet COLLATE "C", a.value) AS place FROM asked a
     ), meant AS MATERIALIZED (
-        SELECT a.facet, min(a.shown COLLATE "C") AS shown, (row_number() OVER ())::integer AS place, array_agg(a.value_id) AS ids, array_agg(a.set) AS sets,
-            count(*) = 1 AND NOT bool_or(a.by_variant) AS alone, bool_and(a.whole) AS whole, bool_or(a.by_variant) AS by_variant
-        FROM asked a GROUP BY a.facet, a.value
+        SELECT p.place, min(p.facet) AS facet, min(p.shown COLLATE "C") AS shown, count(*) = 1 AND NOT bool_or(p.by_variant) AS alone,
+            bool_and(p.whole) AS whole, bool_or(p.by_variant) AS by_variant
+        FROM placed p GROUP BY p.place
     )
     SELECT v.*, m.* FROM (
-        SELECT array_agg(i.value_id), array_agg(i.set), array_agg(m.place), array_agg(m.alone), array_agg(m.whole), array_agg(m.by_variant)
-        FROM meant m CROSS JOIN LATERAL unnest(m.ids, m.sets) i (value_id, set)) v,
-        (SELECT array_agg(m.facet ORDER BY m.place), array_agg(m.shown ORDER BY m.place) FROM meant m) m
-$$;
+        SELECT array_agg(p.value_id), array_agg(p.set), array_agg(p.place::integer), array_agg(m.alone), array_agg(m.whole), array_agg(m.by_variant)
+        FROM placed p JOIN meant m ON m.place = p.place) v,
+        (SELECT array_agg(m.facet ORDER BY m.place), array_agg(m.shown ORDER BY m.place) FROM meant m) m) o (value_id, set, place, alone, whole, by_variant, facet, shown);
+END $$;
 
 -- The sets as bitmaps for each block from 0 on, set after set, and the numbers of their bits: places in an array are found
 -- sooner than rows in a hash table. Without the products that changed: those meet the patch.
@@ -32,7 +37,10 @@ CREATE OR REPLACE FUNCTION facet_sets_of_products(
     patch facet_patch, of_prices boolean, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
     OUT blocks integer, OUT bits bit(8192)[], OUT ones integer[]
 )
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT o.* INTO blocks, bits, ones FROM (
     WITH s AS MATERIALIZED (
         SELECT s.number, s.block, s.bits & coalesce(CASE WHEN of_prices THEN m.prices_keep ELSE m.keep END, ~0::bit(8192)) AS bits
         FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
@@ -43,8 +51,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     )
     SELECT max(z.blocks), array_agg(coalesce(s.bits, 0::bit(8192)) ORDER BY n.number, b.block), array_agg(coalesce(bit_count(s.bits), 0)::integer ORDER BY n.number, b.block)
     FROM size z CROSS JOIN generate_series(1, z.sets) n (number) CROSS JOIN generate_series(0, z.blocks - 1) b (block)
-    LEFT JOIN s ON s.number = n.number AND s.block = b.block
-$$;
+    LEFT JOIN s ON s.number = n.number AND s.block = b.block) o (blocks, bits, ones);
+END $$;
 
 -- How many products of their sets have each of some values, as products: what two bitmaps share follows from how many
 -- bits differ, which pgvector counts sooner. First of what is stored, then of the patch.
@@ -153,7 +161,10 @@ END $$;
 
 -- One facet's values, most first, the selected ones in any case.
 CREATE OR REPLACE FUNCTION facet_list(request jsonb, given text[], counts bigint[]) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH chosen AS MATERIALIZED (
         SELECT facet_selected(request ->> 'field', request ->> 'name', request -> 'own', given) AS texts
     ), listed AS (
@@ -173,12 +184,15 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
             || CASE WHEN p.selected THEN '{"selected": true}'::jsonb ELSE '{}' END ORDER BY p.place)
             FILTER (WHERE p.selected OR p.place <= l.most), '[]'),
         'more', count(*) FILTER (WHERE NOT p.selected AND p.place > l.most))
-    FROM placed p CROSS JOIN (SELECT coalesce((request #>> '{settings,limit}')::integer, 20)) l (most)
-$$;
+    FROM placed p CROSS JOIN (SELECT coalesce((request #>> '{settings,limit}')::integer, 20)) l (most));
+END $$;
 
 -- Categories as a tree in the order of a page: each after its parent, of siblings the one with most products first.
 CREATE OR REPLACE FUNCTION facet_tree(request jsonb, given text[], counts bigint[]) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH RECURSIVE top AS (
         SELECT (SELECT n FROM filter_category_nodes(request #>> '{settings,under}', '') n) AS category_id
         WHERE request #>> '{settings,under}' IS NOT NULL
@@ -203,8 +217,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
             'parent', (SELECT c.path FROM category c WHERE c.category_id = t.parent_id), 'depth', t.depth)
             || CASE WHEN t.selected THEN '{"selected": true}'::jsonb ELSE '{}' END ORDER BY t.way), '[]'),
         'more', (SELECT count(*) FROM limited) - count(*))
-    FROM tree t
-$$;
+    FROM tree t);
+END $$;
 
 CREATE OR REPLACE FUNCTION facet_answers(
     requests jsonb, patch facet_patch, width integer, few bigint[], set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]

@@ -4,14 +4,17 @@
 -- requests: {facet: {"field", "name", "set": number of its set, "exact": number of the set for names written exactly,
 -- "settings", "own": what the filter asks of it}}.
 CREATE OR REPLACE FUNCTION facet_own(filters jsonb, facet text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT jsonb_agg(o.value) FROM (
         SELECT f.value FROM jsonb_each(filters) f WHERE f.key = facet
         UNION ALL
         SELECT m.value FROM jsonb_each(filters) f
         CROSS JOIN LATERAL jsonb_each(CASE WHEN f.key IN ('options', 'attributes') THEN f.value ELSE '{}' END) m
-        WHERE lower(f.key || '.' || m.key) = lower(facet)) o
-$$;
+        WHERE lower(f.key || '.' || m.key) = lower(facet)) o);
+END $$;
 
 -- The sets that facets are counted in; number 1 is the whole filter's.
 CREATE OR REPLACE FUNCTION facet_requests_sets(
@@ -83,11 +86,14 @@ END $$;
 
 -- How many bits prices have; NULL where one cannot be said in them.
 CREATE OR REPLACE FUNCTION facet_price_width(patch facet_patch) RETURNS integer
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT CASE WHEN EXISTS (SELECT FROM facet_bitmap b WHERE b.value_id = 5 OFFSET 0) OR 5 = ANY ((patch).value_id) THEN NULL
         ELSE greatest(1, (SELECT max(b.value_id) - 99 FROM facet_bitmap b WHERE b.value_id BETWEEN 100 AND 199),
-            (SELECT max(f.value_id) - 99 FROM unnest((patch).value_id) f (value_id) WHERE f.value_id BETWEEN 100 AND 199)) END
-$$;
+            (SELECT max(f.value_id) - 99 FROM unnest((patch).value_id) f (value_id) WHERE f.value_id BETWEEN 100 AND 199)) END);
+END $$;
 
 -- Which products' prices and stock have anything to say: those that the rest of the filter keeps, with and without what
 -- each facet asks itself. NULL: too many to look at each.

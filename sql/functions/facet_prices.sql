@@ -2,12 +2,15 @@
 
 -- A step of 1, 2 or 5 times a power of ten, the smallest with which no more buckets are needed.
 CREATE OR REPLACE FUNCTION facet_step(lowest numeric, highest numeric, buckets integer) RETURNS numeric
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT min(s.step) FROM (
         SELECT m.factor * 10::numeric ^ e.power AS step
         FROM generate_series(-3, 1 + length(trunc(greatest(highest, 1))::text)) e (power) CROSS JOIN (VALUES (1), (2), (5)) m (factor)) s (step)
-    WHERE floor(highest / s.step) - floor(lowest / s.step) < buckets AND s.step >= greatest(highest / 50, 0.01)
-$$;
+    WHERE floor(highest / s.step) - floor(lowest / s.step) < buckets AND s.step >= greatest(highest / 50, 0.01));
+END $$;
 
 -- The lowest or the highest price in a bitmap, or NULL where another (best) is better; slices are the bits of the prices, the
 -- lowest first.
@@ -35,18 +38,24 @@ END $$;
 
 -- Bounds of buckets from the lowest price to the highest; the last lies above it.
 CREATE OR REPLACE FUNCTION facet_bounds(lowest numeric, highest numeric, buckets integer) RETURNS numeric[]
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT ARRAY(SELECT trim_scale(i * s.step) FROM generate_series(floor(lowest / s.step), floor(highest / s.step) + 1) i)
-    FROM (SELECT facet_step(lowest, highest, buckets)) s (step) WHERE lowest IS NOT NULL
-$$;
+    FROM (SELECT facet_step(lowest, highest, buckets)) s (step) WHERE lowest IS NOT NULL);
+END $$;
 
 CREATE OR REPLACE FUNCTION facet_histogram(request jsonb, lowest numeric, highest numeric, bounds numeric[], counts bigint[]) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT jsonb_build_object('min', trim_scale(lowest), 'max', trim_scale(highest), 'buckets', coalesce((
             SELECT jsonb_agg(jsonb_build_object('gte', bounds[i], 'lt', bounds[i + 1], 'count', coalesce(counts[i], 0)) ORDER BY i)
             FROM generate_series(1, cardinality(bounds) - 1) i), '[]'))
-        || CASE WHEN jsonb_typeof(request -> 'own') = 'array' THEN jsonb_build_object('selected', request -> 'own' -> 0) ELSE '{}' END
-$$;
+        || CASE WHEN jsonb_typeof(request -> 'own') = 'array' THEN jsonb_build_object('selected', request -> 'own' -> 0) ELSE '{}' END);
+END $$;
 
 -- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane; of products instead, their lowest and
 -- highest prices in plane 0. The set comes as one more of the bitmaps: rows as wide as these must not be joined or sorted.
@@ -214,15 +223,18 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION facet_buckets_read(bounds numeric[], products bigint[], prices numeric[]) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH counted AS MATERIALIZED (
         SELECT p.bucket, count(*) AS count FROM (
             SELECT DISTINCT width_bucket(p.price, bounds) AS bucket, p.product_id
             FROM unnest(products, prices) p (product_id, price) WHERE bounds IS NOT NULL AND p.price IS NOT NULL) p
         GROUP BY p.bucket
     )
-    SELECT ARRAY(SELECT (SELECT c.count FROM counted c WHERE c.bucket = i) FROM generate_series(1, cardinality(bounds) - 1) i ORDER BY i)
-$$;
+    SELECT ARRAY(SELECT (SELECT c.count FROM counted c WHERE c.bucket = i) FROM generate_series(1, cardinality(bounds) - 1) i ORDER BY i));
+END $$;
 
 CREATE OR REPLACE FUNCTION facet_stock(
     request jsonb, patch facet_patch, read record, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]

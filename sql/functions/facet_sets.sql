@@ -54,7 +54,10 @@ $$;
 
 -- The columns of a plan, and the numbers of bitmaps that they are made of.
 CREATE OR REPLACE FUNCTION facet_columns(conjuncts jsonb, leaves jsonb, OUT of_product text, OUT of_variant text, OUT ids integer[])
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT o.* INTO of_product, of_variant, ids FROM (
     WITH col AS (
         SELECT 'p' AS alias, 's1' AS name, '{1}'::integer[] AS ids
         UNION ALL SELECT 'v', 's2', '{2}'
@@ -69,8 +72,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     )
     SELECT string_agg(m.sql, ', ') FILTER (WHERE m.alias = 'p'), string_agg(m.sql, ', ') FILTER (WHERE m.alias = 'v'),
         (SELECT array_agg(DISTINCT i.id) FROM col c CROSS JOIN unnest(c.ids) i (id))
-    FROM made m
-$$;
+    FROM made m) o (of_product, of_variant, ids);
+END $$;
 
 -- Which of the conditions hold for a set, by number from 0 on.
 CREATE OR REPLACE FUNCTION facet_kept(conjuncts jsonb, of_set jsonb) RETURNS SETOF integer
@@ -83,7 +86,10 @@ END;
 -- sets: [{"without": own, "planes": whether the variants are asked for too, "mask": which of the conditions that few
 -- sets have}]. Rows are (number, block, plane, bits); in plane 0 are the products of which any variant does.
 CREATE OR REPLACE FUNCTION facet_sets_sql(conjuncts jsonb, leaves jsonb, sets jsonb, patched boolean, ids integer[]) RETURNS text
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH asked AS (
         SELECT s.place AS number, (s.value -> 'planes')::boolean AND (s.value ? 'always' OR bool_or((c.value -> 'variant')::boolean)) IS TRUE AS planes, coalesce(bool_or((c.value -> 'variant')::boolean), false) AS needs_variant,
             coalesce(string_agg(format('k%s', c.place), ' & ') FILTER (WHERE c.place IS NOT NULL), '~0::bit(8192)') AS kept
@@ -111,15 +117,18 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         (SELECT string_agg(format('UNION ALL SELECT %s, p.block, 0, p.s1 & %s FROM p ', a.number, a.kept), '') FROM asked a WHERE NOT a.needs_variant),
         'UNION ALL SELECT f.* FROM f WHERE f.number = ANY (',
         quote_literal((SELECT coalesce(array_agg(a.number), '{}') FROM asked a WHERE a.planes)), ')) s WHERE bit_count(s.bits) > 0')
-    FROM made m
-$$;
+    FROM made m);
+END $$;
 
 -- The products of a set in their order, or NULL where there are more than so many. Most of a narrow set is empty: words of 64
 -- bits, then bytes, whose bits are looked up.
 CREATE OR REPLACE FUNCTION facet_products(
     of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[], most integer
 ) RETURNS bigint[]
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH s AS MATERIALIZED (
         SELECT s.block, bit_or(s.bits) AS bits FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
         WHERE s.plane = 0 AND (of_set IS NULL OR s.number = of_set) GROUP BY s.block
@@ -132,5 +141,5 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT ARRAY(
         SELECT w.first + 8 * n.number + o.bit FROM words w CROSS JOIN generate_series(0, 7) n (number)
         JOIN ones o ON o.byte = (w.word >> 56 - 8 * n.number & 255)::integer ORDER BY 1)
-    WHERE most IS NULL OR (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM s) <= most
-$$;
+    WHERE most IS NULL OR (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM s) <= most);
+END $$;
