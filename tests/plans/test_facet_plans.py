@@ -79,7 +79,8 @@ def test_what_changed_is_looked_up_and_nothing_else(shop: Connection) -> None:
         assert looked_up <= 40, table
 
 
-BITMAPS = """SELECT seq_scan, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables
+BITMAPS = """SELECT seq_scan, seq_tup_read + coalesce(idx_tup_fetch, 0)
+FROM pg_stat_xact_user_tables
 WHERE relname = 'facet_bitmap' AND schemaname = current_schema()"""
 
 
