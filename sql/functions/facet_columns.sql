@@ -105,7 +105,7 @@ BEGIN
     END IF;
     products := facet_products(of_set, stored.numbers, stored.blocks, stored.planes, stored.bits, NULL);
     RETURN (
-        -- Joined with nothing they are read once; else each look would read all 8,192.
+        -- Joined with nothing they are unpacked once; else each look would unpack all 8,192.
         WITH columns AS MATERIALIZED (
             SELECT c.block, c.firsts || '{}'::integer[] AS firsts, c.seconds || '{}'::integer[] AS seconds FROM facet_column c
             WHERE c.field = of_field AND c.name = of_name AND c.block = ANY (stored.blocks)

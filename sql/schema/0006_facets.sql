@@ -31,8 +31,6 @@ CREATE TABLE facet_column (
     seconds integer[],
     PRIMARY KEY (field, name, block)
 );
--- Packed, each look would unpack all of it.
-ALTER TABLE facet_column ALTER COLUMN firsts SET STORAGE EXTERNAL, ALTER COLUMN seconds SET STORAGE EXTERNAL;
 COMMENT ON TABLE facet_column IS 'Of a field with many values, the number of the value that each of 8,192 consecutive products has: the bitmaps turned round, for counts of few products.';
 COMMENT ON COLUMN facet_column.firsts IS 'NULL where a product has more than two.';
 
