@@ -242,9 +242,11 @@ BEGIN
             FROM unnest(asked.facet, asked.shown, places) l (facet, shown, count) WHERE l.count > 0 GROUP BY l.facet) c ON c.facet = q.value ->> 'facet'
     LOOP
         IF request.field IN ('price', 'in_stock') AND (last_set IS DISTINCT FROM request.set OR offers IS NULL) THEN
+            -- Prices of another set than the whole filter's are up to date in the bitmaps, and stock is counted soon there.
             last_set := request.set;
             offers := NULL;
-            products := CASE WHEN request.set = 1 THEN few ELSE facet_products(request.set, set_number, set_block, set_plane, set_bits, facet_few()) END;
+            products := CASE WHEN request.set = 1 THEN few
+                WHEN request.field = 'price' THEN facet_products(request.set, set_number, set_block, set_plane, set_bits, facet_few() / 3) END;
             -- Prices that have no bits are in the catalogue alone.
             IF products IS NULL AND request.field = 'price' AND width IS NULL THEN
                 products := facet_products(request.set, set_number, set_block, set_plane, set_bits, NULL);

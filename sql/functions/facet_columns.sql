@@ -98,8 +98,8 @@ BEGIN
         SELECT s.block, CASE WHEN m.keep IS NULL THEN s.bits ELSE s.bits & m.keep END AS bits FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
         LEFT JOIN unnest((patch).masked, (patch).keep) m (block, keep) ON m.block = s.block
         WHERE s.number = of_set AND s.plane = 0) s;
-    -- A look at a product costs half of one at a bitmap.
-    IF stored.ones > 2 * cardinality(of_values) * cardinality(stored.blocks) OR cardinality(stored.blocks) > (
+    -- A look at a product costs as much as one at a bitmap, where all facets' bitmaps are read together.
+    IF stored.ones > cardinality(of_values) * cardinality(stored.blocks) OR cardinality(stored.blocks) > (
         SELECT count(*) FROM facet_column c WHERE c.field = of_field AND c.name = of_name AND c.block = ANY (stored.blocks) AND c.firsts IS NOT NULL) THEN
         RETURN NULL;
     END IF;

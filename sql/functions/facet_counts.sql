@@ -173,7 +173,7 @@ BEGIN
     INTO set_number, set_block, set_plane, set_bits USING patch, ids;
     IF shown ?| '{price,in_stock}' THEN
         -- Few are read from the catalogue, which needs no bitmaps that are up to date.
-        products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN asks_prices THEN facet_few() ELSE facet_candidates_most() END);
+        products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN asks_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
         few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
         IF few IS NULL AND NOT asks_prices THEN
             patch := facet_repatched(patch, changed, products);

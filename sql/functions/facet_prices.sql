@@ -158,7 +158,8 @@ BEGIN
         GROUP BY i.place ORDER BY i.place);
 END $$;
 
--- Of how many products prices and stock are sooner read from the catalogue than counted.
+-- Of how many products prices and stock are sooner read from the catalogue than brought up to date and counted; where
+-- they are up to date, a third of it.
 CREATE OR REPLACE FUNCTION facet_few() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 1500;
