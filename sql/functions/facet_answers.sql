@@ -2,29 +2,34 @@
 
 -- The values of facets, each with the set that it is counted in: those of a name in the facet's own, one written
 -- exactly in another where there are such. Spellings of one value (place) are counted together; alone: it has no other.
--- by_variant: a product has to have it in a variant that is in the set, not in any.
+-- whole: all products are in the set. by_variant: a product has to have it in a variant that is in the set, not in any.
 CREATE OR REPLACE FUNCTION facet_asked_values(
     requests jsonb, patch facet_patch, OUT value_id integer[], OUT set integer[], OUT place integer[], OUT alone boolean[],
-    OUT by_variant boolean[], OUT facet text[], OUT shown text[]
+    OUT whole boolean[], OUT by_variant boolean[], OUT facet text[], OUT shown text[]
 )
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT o.* INTO value_id, set, place, alone, whole, by_variant, facet, shown FROM (
     WITH asked AS MATERIALIZED (
-        SELECT q.facet, q.by_variant AND q.field = 'options' AS by_variant, d.value_id, CASE WHEN d.field LIKE '%=' THEN q.exact ELSE q.set END AS set,
+        SELECT q.facet, q.whole, q.by_variant AND q.field = 'options' AS by_variant, d.value_id, CASE WHEN d.field LIKE '%=' THEN q.exact ELSE q.set END AS set,
             d.element #>> '{}' AS shown, lower(d.element #>> '{}') COLLATE "C" AS value
-        FROM jsonb_to_recordset(requests) q (facet text, field text, name text, set integer, exact integer, by_variant boolean)
+        FROM jsonb_to_recordset(requests) q (facet text, field text, name text, set integer, exact integer, by_variant boolean, whole boolean)
         CROSS JOIN LATERAL (SELECT * FROM facet_values(patch, q.field, q.name)
             UNION ALL SELECT * FROM facet_values(patch, q.field || '=', q.name) e WHERE q.exact IS NOT NULL AND e.name = q.name) d
         WHERE q.field IN ('category', 'brand', 'options', 'attributes') AND d.element IS NOT NULL
+    ), placed AS MATERIALIZED (
+        SELECT a.*, dense_rank() OVER (ORDER BY a.facet COLLATE "C", a.value) AS place FROM asked a
     ), meant AS MATERIALIZED (
-        SELECT a.facet, min(a.shown COLLATE "C") AS shown, (row_number() OVER ())::integer AS place, array_agg(a.value_id) AS ids, array_agg(a.set) AS sets,
-            count(*) = 1 AND NOT bool_or(a.by_variant) AS alone, bool_or(a.by_variant) AS by_variant
-        FROM asked a GROUP BY a.facet, a.value
+        SELECT p.place, min(p.facet) AS facet, min(p.shown COLLATE "C") AS shown, count(*) = 1 AND NOT bool_or(p.by_variant) AS alone,
+            bool_and(p.whole) AS whole, bool_or(p.by_variant) AS by_variant
+        FROM placed p GROUP BY p.place
     )
     SELECT v.*, m.* FROM (
-        SELECT array_agg(i.value_id), array_agg(i.set), array_agg(m.place), array_agg(m.alone), array_agg(m.by_variant)
-        FROM meant m CROSS JOIN LATERAL unnest(m.ids, m.sets) i (value_id, set)) v,
-        (SELECT array_agg(m.facet ORDER BY m.place), array_agg(m.shown ORDER BY m.place) FROM meant m) m
-$$;
+        SELECT array_agg(p.value_id), array_agg(p.set), array_agg(p.place::integer), array_agg(m.alone), array_agg(m.whole), array_agg(m.by_variant)
+        FROM placed p JOIN meant m ON m.place = p.place) v,
+        (SELECT array_agg(m.facet ORDER BY m.place), array_agg(m.shown ORDER BY m.place) FROM meant m) m) o (value_id, set, place, alone, whole, by_variant, facet, shown);
+END $$;
 
 -- The sets as bitmaps for each block from 0 on, set after set, and the numbers of their bits: places in an array are found
 -- sooner than rows in a hash table. Without the products that changed: those meet the patch.
@@ -32,7 +37,10 @@ CREATE OR REPLACE FUNCTION facet_sets_of_products(
     patch facet_patch, of_prices boolean, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
     OUT blocks integer, OUT bits bit(8192)[], OUT ones integer[]
 )
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT o.* INTO blocks, bits, ones FROM (
     WITH s AS MATERIALIZED (
         SELECT s.number, s.block, s.bits & coalesce(CASE WHEN of_prices THEN m.prices_keep ELSE m.keep END, ~0::bit(8192)) AS bits
         FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
@@ -43,8 +51,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     )
     SELECT max(z.blocks), array_agg(coalesce(s.bits, 0::bit(8192)) ORDER BY n.number, b.block), array_agg(coalesce(bit_count(s.bits), 0)::integer ORDER BY n.number, b.block)
     FROM size z CROSS JOIN generate_series(1, z.sets) n (number) CROSS JOIN generate_series(0, z.blocks - 1) b (block)
-    LEFT JOIN s ON s.number = n.number AND s.block = b.block
-$$;
+    LEFT JOIN s ON s.number = n.number AND s.block = b.block) o (blocks, bits, ones);
+END $$;
 
 -- How many products of their sets have each of some values, as products: what two bitmaps share follows from how many
 -- bits differ, which pgvector counts sooner. First of what is stored, then of the patch.
@@ -65,7 +73,7 @@ BEGIN
     IF sets.blocks IS NULL THEN RETURN; END IF;
     -- Not as variables of this language: each look at one would be a call. Plus nothing: an index would be slower than the table.
     RETURN QUERY EXECUTE concat('SELECT r.value_id, sum(r.ones + $1[r.place] - (r.bits <~> $2[r.place])::integer) / 2 FROM (',
-        CASE WHEN begins IS NOT NULL AND pg_relation_size('facet_bitmap') / 8192 <= 15 * cardinality(of_values) THEN
+        CASE WHEN begins IS NOT NULL AND pg_relation_size('facet_bitmap') / 8192 <= 4 * cardinality(of_values) THEN
             'SELECT b.value_id, b.ones, b.bits, b.block + $3[b.value_id - $4] AS place FROM facet_bitmap b '
             'WHERE b.plane = 0 AND b.value_id + 0 > $4 AND b.value_id + 0 <= $4 + cardinality($3) AND b.block < $5 OFFSET 0'
         ELSE 'SELECT b.*, b.block + (v.set - 1) * $5 + 1 AS place FROM unnest($6, $7) v (id, set) CROSS JOIN LATERAL ('
@@ -73,11 +81,7 @@ BEGIN
         ') r WHERE r.place > 0 GROUP BY r.value_id')
     USING sets.ones, sets.bits, begins, lowest - 1, sets.blocks, of_values, of_sets;
     IF patch IS NULL THEN RETURN; END IF;
-    RETURN QUERY SELECT f.value_id, sum(bit_count(f.bits & s.bits))::bigint
-    FROM unnest((patch).value_id, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits)
-    JOIN unnest(of_values, of_sets) v (id, set) ON v.id = f.value_id
-    JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON (s.number, s.block, s.plane) = (v.set, f.block, f.plane)
-    WHERE f.plane = 0 GROUP BY f.value_id;
+    RETURN QUERY SELECT * FROM facet_counts_of_patch(patch, of_values, of_sets, set_number, set_block, set_plane, set_bits);
 END $$;
 
 -- The same of what several values, or variants, hold together: by place. GROUP BY tells the planner that each is there
@@ -88,7 +92,6 @@ CREATE OR REPLACE FUNCTION facet_counts_together(
 ) RETURNS TABLE (of_place integer, count bigint)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off SET enable_sort = off AS $$
 BEGIN
-    IF value_id = '{}' THEN RETURN; END IF;
     RETURN QUERY EXECUTE concat('SELECT o.place, sum(o.count)::bigint FROM (SELECT r.place, bit_count(bit_or(r.bits & s.bits)) AS count FROM ('
         'SELECT (a.set::bigint << 40) + (r.block::bigint << 16) + r.plane AS key, r.block, r.bits, a.place FROM (',
         facet_rows_sql(NOT patch IS NULL, '$2', value_id, true), ' OFFSET 0) r JOIN (SELECT a.value_id, min(a.set) AS set, min(a.place) AS place, '
@@ -98,29 +101,48 @@ BEGIN
     USING patch, value_id, set, place, by_variant, set_number, set_block, set_plane, set_bits;
 END $$;
 
--- How many products of their sets have each of the values asked for, by place. A value alone is counted where it lies.
+-- How many products of their sets have each of the values asked for, by place (which is of a facet). A value alone is
+-- counted where it lies, each facet's by what is cheapest.
 CREATE OR REPLACE FUNCTION facet_value_counts(
-    patch facet_patch, value_id integer[], set integer[], place integer[], alone boolean[], by_variant boolean[],
+    patch facet_patch, value_id integer[], set integer[], place integer[], alone boolean[], whole boolean[], by_variant boolean[], facet text[],
     set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS bigint[]
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    WITH asked AS MATERIALIZED (
-        SELECT * FROM unnest(value_id, set, place, alone, by_variant) a (value_id, set, place, alone, by_variant)
-    ), lone AS MATERIALIZED (
-        SELECT coalesce(array_agg(a.value_id), '{}') AS ids, array_agg(a.set) AS sets FROM asked a WHERE a.alone
-    ), other AS MATERIALIZED (
-        SELECT coalesce(array_agg(a.value_id), '{}') AS ids, array_agg(a.set) AS sets, array_agg(a.place) AS places, array_agg(a.by_variant) AS by_variants
-        FROM asked a WHERE NOT a.alone
-    )
-    SELECT array_agg(c.count ORDER BY c.place) FROM (
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    part record;
+    counts bigint[];
+    known_place integer[] := '{}'; known bigint[] := '{}';
+    left_id integer[] := '{}'; left_set integer[] := '{}';
+    other record;
+BEGIN
+    FOR part IN
+        SELECT a.set, a.whole, f.facet, array_agg(a.value_id) AS ids, array_agg(a.set) AS sets, array_agg(a.place) AS places
+        FROM unnest(value_id, set, place, alone, whole) a (value_id, set, place, alone, whole) JOIN unnest(facet) WITH ORDINALITY f (facet, place) ON f.place = a.place
+        WHERE a.alone GROUP BY a.set, a.whole, f.facet
+    LOOP
+        counts := CASE WHEN part.whole THEN facet_counts_of_all(patch, part.ids)
+            WHEN cardinality(part.ids) > facet_wide() THEN facet_counts_by_column(patch, part.ids, part.facet, part.set, set_number, set_block, set_plane, set_bits) END;
+        IF counts IS NULL THEN
+            left_id := left_id || part.ids;
+            left_set := left_set || part.sets;
+        ELSE
+            known_place := known_place || part.places;
+            known := known || counts;
+        END IF;
+    END LOOP;
+    SELECT array_agg(a.value_id) AS ids, array_agg(a.set) AS sets, array_agg(a.place) AS places, array_agg(a.by_variant) AS by_variants INTO other
+    FROM unnest(value_id, set, place, alone, by_variant) a (value_id, set, place, alone, by_variant) WHERE NOT a.alone;
+    RETURN (SELECT array_agg(c.count ORDER BY c.place) FROM (
         SELECT l.place, sum(l.count)::bigint AS count FROM (
-            SELECT a.place, n.count FROM lone l CROSS JOIN LATERAL facet_counts_of_products(patch, l.ids, l.sets, false, set_number, set_block, set_plane, set_bits) n
-            JOIN asked a ON a.value_id = n.of_value
+            SELECT * FROM unnest(known_place, known) k (place, count)
             UNION ALL
-            SELECT n.* FROM other o CROSS JOIN LATERAL facet_counts_together(patch, o.ids, o.sets, o.places, o.by_variants, set_number, set_block, set_plane, set_bits) n
-            UNION ALL SELECT DISTINCT a.place, 0 FROM asked a) l
-        GROUP BY l.place) c
-$$;
+            SELECT a.place, n.count FROM facet_counts_of_products(patch, left_id, left_set, false, set_number, set_block, set_plane, set_bits) n
+            JOIN unnest(value_id, place) a (value_id, place) ON a.value_id = n.of_value WHERE left_id <> '{}'
+            UNION ALL
+            SELECT n.* FROM facet_counts_together(patch, other.ids, other.sets, other.places, other.by_variants, set_number, set_block, set_plane, set_bits) n WHERE other.ids <> '{}'
+            UNION ALL SELECT f.place, 0 FROM generate_series(1, cardinality(facet)) f (place)) l
+        GROUP BY l.place) c);
+END $$;
 
 -- Which of some values the filter asks for.
 CREATE OR REPLACE FUNCTION facet_selected(field text, name text, own jsonb, given text[]) RETURNS text[]
@@ -139,7 +161,10 @@ END $$;
 
 -- One facet's values, most first, the selected ones in any case.
 CREATE OR REPLACE FUNCTION facet_list(request jsonb, given text[], counts bigint[]) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH chosen AS MATERIALIZED (
         SELECT facet_selected(request ->> 'field', request ->> 'name', request -> 'own', given) AS texts
     ), listed AS (
@@ -159,12 +184,15 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
             || CASE WHEN p.selected THEN '{"selected": true}'::jsonb ELSE '{}' END ORDER BY p.place)
             FILTER (WHERE p.selected OR p.place <= l.most), '[]'),
         'more', count(*) FILTER (WHERE NOT p.selected AND p.place > l.most))
-    FROM placed p CROSS JOIN (SELECT coalesce((request #>> '{settings,limit}')::integer, 20)) l (most)
-$$;
+    FROM placed p CROSS JOIN (SELECT coalesce((request #>> '{settings,limit}')::integer, 20)) l (most));
+END $$;
 
 -- Categories as a tree in the order of a page: each after its parent, of siblings the one with most products first.
 CREATE OR REPLACE FUNCTION facet_tree(request jsonb, given text[], counts bigint[]) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH RECURSIVE top AS (
         SELECT (SELECT n FROM filter_category_nodes(request #>> '{settings,under}', '') n) AS category_id
         WHERE request #>> '{settings,under}' IS NOT NULL
@@ -189,17 +217,20 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
             'parent', (SELECT c.path FROM category c WHERE c.category_id = t.parent_id), 'depth', t.depth)
             || CASE WHEN t.selected THEN '{"selected": true}'::jsonb ELSE '{}' END ORDER BY t.way), '[]'),
         'more', (SELECT count(*) FROM limited) - count(*))
-    FROM tree t
-$$;
+    FROM tree t);
+END $$;
 
 CREATE OR REPLACE FUNCTION facet_answers(
-    requests jsonb, patch facet_patch, width integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    requests jsonb, patch facet_patch, width integer, few bigint[], set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     asked record := facet_asked_values(requests, patch);
-    places bigint[] := facet_value_counts(patch, asked.value_id, asked.set, asked.place, asked.alone, asked.by_variant, set_number, set_block, set_plane, set_bits);
+    places bigint[] := facet_value_counts(patch, asked.value_id, asked.set, asked.place, asked.alone, asked.whole, asked.by_variant, asked.facet, set_number, set_block, set_plane, set_bits);
     request record;
+    last_set integer;
+    products bigint[];
+    offers record;
     answer jsonb;
     answers jsonb := '{}';
     more jsonb := '{}';
@@ -210,10 +241,24 @@ BEGIN
             SELECT l.facet, array_agg(l.shown) AS given, array_agg(l.count) AS counts
             FROM unnest(asked.facet, asked.shown, places) l (facet, shown, count) WHERE l.count > 0 GROUP BY l.facet) c ON c.facet = q.value ->> 'facet'
     LOOP
+        IF request.field IN ('price', 'in_stock') AND (last_set IS DISTINCT FROM request.set OR offers IS NULL) THEN
+            -- Prices of another set than the whole filter's are up to date in the bitmaps, and stock is counted soon there.
+            last_set := request.set;
+            offers := NULL;
+            products := CASE WHEN request.set = 1 THEN few
+                WHEN request.field = 'price' THEN facet_products(request.set, set_number, set_block, set_plane, set_bits, facet_few() / 3) END;
+            -- Prices that have no bits are in the catalogue alone.
+            IF products IS NULL AND request.field = 'price' AND width IS NULL THEN
+                products := facet_products(request.set, set_number, set_block, set_plane, set_bits, NULL);
+            END IF;
+            IF products IS NOT NULL THEN
+                offers := facet_offers(products, (request.value -> 'by_variant')::boolean, request.set, set_number, set_block, set_plane, set_bits);
+            END IF;
+        END IF;
         answer := CASE request.field
             WHEN 'category' THEN facet_tree(request.value, request.given, request.counts)
-            WHEN 'price' THEN jsonb_build_object('values', facet_prices(request.value, patch, width, request.set, set_number, set_block, set_plane, set_bits))
-            WHEN 'in_stock' THEN jsonb_build_object('values', facet_stock(request.value, patch, request.set, set_number, set_block, set_plane, set_bits))
+            WHEN 'price' THEN jsonb_build_object('values', facet_prices(request.value, patch, width, offers, request.set, set_number, set_block, set_plane, set_bits))
+            WHEN 'in_stock' THEN jsonb_build_object('values', facet_stock(request.value, patch, offers, request.set, set_number, set_block, set_plane, set_bits))
             ELSE facet_list(request.value, request.given, request.counts) END;
         answers := answers || jsonb_build_object(request.facet, answer -> 'values');
         IF (answer -> 'more')::integer > 0 THEN more := more || jsonb_build_object(request.facet, answer -> 'more'); END IF;

@@ -4,14 +4,17 @@
 -- requests: {facet: {"field", "name", "set": number of its set, "exact": number of the set for names written exactly,
 -- "settings", "own": what the filter asks of it}}.
 CREATE OR REPLACE FUNCTION facet_own(filters jsonb, facet text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT jsonb_agg(o.value) FROM (
         SELECT f.value FROM jsonb_each(filters) f WHERE f.key = facet
         UNION ALL
         SELECT m.value FROM jsonb_each(filters) f
         CROSS JOIN LATERAL jsonb_each(CASE WHEN f.key IN ('options', 'attributes') THEN f.value ELSE '{}' END) m
-        WHERE lower(f.key || '.' || m.key) = lower(facet)) o
-$$;
+        WHERE lower(f.key || '.' || m.key) = lower(facet)) o);
+END $$;
 
 -- The sets that facets are counted in; number 1 is the whole filter's.
 CREATE OR REPLACE FUNCTION facet_requests_sets(
@@ -41,16 +44,19 @@ BEGIN
             IF leaf.is_known THEN
                 leaves := leaf.leaves;
                 conjuncts := conjuncts || jsonb_build_object('only', jsonb_array_length(sets), 'sql', '~' || leaf.expression, 'variant', facet.field = 'options');
-                sets := sets || jsonb_build_object('without', lower(facet.key), 'planes', facet.field = 'options', 'mask', jsonb_array_length(sets));
+                -- Names written exactly are asked of each variant.
+                sets := jsonb_set(sets, ARRAY[((one -> 'set')::integer - 1)::text, 'always'], 'true');
+                sets := sets || jsonb_build_object('without', lower(facet.key), 'planes', facet.field = 'options', 'mask', jsonb_array_length(sets), 'always', true);
                 one := one || jsonb_build_object('set', jsonb_array_length(sets), 'exact', one -> 'set');
             END IF;
         END IF;
         requests := requests || one;
     END LOOP;
-    -- Whether a set is of variants that fulfil something together, or of products alone.
-    requests := (SELECT coalesce(jsonb_agg(q.value || jsonb_build_object('by_variant', q.value -> 'exact' IS NOT NULL OR EXISTS (
-            SELECT FROM facet_kept(conjuncts, sets -> (q.value -> 'set')::integer - 1) k WHERE (conjuncts -> k -> 'variant')::boolean))), '[]')
-        FROM jsonb_array_elements(requests) q (value));
+    -- Whether a set is of variants that fulfil something together, or of products alone, and of these of all.
+    requests := (SELECT coalesce(jsonb_agg(q.value || jsonb_build_object('by_variant', q.value -> 'exact' IS NOT NULL OR coalesce(k.by_variant, false),
+            'whole', q.value -> 'exact' IS NULL AND k.by_variant IS NULL)), '[]')
+        FROM jsonb_array_elements(requests) q (value) CROSS JOIN LATERAL (
+            SELECT bool_or((conjuncts -> k -> 'variant')::boolean) AS by_variant FROM facet_kept(conjuncts, sets -> (q.value -> 'set')::integer - 1) k) k);
 END $$;
 
 -- The bitmaps of what no bitmap knows: leaves that are SQL, and the products that a search found relevant.
@@ -80,11 +86,14 @@ END $$;
 
 -- How many bits prices have; NULL where one cannot be said in them.
 CREATE OR REPLACE FUNCTION facet_price_width(patch facet_patch) RETURNS integer
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT CASE WHEN EXISTS (SELECT FROM facet_bitmap b WHERE b.value_id = 5 OFFSET 0) OR 5 = ANY ((patch).value_id) THEN NULL
         ELSE greatest(1, (SELECT max(b.value_id) - 99 FROM facet_bitmap b WHERE b.value_id BETWEEN 100 AND 199),
-            (SELECT max(f.value_id) - 99 FROM unnest((patch).value_id) f (value_id) WHERE f.value_id BETWEEN 100 AND 199)) END
-$$;
+            (SELECT max(f.value_id) - 99 FROM unnest((patch).value_id) f (value_id) WHERE f.value_id BETWEEN 100 AND 199)) END);
+END $$;
 
 -- Which products' prices and stock have anything to say: those that the rest of the filter keeps, with and without what
 -- each facet asks itself. NULL: too many to look at each.
@@ -105,7 +114,23 @@ BEGIN
         SELECT coalesce(jsonb_agg(jsonb_build_object('without', lower(a.key), 'planes', false)), '[]')
         FROM jsonb_object_keys(facets) a (key) WHERE facet_own(rest, a.key) IS NOT NULL) END, NOT bitmaps.patch IS NULL, ids)
     INTO set_number, set_block, set_plane, set_bits USING bitmaps.patch, ids;
-    RETURN facet_products(NULL, set_number, set_block, set_plane, set_bits, 6000);
+    RETURN facet_products(NULL, set_number, set_block, set_plane, set_bits, facet_candidates_most());
+END $$;
+
+-- Of how many products prices and stock are sooner looked at one by one than all.
+CREATE OR REPLACE FUNCTION facet_candidates_most() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 8000;
+
+-- The patch with the prices and stock that were written since they were folded, of some products or of all.
+CREATE OR REPLACE FUNCTION facet_repatched(patch facet_patch, changed bigint[], among bigint[]) RETURNS facet_patch
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    repriced bigint[] := facet_repriced(among);
+BEGIN
+    IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
+    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced); END IF;
+    RETURN patch;
 END $$;
 
 CREATE OR REPLACE FUNCTION facet_counts(filters jsonb DEFAULT '{}', facets jsonb DEFAULT 'true', relevant bigint[] DEFAULT NULL) RETURNS jsonb
@@ -115,8 +140,10 @@ SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     wanted CONSTANT jsonb := coalesce(nullif(filters, 'null'), '{}');
+    asks_prices CONSTANT boolean := jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))');
     changed bigint[];
-    repriced bigint[];
+    products bigint[];
+    few bigint[];
     shown jsonb;
     patch facet_patch;
     width integer;
@@ -131,12 +158,10 @@ BEGIN
     changed := facet_changed();
     patch := facet_patch(changed, NULL);
     shown := facet_requests(facets, patch);
-    IF shown ?| '{price,in_stock}' OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))') THEN
+    IF asks_prices THEN
         -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
-        repriced := facet_candidates(wanted, shown, patch, relevant);
-        repriced := facet_repriced(repriced);
-        IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
-        IF repriced <> '{}' THEN patch := facet_patch(changed, repriced); END IF;
+        products := facet_candidates(wanted, shown, patch, relevant);
+        patch := facet_repatched(patch, changed, products);
     END IF;
     width := facet_price_width(patch);
     plan := facet_plan(wanted, patch, width, relevant IS NOT NULL);
@@ -146,7 +171,16 @@ BEGIN
     ids := (SELECT c.ids FROM facet_columns(asked.conjuncts, bitmaps.leaves) c);
     EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, ids)
     INTO set_number, set_block, set_plane, set_bits USING patch, ids;
-    result := facet_answers(asked.requests, patch, width, set_number, set_block, set_plane, set_bits);
+    IF shown ?| '{price,in_stock}' THEN
+        -- Few are read from the catalogue, which needs no bitmaps that are up to date.
+        products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN asks_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
+        few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
+        IF few IS NULL AND NOT asks_prices THEN
+            patch := facet_repatched(patch, changed, products);
+            width := facet_price_width(patch);
+        END IF;
+    END IF;
+    result := facet_answers(asked.requests, patch, width, few, set_number, set_block, set_plane, set_bits);
     RETURN result;
 END $$;
 COMMENT ON FUNCTION facet_counts(jsonb, jsonb, bigint[]) IS

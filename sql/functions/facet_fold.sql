@@ -79,6 +79,12 @@ BEGIN
     WHERE (b.value_id, b.block, b.plane) = (c.value_id, c.block, c.plane) AND b.bits <> c.bits;
     INSERT INTO facet_bitmap (value_id, block, plane, bits)
     SELECT f.* FROM unnest(added, (patch).block, (patch).plane, (patch).bits) f ON CONFLICT DO NOTHING;
+    IF EXISTS (SELECT FROM unnest((patch).keep) k (keep) WHERE bit_count(k.keep) < 8192) THEN
+        UPDATE facet_value v SET held = c.held
+        FROM (SELECT b.value_id, sum(b.ones)::integer AS held FROM facet_bitmap b WHERE b.plane = 0 AND NOT facet_is_price(b.value_id) GROUP BY b.value_id) c
+        WHERE v.value_id = c.value_id AND v.held <> c.held;
+        PERFORM fold_facet_columns(ARRAY(SELECT k.block FROM unnest((patch).masked, (patch).keep) k (block, keep) WHERE bit_count(k.keep) < 8192));
+    END IF;
     WITH gone AS (
         DELETE FROM facet_bitmap b WHERE b.block = ANY ((patch).masked) AND b.bits = none RETURNING b.value_id
     )

@@ -2,12 +2,15 @@
 
 -- A step of 1, 2 or 5 times a power of ten, the smallest with which no more buckets are needed.
 CREATE OR REPLACE FUNCTION facet_step(lowest numeric, highest numeric, buckets integer) RETURNS numeric
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT min(s.step) FROM (
         SELECT m.factor * 10::numeric ^ e.power AS step
         FROM generate_series(-3, 1 + length(trunc(greatest(highest, 1))::text)) e (power) CROSS JOIN (VALUES (1), (2), (5)) m (factor)) s (step)
-    WHERE floor(highest / s.step) - floor(lowest / s.step) < buckets AND s.step >= greatest(highest / 50, 0.01)
-$$;
+    WHERE floor(highest / s.step) - floor(lowest / s.step) < buckets AND s.step >= greatest(highest / 50, 0.01));
+END $$;
 
 -- The lowest or the highest price in a bitmap, or NULL where another (best) is better; slices are the bits of the prices, the
 -- lowest first.
@@ -35,18 +38,24 @@ END $$;
 
 -- Bounds of buckets from the lowest price to the highest; the last lies above it.
 CREATE OR REPLACE FUNCTION facet_bounds(lowest numeric, highest numeric, buckets integer) RETURNS numeric[]
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT ARRAY(SELECT trim_scale(i * s.step) FROM generate_series(floor(lowest / s.step), floor(highest / s.step) + 1) i)
-    FROM (SELECT facet_step(lowest, highest, buckets)) s (step) WHERE lowest IS NOT NULL
-$$;
+    FROM (SELECT facet_step(lowest, highest, buckets)) s (step) WHERE lowest IS NOT NULL);
+END $$;
 
 CREATE OR REPLACE FUNCTION facet_histogram(request jsonb, lowest numeric, highest numeric, bounds numeric[], counts bigint[]) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     SELECT jsonb_build_object('min', trim_scale(lowest), 'max', trim_scale(highest), 'buckets', coalesce((
             SELECT jsonb_agg(jsonb_build_object('gte', bounds[i], 'lt', bounds[i + 1], 'count', coalesce(counts[i], 0)) ORDER BY i)
             FROM generate_series(1, cardinality(bounds) - 1) i), '[]'))
-        || CASE WHEN jsonb_typeof(request -> 'own') = 'array' THEN jsonb_build_object('selected', request -> 'own' -> 0) ELSE '{}' END
-$$;
+        || CASE WHEN jsonb_typeof(request -> 'own') = 'array' THEN jsonb_build_object('selected', request -> 'own' -> 0) ELSE '{}' END);
+END $$;
 
 -- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane; of products instead, their lowest and
 -- highest prices in plane 0. The set comes as one more of the bitmaps: rows as wide as these must not be joined or sorted.
@@ -81,6 +90,16 @@ BEGIN
     lowest := lowest / 1000.0;
     highest := highest / 1000.0;
 END $$;
+
+-- The variants of a set of products, in the rows of a set: planes from 1 on.
+CREATE OR REPLACE FUNCTION facet_planes(
+    patch facet_patch, of_set integer, INOUT set_number integer[], INOUT set_block integer[], INOUT set_plane integer[], INOUT set_bits bit(8192)[]
+)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT array_agg(of_set), array_agg(r.block), array_agg(r.plane), array_agg(r.bits & s.bits)
+    FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+    JOIN facet_rows(patch, '{2}') r ON r.block = s.block WHERE s.number = of_set AND s.plane = 0
+$$;
 
 -- How many products of a set each bucket has, by the bits of the prices: for every step, and slowly.
 CREATE OR REPLACE FUNCTION facet_buckets(
@@ -129,7 +148,7 @@ BEGIN
         number := array_fill(of_set, ARRAY[cardinality(split.block)]);
         products := facet_products(of_set, number, split.block, split.plane, split.across, 2000);
         IF products IS NULL THEN RETURN NULL; END IF;
-        read := facet_priced(products, of_set, set_number, set_block, set_plane, set_bits);
+        read := facet_offers(products, true, of_set, set_number, set_block, set_plane, set_bits);
         counts := facet_buckets_read(bounds, read.products, read.prices);
         block := split.block; plane := split.plane; bits := split.within;
     END IF;
@@ -139,27 +158,26 @@ BEGIN
         GROUP BY i.place ORDER BY i.place);
 END $$;
 
--- Of how many products prices are sooner read from the catalogue than counted.
+-- Of how many products prices and stock are sooner read from the catalogue than brought up to date and counted; where
+-- they are up to date, a third of it.
 CREATE OR REPLACE FUNCTION facet_few() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 500;
+RETURN 1500;
 
+-- read: the offers of the set, where they were read.
 CREATE OR REPLACE FUNCTION facet_prices(
-    request jsonb, patch facet_patch, width integer, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    request jsonb, patch facet_patch, width integer, read record, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     by_variant CONSTANT boolean := (request -> 'by_variant')::boolean;
     most CONSTANT integer := coalesce((request #>> '{settings,buckets}')::integer, 10);
     extremes record;
-    read record;
+    planes record;
     bounds numeric[];
     counts bigint[];
-    products bigint[];
 BEGIN
-    products := facet_products(of_set, set_number, set_block, set_plane, set_bits, CASE WHEN width IS NOT NULL THEN facet_few() END);
-    IF products IS NOT NULL THEN
-        read := facet_priced(products, of_set, set_number, set_block, set_plane, set_bits);
+    IF read IS NOT NULL THEN
         SELECT min(p.price) AS lowest, max(p.price) AS highest INTO extremes FROM unnest(read.prices) p (price);
         bounds := facet_bounds(extremes.lowest, extremes.highest, most);
         counts := facet_buckets_read(bounds, read.products, read.prices);
@@ -168,55 +186,82 @@ BEGIN
         bounds := facet_bounds(extremes.lowest, extremes.highest, most);
         IF bounds IS NOT NULL THEN
             counts := facet_buckets_by_cells(bounds, patch, by_variant, of_set, set_number, set_block, set_plane, set_bits);
-            IF counts IS NULL THEN counts := facet_buckets(bounds, patch, width, of_set, set_number, set_block, set_plane, set_bits); END IF;
+            IF counts IS NULL AND NOT by_variant THEN
+                planes := facet_planes(patch, of_set, set_number, set_block, set_plane, set_bits);
+                counts := facet_buckets(bounds, patch, width, of_set, planes.set_number, planes.set_block, planes.set_plane, planes.set_bits);
+            ELSIF counts IS NULL THEN
+                counts := facet_buckets(bounds, patch, width, of_set, set_number, set_block, set_plane, set_bits);
+            END IF;
         END IF;
     END IF;
     RETURN facet_histogram(request, extremes.lowest, extremes.highest, bounds, counts);
 END $$;
 
--- The prices of the variants that a set holds of some products, from the catalogue: for a few, and for prices that have no bits.
-CREATE OR REPLACE FUNCTION facet_priced(
-    among bigint[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
-    OUT products bigint[], OUT prices numeric[]
+-- What the variants that a set holds of some products cost, and whether they are in stock, from the catalogue.
+CREATE OR REPLACE FUNCTION facet_offers(
+    among bigint[], by_variant boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
+    OUT products bigint[], OUT prices numeric[], OUT in_stock boolean[]
 )
-LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off AS $$
+-- A plan that knows nothing of the numbers: to know them, the planner would look at each.
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_mergejoin = off SET enable_nestloop = off SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    IF NOT by_variant THEN
+        SELECT array_agg(v.product_id), array_agg(v.price::numeric), array_agg(v.stock IS NULL OR v.stock > 0)
+        INTO products, prices, in_stock FROM variant v WHERE v.product_id = ANY (among) AND v.status = 'active';
+        RETURN;
+    END IF;
     -- Not MATERIALIZED: the planner knows then that each is there once, and lets the variants stream by.
     WITH kept AS (
         SELECT (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits
         FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.number = of_set AND s.plane > 0 GROUP BY 1
     )
-    SELECT array_agg(g.product_id), array_agg(v.price) FROM unnest(among) g (product_id)
-    CROSS JOIN LATERAL (SELECT v.price::numeric AS price, row_number() OVER (ORDER BY v.variant_id) AS plane
-        FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' OFFSET 0) v
-    JOIN kept s ON s.key = (g.product_id >> 13 << 16) + v.plane
-    WHERE v.price IS NOT NULL AND get_bit(s.bits, (g.product_id & 8191)::integer) = 1
-$$;
+    SELECT array_agg(v.product_id), array_agg(v.price), array_agg(v.in_stock) INTO products, prices, in_stock
+    FROM (SELECT v.product_id, v.price::numeric AS price, v.stock IS NULL OR v.stock > 0 AS in_stock,
+              row_number() OVER (PARTITION BY v.product_id ORDER BY v.variant_id) AS plane
+          FROM variant v WHERE v.product_id = ANY (among) AND v.status = 'active' OFFSET 0) v
+    JOIN kept s ON s.key = (v.product_id >> 13 << 16) + v.plane
+    WHERE get_bit(s.bits, (v.product_id & 8191)::integer) = 1;
+END $$;
 
 CREATE OR REPLACE FUNCTION facet_buckets_read(bounds numeric[], products bigint[], prices numeric[]) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH counted AS MATERIALIZED (
-        SELECT width_bucket(p.price, bounds) AS bucket, count(DISTINCT p.product_id) AS count
-        FROM unnest(products, prices) p (product_id, price) WHERE bounds IS NOT NULL GROUP BY 1
+        SELECT p.bucket, count(*) AS count FROM (
+            SELECT DISTINCT width_bucket(p.price, bounds) AS bucket, p.product_id
+            FROM unnest(products, prices) p (product_id, price) WHERE bounds IS NOT NULL AND p.price IS NOT NULL) p
+        GROUP BY p.bucket
     )
-    SELECT ARRAY(SELECT (SELECT c.count FROM counted c WHERE c.bucket = i) FROM generate_series(1, cardinality(bounds) - 1) i ORDER BY i)
-$$;
+    SELECT ARRAY(SELECT (SELECT c.count FROM counted c WHERE c.bucket = i) FROM generate_series(1, cardinality(bounds) - 1) i ORDER BY i));
+END $$;
 
 CREATE OR REPLACE FUNCTION facet_stock(
-    request jsonb, patch facet_patch, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    request jsonb, patch facet_patch, read record, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    result jsonb;
+    here bigint;
+    gone bigint;
 BEGIN
-    EXECUTE concat(
-        'WITH r AS MATERIALIZED (', facet_rows_sql(NOT patch IS NULL, '$2', '{3}'), '), c AS ('
-        'SELECT bit_or(s.bits & ~coalesce(r.bits, 0::bit(8192))) AS here, bit_or(s.bits & coalesce(r.bits, 0::bit(8192))) AS gone '
-        'FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) '
-        'LEFT JOIN (SELECT r.block, r.plane, bit_or(r.bits) AS bits FROM r GROUP BY r.block, r.plane) r ON r.block = s.block AND r.plane = s.plane '
-        'WHERE s.number = $3 AND s.plane > 0 GROUP BY s.block) '
-        'SELECT jsonb_agg(jsonb_build_object(''value'', a.value, ''count'', a.count) '
-        '|| CASE WHEN $8 @> to_jsonb(a.value) THEN ''{"selected": true}''::jsonb ELSE ''{}'' END ORDER BY a.value DESC) FROM ('
-        'SELECT true AS value, coalesce(sum(bit_count(c.here)), 0) AS count FROM c UNION ALL SELECT false, coalesce(sum(bit_count(c.gone)), 0) FROM c) a')
-    INTO result USING patch, '{3}'::integer[], of_set, set_number, set_block, set_plane, set_bits, request -> 'own';
-    RETURN result;
+    IF read IS NOT NULL THEN
+        SELECT count(*) FILTER (WHERE r.in_stock), count(*) FILTER (WHERE NOT r.in_stock) INTO here, gone
+        FROM (SELECT DISTINCT r.product_id, r.in_stock FROM unnest(read.products, read.in_stock) r (product_id, in_stock)) r;
+    ELSE
+        WITH variants AS MATERIALIZED (
+            SELECT r.block, r.plane, coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = 2), 0::bit(8192)) AS offered,
+                coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = 3), 0::bit(8192)) AS gone
+            FROM facet_rows(patch, '{2,3}') r GROUP BY r.block, r.plane
+        ), counted AS (
+            SELECT bit_or(s.bits & v.offered & ~v.gone) AS here, bit_or(s.bits & v.offered & v.gone) AS gone
+            FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+            JOIN variants v ON v.block = s.block AND s.plane = CASE WHEN (request -> 'by_variant')::boolean THEN v.plane ELSE 0 END
+            WHERE s.number = of_set GROUP BY s.block
+        )
+        SELECT coalesce(sum(bit_count(c.here)), 0), coalesce(sum(bit_count(c.gone)), 0) INTO here, gone FROM counted c;
+    END IF;
+    RETURN (SELECT jsonb_agg(jsonb_build_object('value', a.value, 'count', a.count)
+            || CASE WHEN request -> 'own' @> to_jsonb(a.value) THEN '{"selected": true}'::jsonb ELSE '{}' END ORDER BY a.value DESC)
+        FROM (VALUES (true, here), (false, gone)) a (value, count));
 END $$;

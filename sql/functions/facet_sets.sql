@@ -42,9 +42,22 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
             'WHERE f.value_id = ANY (', parameter, ')') END)
 $$;
 
+-- A few bitmaps, as they are now.
+CREATE OR REPLACE FUNCTION facet_rows(patch facet_patch, ids integer[]) RETURNS TABLE (value_id integer, block integer, plane integer, bits bit(8192))
+LANGUAGE sql STABLE ROWS 100 SET search_path FROM CURRENT AS $$
+    SELECT b.value_id, b.block, b.plane, CASE WHEN k.block IS NULL THEN b.bits ELSE b.bits & CASE WHEN facet_is_price(b.value_id) THEN k.prices_keep ELSE k.keep END END
+    FROM unnest(ids) w (value_id) CROSS JOIN LATERAL (SELECT * FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b
+    LEFT JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) k (block, keep, prices_keep) ON k.block = b.block
+    UNION ALL
+    SELECT f.* FROM unnest((patch).value_id, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits) WHERE f.value_id = ANY (ids)
+$$;
+
 -- The columns of a plan, and the numbers of bitmaps that they are made of.
 CREATE OR REPLACE FUNCTION facet_columns(conjuncts jsonb, leaves jsonb, OUT of_product text, OUT of_variant text, OUT ids integer[])
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    SELECT o.* INTO of_product, of_variant, ids FROM (
     WITH col AS (
         SELECT 'p' AS alias, 's1' AS name, '{1}'::integer[] AS ids
         UNION ALL SELECT 'v', 's2', '{2}'
@@ -59,8 +72,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     )
     SELECT string_agg(m.sql, ', ') FILTER (WHERE m.alias = 'p'), string_agg(m.sql, ', ') FILTER (WHERE m.alias = 'v'),
         (SELECT array_agg(DISTINCT i.id) FROM col c CROSS JOIN unnest(c.ids) i (id))
-    FROM made m
-$$;
+    FROM made m) o (of_product, of_variant, ids);
+END $$;
 
 -- Which of the conditions hold for a set, by number from 0 on.
 CREATE OR REPLACE FUNCTION facet_kept(conjuncts jsonb, of_set jsonb) RETURNS SETOF integer
@@ -73,9 +86,12 @@ END;
 -- sets: [{"without": own, "planes": whether the variants are asked for too, "mask": which of the conditions that few
 -- sets have}]. Rows are (number, block, plane, bits); in plane 0 are the products of which any variant does.
 CREATE OR REPLACE FUNCTION facet_sets_sql(conjuncts jsonb, leaves jsonb, sets jsonb, patched boolean, ids integer[]) RETURNS text
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH asked AS (
-        SELECT s.place AS number, (s.value -> 'planes')::boolean AS planes, coalesce(bool_or((c.value -> 'variant')::boolean), false) AS needs_variant,
+        SELECT s.place AS number, (s.value -> 'planes')::boolean AND (s.value ? 'always' OR bool_or((c.value -> 'variant')::boolean)) IS TRUE AS planes, coalesce(bool_or((c.value -> 'variant')::boolean), false) AS needs_variant,
             coalesce(string_agg(format('k%s', c.place), ' & ') FILTER (WHERE c.place IS NOT NULL), '~0::bit(8192)') AS kept
         FROM jsonb_array_elements(sets) WITH ORDINALITY s (value, place)
         LEFT JOIN LATERAL (SELECT k + 1 AS place, conjuncts -> k AS value FROM facet_kept(conjuncts, s.value) k) c ON true
@@ -101,23 +117,29 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         (SELECT string_agg(format('UNION ALL SELECT %s, p.block, 0, p.s1 & %s FROM p ', a.number, a.kept), '') FROM asked a WHERE NOT a.needs_variant),
         'UNION ALL SELECT f.* FROM f WHERE f.number = ANY (',
         quote_literal((SELECT coalesce(array_agg(a.number), '{}') FROM asked a WHERE a.planes)), ')) s WHERE bit_count(s.bits) > 0')
-    FROM made m
-$$;
+    FROM made m);
+END $$;
 
--- The products of a set, or NULL where there are more than so many. Between two of them lie zeros, so that the work
--- grows with what is found.
+-- The products of a set in their order, or NULL where there are more than so many. Most of a narrow set is empty: words of 64
+-- bits, then bytes, whose bits are looked up.
 CREATE OR REPLACE FUNCTION facet_products(
     of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[], most integer
 ) RETURNS bigint[]
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
     WITH s AS MATERIALIZED (
         SELECT s.block, bit_or(s.bits) AS bits FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
         WHERE s.plane = 0 AND (of_set IS NULL OR s.number = of_set) GROUP BY s.block
+    ), words AS (
+        SELECT w.* FROM (SELECT (s.block::bigint << 13) + n.number * 64 AS first, substring(s.bits, n.number * 64 + 1, 64)::bigint AS word
+            FROM s CROSS JOIN generate_series(0, 127) n (number) OFFSET 0) w WHERE w.word <> 0
+    ), ones AS MATERIALIZED (
+        SELECT byte, bit FROM generate_series(1, 255) byte CROSS JOIN generate_series(0, 7) bit WHERE byte >> 7 - bit & 1 = 1
     )
     SELECT ARRAY(
-        SELECT (z.block::bigint << 13) + z.place - 1 FROM (
-            SELECT s.block, z.number, sum(length(z.zeros) + 1) OVER (PARTITION BY s.block ORDER BY z.number) AS place, bit_count(s.bits) AS ones
-            FROM s CROSS JOIN LATERAL string_to_table(s.bits::text, '1') WITH ORDINALITY z (zeros, number)) z
-        WHERE z.number <= z.ones ORDER BY 1)
-    WHERE most IS NULL OR (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM s) <= most
-$$;
+        SELECT w.first + 8 * n.number + o.bit FROM words w CROSS JOIN generate_series(0, 7) n (number)
+        JOIN ones o ON o.byte = (w.word >> 56 - 8 * n.number & 255)::integer ORDER BY 1)
+    WHERE most IS NULL OR (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM s) <= most);
+END $$;

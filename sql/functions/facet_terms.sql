@@ -165,7 +165,7 @@ $$;
 -- it, and one look at all of them finds those written since. Compared by age, numbers may wrap around. A catalogue that was
 -- restored on another server begins anew: its numbers mean nothing there.
 CREATE OR REPLACE FUNCTION facet_repriced(among bigint[] DEFAULT NULL) RETURNS bigint[]
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET max_parallel_workers_per_gather = 0 SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET max_parallel_workers_per_gather = 0 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     horizon bigint := (SELECT h.transaction_id FROM facet_horizon h
         WHERE h.server = (SELECT c.system_identifier FROM pg_control_system() c));
@@ -179,8 +179,7 @@ BEGIN
         -- Not DISTINCT here: that would read the rows in the order of an index.
         SELECT array_agg(v.product_id) INTO products FROM variant v WHERE age(v.xmin) <= oldest;
     ELSE
-        SELECT array_agg(g.product_id) INTO products FROM unnest(among) g (product_id)
-        WHERE EXISTS (SELECT FROM variant v WHERE v.product_id = g.product_id AND age(v.xmin) <= oldest OFFSET 0);
+        SELECT array_agg(v.product_id) INTO products FROM variant v WHERE v.product_id = ANY (among) AND age(v.xmin) <= oldest;
     END IF;
     RETURN (SELECT array_agg(r.product_id) FROM (
         SELECT unnest(products) UNION SELECT f.product_id FROM facet_change f WHERE f.prices_only) r (product_id));

@@ -179,6 +179,8 @@ BEGIN
     IF TG_TABLE_NAME = 'product' THEN
         DELETE FROM waiting_product;
         DELETE FROM facet_bitmap;
+        DELETE FROM facet_column;
+        UPDATE facet_value SET held = 0 WHERE held <> 0;
     END IF;
     PERFORM sketch_products(array_agg(p.product_id)), document_products(array_agg(p.product_id)), mark_facets(array_agg(p.product_id)) FROM product p;
     RETURN NULL;

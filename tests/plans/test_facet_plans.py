@@ -77,3 +77,40 @@ def test_what_changed_is_looked_up_and_nothing_else(shop: Connection) -> None:
     for table, (whole, looked_up) in reads(shop, {}, NOT_PRICES).items():
         assert whole == 0, table
         assert looked_up <= 40, table
+
+
+BITMAPS = """SELECT seq_scan, seq_tup_read + coalesce(idx_tup_fetch, 0)
+FROM pg_stat_xact_user_tables
+WHERE relname = 'facet_bitmap' AND schemaname = current_schema()"""
+
+
+def bitmaps_read(connection: Connection, filters: Any, facets: Any) -> int:
+    """How many bitmaps were read; never all of them."""
+    with connection.transaction():
+        before = connection.execute(BITMAPS).fetchone()
+        connection.execute(
+            "SELECT facet_counts(%s, %s)", (json.dumps(filters), json.dumps(facets))
+        ).fetchone()
+        after = connection.execute(BITMAPS).fetchone()
+    assert before is not None
+    assert after is not None
+    assert after[0] == before[0]
+    read: int = after[1] - before[1]
+    return read
+
+
+def test_few_products_are_counted_without_the_bitmaps_of_their_values(shop: Connection) -> None:
+    """90 products and 100 articles in two blocks: 200 bitmaps."""
+    shop.execute(
+        "UPDATE product SET attributes = attributes || jsonb_build_object('article', "
+        "product_id % 100)"
+    )
+    while shop.execute("SELECT fold_facets()").fetchone() != (0,):
+        pass
+    shop.execute("ANALYZE facet_bitmap")
+    assert bitmaps_read(shop, {"category": "narrow"}, ["attributes.article"]) < 20
+
+
+def test_what_all_products_have_is_not_counted(shop: Connection) -> None:
+    """A facet whose own filter is all that there is counts all products: 100 bitmaps of brands."""
+    assert bitmaps_read(shop, {"brand": "b1"}, ["brand"]) < 20

@@ -18,7 +18,13 @@ from vitrine.models.catalogue import (
 )
 from vitrine.models.cells import Cell, CellGeneration, StaleProduct, WaitingProduct, Whitening
 from vitrine.models.experiments import Experiment
-from vitrine.models.facets import FacetBitmap, FacetChange, FacetHorizon, FacetValue
+from vitrine.models.facets import (
+    FacetBitmap,
+    FacetChange,
+    FacetColumn,
+    FacetHorizon,
+    FacetValue,
+)
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
 from vitrine.models.personal import RerankWeights, ValueShare
 from vitrine.models.pictures import Caption, Image, ImageVariant
@@ -58,6 +64,7 @@ __all__ = [
     "Experiment",
     "FacetBitmap",
     "FacetChange",
+    "FacetColumn",
     "FacetHorizon",
     "FacetValue",
     "ForgetGate",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import BIT, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vitrine.models.base import Base, BigInt
 
-__all__ = ["FacetBitmap", "FacetChange", "FacetHorizon", "FacetValue"]
+__all__ = ["FacetBitmap", "FacetChange", "FacetColumn", "FacetHorizon", "FacetValue"]
 
 
 class FacetValue(Base):
@@ -37,6 +37,9 @@ class FacetValue(Base):
     field: Mapped[str]
     name: Mapped[str]
     element: Mapped[Any | None] = mapped_column(JSONB)
+    held: Mapped[int] = mapped_column(
+        server_default=sa.text("0"), comment="How many products of the bitmaps have it."
+    )
 
 
 class FacetBitmap(Base):
@@ -56,6 +59,27 @@ class FacetBitmap(Base):
     plane: Mapped[int] = mapped_column(autoincrement=False)
     ones: Mapped[int] = mapped_column(sa.Computed("bit_count(bits)::integer", persisted=True))
     bits: Mapped[str] = mapped_column(BIT(8192))
+
+
+class FacetColumn(Base):
+    """Of a field with many values, which value each of 8,192 consecutive products has."""
+
+    __tablename__ = "facet_column"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("field", "name", "block"),
+        {
+            "comment": "Of a field with many values, the number of the value that each of 8,192"
+            " consecutive products has: the bitmaps turned round, for counts of few products."
+        },
+    )
+
+    field: Mapped[str]
+    name: Mapped[str]
+    block: Mapped[int] = mapped_column(autoincrement=False)
+    firsts: Mapped[list[int] | None] = mapped_column(
+        ARRAY(sa.Integer), comment="NULL where a product has more than two."
+    )
+    seconds: Mapped[list[int] | None] = mapped_column(ARRAY(sa.Integer))
 
 
 class FacetChange(Base):
