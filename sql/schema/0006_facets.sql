@@ -4,11 +4,9 @@ CREATE TABLE facet_value (
     value_id integer GENERATED ALWAYS AS IDENTITY (START WITH 1024) PRIMARY KEY,
     field text NOT NULL,
     name text NOT NULL,
-    element jsonb,
-    held integer NOT NULL DEFAULT 0
+    element jsonb
 );
 COMMENT ON TABLE facet_value IS 'What products and variants have, each with the number of its bitmaps: a category, a brand, one value of an attribute or of an option.';
-COMMENT ON COLUMN facet_value.held IS 'How many products of the bitmaps have it.';
 -- Of the hash: a value may be longer than an index takes.
 CREATE UNIQUE INDEX facet_value_meaning_idx ON facet_value (field, lower(name), name, md5(element::text)) NULLS NOT DISTINCT;
 
@@ -22,17 +20,6 @@ CREATE TABLE facet_bitmap (
     PRIMARY KEY (value_id, plane, block)
 );
 COMMENT ON TABLE facet_bitmap IS 'Which of 8,192 consecutive products have a value (plane 0), and which of their first, second, … variants do (plane 1, 2, …).';
-
-CREATE TABLE facet_column (
-    field text NOT NULL,
-    name text NOT NULL,
-    block integer NOT NULL,
-    firsts integer[],
-    seconds integer[],
-    PRIMARY KEY (field, name, block)
-);
-COMMENT ON TABLE facet_column IS 'Of a field with many values, the number of the value that each of 8,192 consecutive products has: the bitmaps turned round, for counts of few products.';
-COMMENT ON COLUMN facet_column.firsts IS 'NULL where a product has more than two.';
 
 CREATE TABLE facet_change (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
