@@ -43,6 +43,24 @@ COMMENT ON TABLE category_affinity IS 'Which kinds of things are bought with whi
 COMMENT ON COLUMN category_affinity.lift IS 'How many times oftener than if baskets were filled at random.';
 CREATE INDEX category_affinity_partner_idx ON category_affinity (partner_id);
 
+CREATE TABLE category_count (
+    category_id bigint PRIMARY KEY REFERENCES category ON DELETE CASCADE,
+    shoppers integer NOT NULL
+);
+COMMENT ON TABLE category_count IS 'How many shoppers of a sample bought from a category within a year, where enough did; it names nobody.';
+
+CREATE TABLE category_pair (
+    category_id bigint NOT NULL REFERENCES category ON DELETE CASCADE,
+    partner_id bigint NOT NULL REFERENCES category ON DELETE CASCADE,
+    shoppers integer NOT NULL,
+    lift real NOT NULL,
+    PRIMARY KEY (category_id, partner_id),
+    CONSTRAINT category_pair_lift_positive CHECK (lift > 0)
+);
+COMMENT ON TABLE category_pair IS 'How many shoppers of the same sample bought from both of two categories, where enough did, in both directions; it names nobody.';
+COMMENT ON COLUMN category_pair.lift IS 'How many times oftener than if one had nothing to do with the other, drawn towards 1 by 50 shoppers.';
+CREATE INDEX category_pair_partner_idx ON category_pair (partner_id);
+
 CREATE TABLE trend (
     product_id bigint PRIMARY KEY REFERENCES product ON DELETE CASCADE,
     heat double precision NOT NULL,
@@ -72,9 +90,9 @@ CREATE TABLE recommendation_horizon (
     received_at timestamptz NOT NULL DEFAULT '-infinity',
     recounted_at timestamptz NOT NULL DEFAULT now(),
     total double precision NOT NULL DEFAULT 0,
-    CONSTRAINT recommendation_horizon_kind_known CHECK (kind IN ('bought_together', 'viewed_after', 'trending', 'affinity'))
+    CONSTRAINT recommendation_horizon_kind_known CHECK (kind IN ('bought_together', 'viewed_after', 'trending', 'affinity', 'categories'))
 );
-COMMENT ON TABLE recommendation_horizon IS 'Up to when events are counted, when all products were counted last, and how often they were bought or viewed in all.';
+COMMENT ON TABLE recommendation_horizon IS 'Up to when events are counted, when all products were counted last, and how often they were bought or viewed in all; of categories, how many shoppers were counted.';
 
 -- What recommendation functions hand to each other.
 CREATE TYPE recommendation AS (
