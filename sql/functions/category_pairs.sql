@@ -60,9 +60,10 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WHERE h.pairs <= 5000000
 $$;
 
--- Counts again. No more than the 2,000 categories with the most shoppers, and nothing of one or two that too few bought from.
+-- Counts again. No more than the 2,000 categories with the most shoppers, of each the 300 partners that say most, for or against;
+-- and nothing of one or two that too few bought from.
 CREATE OR REPLACE FUNCTION count_category_pairs(sample integer DEFAULT 20000, as_of timestamptz DEFAULT NULL) RETURNS integer
-LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET work_mem = '64MB' AS $$
 DECLARE
     until CONSTANT timestamptz := coalesce(as_of, now());
     fewest CONSTANT integer := least_shoppers();
@@ -80,10 +81,14 @@ BEGIN
         SELECT a.category_id, b.category_id AS partner_id, count(*) AS shoppers
         FROM held h CROSS JOIN LATERAL unnest(h.categories) a (category_id) CROSS JOIN LATERAL unnest(h.categories) b (category_id)
         WHERE a.category_id < b.category_id GROUP BY a.category_id, b.category_id HAVING count(*) >= fewest
-    ), pair AS MATERIALIZED (
+    ), both_ways AS (
         SELECT d.category_id, d.partner_id, p.shoppers, ((p.shoppers + 50) / (a.shoppers * b.shoppers / t.total + 50))::real AS lift
         FROM half p JOIN counted a ON a.category_id = p.category_id JOIN counted b ON b.category_id = p.partner_id CROSS JOIN total t
         CROSS JOIN LATERAL (VALUES (p.category_id, p.partner_id), (p.partner_id, p.category_id)) d (category_id, partner_id)
+    ), pair AS MATERIALIZED (
+        SELECT p.category_id, p.partner_id, p.shoppers, p.lift
+        FROM (SELECT b.*, row_number() OVER (PARTITION BY b.category_id ORDER BY abs(ln(b.lift::double precision)) DESC, b.partner_id) AS place FROM both_ways b) p
+        WHERE p.place <= 300
     ), pairs_gone AS (
         DELETE FROM category_pair o WHERE NOT EXISTS (SELECT FROM pair p WHERE p.category_id = o.category_id AND p.partner_id = o.partner_id)
     ), gone AS (

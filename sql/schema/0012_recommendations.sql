@@ -57,7 +57,7 @@ CREATE TABLE category_pair (
     PRIMARY KEY (category_id, partner_id),
     CONSTRAINT category_pair_lift_positive CHECK (lift > 0)
 );
-COMMENT ON TABLE category_pair IS 'How many shoppers of the same sample bought from both of two categories, where enough did, in both directions; it names nobody.';
+COMMENT ON TABLE category_pair IS 'How many shoppers of the same sample bought from both of two categories, where enough did: of each the 300 that say most; it names nobody.';
 COMMENT ON COLUMN category_pair.lift IS 'How many times oftener than if one had nothing to do with the other, drawn towards 1 by 50 shoppers.';
 CREATE INDEX category_pair_partner_idx ON category_pair (partner_id);
 

@@ -244,6 +244,20 @@ def test_a_sample_says_what_it_expected_of_its_own_size(shop: Connection) -> Non
     assert kept(shop) == first
 
 
+def test_of_a_category_the_partners_that_say_most_are_kept(shop: Connection) -> None:
+    many = [f"k{number}" for number in range(320)]
+    for kind in many:
+        add_product(shop, Product(f"{kind} 0", categories=[kind]))
+    write(shop, [e for n in range(3) for e in buy(f"a{n}", "tents", *many[:160])])
+    write(shop, [e for n in range(3) for e in buy(f"b{n}", "tents", *many[160:])])
+    # More of them are bought by others, alone.
+    write(shop, [e for n in range(9) for e in buy(f"c{n}", *many[:20])])
+    tend(shop)
+    pairs = kept(shop)[1]
+    assert {b for a, b in pairs if a == "tents"} == set()
+    assert {b for a, b in pairs if a == "shop/tents"} == set(many[20:])
+
+
 FLOOD = """
     INSERT INTO event (action_name, client_id, session_id, object_id, timestamp)
     SELECT %s, %s, %s, 'lamps ' || n %% 2, now() - n * interval '1 second'

@@ -123,7 +123,7 @@ class CategoryPair(Base):
         sa.Index("category_pair_partner_idx", "partner_id"),
         {
             "comment": "How many shoppers of the same sample bought from both of two categories,"
-            " where enough did, in both directions; it names nobody."
+            " where enough did: of each the 300 that say most; it names nobody."
         },
     )
 
