@@ -19,13 +19,12 @@ from vitrine.evaluate.reading import reading
 __all__ = ["report_kinds", "report_pages"]
 
 DEPTH = 200
-SOURCE = "the receipts of real households, the groceries_histories of the shared data"
 RANKED = {
     BY_PURCHASES: "purchases before the cut",
     BY_SHOPPERS: "next_categories without a client",
     PERSONAL: "next_categories with the household as its client",
 }
-PURCHASES = "The histories are purchases alone, of a public set of a grocer's receipts in a year."
+PURCHASES = "The histories are a grocer's receipts: purchases alone, not what was looked at."
 NO_VECTORS = (
     "Vectors that histories come from: none. There are no pictures, no words were encoded, and no "
     "vectors were made of co-purchases."
@@ -54,7 +53,7 @@ def report_pages(shop: vitrine.Shop, histories: Histories, cases: Sequence[Categ
         shop,
         Cases(
             cases=asked,
-            source=SOURCE,
+            source=_source(histories),
             cut=histories.cut,
             information=information,
             most_information=most,
@@ -108,7 +107,7 @@ def report_kinds(histories: Histories, cases: Sequence[KindCase]) -> Report:
     report = report_on(
         sheet,
         [Variation(name=name, options={"ranked by": ranked}) for name, ranked in RANKED.items()],
-        source=SOURCE,
+        source=_source(histories),
         cut=histories.cut,
         k=K,
         depth=DEPTH,
@@ -128,3 +127,8 @@ def report_kinds(histories: Histories, cases: Sequence[KindCase]) -> Report:
             "oftener than by chance they also bought from each kind of the history.",
         ],
     )
+
+
+def _source(histories: Histories) -> str:
+    households = {line.household for line in (*histories.before, *histories.after)}
+    return f"the receipts of {len(households):,} real households in a year"

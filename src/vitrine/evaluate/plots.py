@@ -128,9 +128,10 @@ def _lines(axes: Axes, curve: Curve, *, band: bool, marker: str = "") -> None:
 
 
 def _svg(figure: Figure) -> str:
-    """The figure as an element to stand in a page: without a prolog, as wide as its place."""
+    """The figure as an element of a page: no prolog, no namespaces, as wide as its place."""
     written = io.StringIO()
     figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
     text = written.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
     return re.sub(r' width="[^"]*pt"| height="[^"]*pt"', "", text, count=2)
