@@ -1,68 +1,98 @@
-"""Which new kind of product a household buys next: popularity and what its kinds are bought with.
-
-In numpy, over the same histories: the shop has no function of its own for this.
-"""
+"""Which new kind of product a household buys next, as the shop's `next_categories` foresees it."""
 
 from __future__ import annotations
 
-import numpy as np
-from benchmarks.rerank.histories import Histories
-from benchmarks.rerank.measures import Difference, difference, ndcg
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-__all__ = ["judge_kinds"]
+from benchmarks.rerank.histories import Histories, Purchase
+from benchmarks.rerank.measures import Difference, difference, ndcg
+from benchmarks.rerank.shop import category_of
+
+import vitrine
+
+__all__ = ["BY_PURCHASES", "BY_SHOPPERS", "PERSONAL", "K", "KindCase", "ask_kinds", "compare_kinds"]
 
 K = 20
-PRIOR = 50  # households that would have both kinds by chance, added to those that do
-WEIGHT = 0.2  # of what each kind in the history says; they say much the same
+DEPTH = 200
+# The rankings that are compared: by lines of receipts, by households, and by the history too.
+BY_PURCHASES, BY_SHOPPERS, PERSONAL = "popularity", "by shoppers", "personal"
 
 
-def judge_kinds(histories: Histories) -> Difference:
-    """nDCG@20 of the kinds not bought before, against popularity alone."""
-    kinds = sorted(
-        {
-            histories.kinds[line.product]
-            for line in histories.before
-            if line.product in histories.kinds
-        }
+@dataclass(frozen=True, kw_only=True)
+class KindCase:
+    """A household that buys from kinds it had not bought from: these, and the rankings of others.
+
+    Of each ranking the first 200, without what the household had bought from before.
+    """
+
+    household: str
+    purchases: int
+    wanted: frozenset[str]
+    known: frozenset[str]
+    rankings: Mapping[str, Sequence[str]]
+
+
+def ask_kinds(shop: vitrine.Shop, histories: Histories) -> list[KindCase]:
+    """One case for each household, asked of a shop whose categories are the kinds."""
+    before, after = _bought(histories, histories.before), _bought(histories, histories.after)
+    sold = Counter(
+        histories.kinds[line.product]
+        for line in histories.before
+        if line.product in histories.kinds
     )
-    households = sorted({line.household for line in histories.before})
-    known = np.zeros((len(households), len(kinds)))
-    lines = np.zeros(len(kinds))
-    row = {name: place for place, name in enumerate(households)}
-    column = {name: place for place, name in enumerate(kinds)}
-    for line in histories.before:
+    purchases = Counter(line.household for line in histories.before)
+    # Ties by name.
+    by_purchases = sorted(sold, key=lambda kind: (-sold[kind], kind))
+    by_shoppers = _asked(shop, histories, sold, None, 1_000)
+    cases = []
+    for household, known in sorted(before.items()):
+        wanted = after[household].intersection(sold) - known
+        if wanted:
+            rankings = {
+                BY_PURCHASES: _first(by_purchases, known),
+                BY_SHOPPERS: _first(by_shoppers, known),
+                PERSONAL: _first(_asked(shop, histories, sold, household, DEPTH), known),
+            }
+            cases.append(
+                KindCase(
+                    household=household,
+                    purchases=purchases[household],
+                    wanted=frozenset(wanted),
+                    known=frozenset(known),
+                    rankings=rankings,
+                )
+            )
+    return cases
+
+
+def compare_kinds(cases: Sequence[KindCase], baseline: str) -> Difference:
+    """nDCG@20 with the history against one of the other rankings."""
+    personal, general = (
+        [ndcg(case.rankings[name], case.wanted, K) for case in cases]
+        for name in (PERSONAL, baseline)
+    )
+    return difference(personal, general, [case.household for case in cases])
+
+
+def _bought(histories: Histories, lines: Iterable[Purchase]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for line in lines:
         if kind := histories.kinds.get(line.product):
-            known[row[line.household], column[kind]] = 1
-            lines[column[kind]] += 1
-    counts = known.sum(0)
-    lifts = np.log((known.T @ known + PRIOR) / (np.outer(counts, counts) / len(households) + PRIOR))
-    np.fill_diagonal(lifts, 0)
-    scores = np.log(np.maximum(counts, 0.5)) + WEIGHT * known @ lifts
-    return _compared(histories, households, kinds, known, scores, np.log(np.maximum(lines, 0.5)))
+            found[line.household].add(kind)
+    return found
 
 
-def _compared(
-    histories: Histories,
-    households: list[str],
-    kinds: list[str],
-    known: np.ndarray,
-    scores: np.ndarray,
-    popularity: np.ndarray,
-) -> Difference:
-    bought: dict[str, set[str]] = {name: set() for name in households}
-    for line in histories.after:
-        kind = histories.kinds.get(line.product)
-        if kind in kinds and line.household in bought:
-            bought[line.household].add(str(kind))
-    judged: list[tuple[float, float, str]] = []
-    for place, household in enumerate(households):
-        before = {kinds[n] for n in np.flatnonzero(known[place])}
-        if not (relevant := bought[household] - before):
-            continue
-        found = []
-        for ranked in (scores[place], popularity):
-            order = np.argsort(-np.where(known[place] > 0, -np.inf, ranked), kind="stable")[:K]
-            found.append(ndcg([kinds[n] for n in order], relevant, K))
-        judged.append((found[0], found[1], household))
-    personal, general, names = zip(*judged, strict=True)
-    return difference(personal, general, names)
+def _first(ranking: Iterable[str], known: set[str]) -> list[str]:
+    return [kind for kind in ranking if kind not in known][:DEPTH]
+
+
+def _asked(
+    shop: vitrine.Shop, histories: Histories, kinds: Iterable[str], household: str | None, k: int
+) -> list[str]:
+    of_path = {category_of(kind).lower(): kind for kind in kinds}
+    found = shop.recommend.next_categories(
+        household, k=k, options={"as_of": histories.cut.isoformat()}
+    )
+    return [of_path[one.path] for one in found]

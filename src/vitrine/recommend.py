@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, Unpack
+from dataclasses import dataclass
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 from psycopg import sql
 from psycopg.rows import class_row
@@ -13,10 +14,29 @@ from vitrine.errors import FilterError, QueryError
 from vitrine.filters import json_text
 from vitrine.search import Hit, Page, check_text, search_errors
 
-__all__ = ["Among", "AmongFor", "Recommendations"]
+__all__ = ["Among", "AmongFor", "NextCategory", "Recommendations"]
 
 TYPES = {"filters": "jsonb", "options": "jsonb", "k": "integer"}
 Json = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Retried(Protocol):
+    """Asks with a connection of the shop, once more where that one was broken."""
+
+    def __call__(self, ask: Callable[[Connection], T], /) -> T:
+        """What was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextCategory:
+    """A category that a shopper has not bought from; `why` is told in docs/recommendations.md."""
+
+    rank: int
+    category_id: int
+    path: str
+    score: float
+    why: Json
 
 
 class Among(TypedDict, total=False):
@@ -40,17 +60,17 @@ ARGUMENTS = {"product", "category", *AmongFor.__annotations__}
 class Recommendations:
     """What to show besides searches, as `shop.recommend`; docs/recommendations.md has the rules.
 
-    Every method takes the `filters` of search, leaves out what the `client` (or, without one, the
-    `session`) has just bought, and answers `k` products whenever `k` match; with the option `fill`
-    false, only those that something speaks for. They raise QueryError where an argument cannot
-    be used (FilterError: the filter), as for a product that there is not, and DatabaseError where
-    the database cannot be used.
+    Every method that answers products takes the `filters` of search, leaves out what the `client`
+    (or, without one, the `session`) has just bought, and answers `k` products whenever `k` match;
+    with the option `fill` false, only those that something speaks for. They raise QueryError where
+    an argument cannot be used (FilterError: the filter), as for a product that there is not, and
+    DatabaseError where the database cannot be used.
     """
 
     def __init__(
         self,
         schema: str,
-        retried: Callable[[Callable[[Connection], Page]], Page],
+        retried: Retried,
         stored: Callable[[str | None, str], str | None],
     ) -> None:
         self._schema = schema
@@ -85,7 +105,30 @@ class Recommendations:
         """Things of other kinds that go with a product."""
         return self._ask("complete_the_look", product=product, **among)
 
+    def next_categories(
+        self,
+        client: str | None = None,
+        *,
+        session: str | None = None,
+        k: int = 12,
+        options: Json | None = None,
+    ) -> tuple[NextCategory, ...]:
+        """At most `k` categories to buy from for the first time; the popular ones for the unknown.
+
+        There are fewer where `least_shoppers` bought from fewer; an option is `as_of`, the moment
+        at which the history ends. Raises as the methods that answer products do.
+        """
+        statement, given = self._statement(
+            "next_categories", client=client, session=session, k=k, options=options
+        )
+        return self._retried(lambda connection: _categories(connection, statement, given))
+
     def _ask(self, function: str, **asked: Any) -> Page:
+        statement, given = self._statement(function, **asked)
+        return self._retried(lambda connection: _page(connection, statement, given))
+
+    def _statement(self, function: str, **asked: Any) -> tuple[sql.Composed, Json]:
+        """The call of a function, and its arguments checked and as they are stored."""
         if unknown := asked.keys() - ARGUMENTS:
             raise TypeError(f"shop.recommend.{function} has no argument {min(unknown)!r}")
         # What is not given, or None, is left to the SQL function's defaults.
@@ -110,9 +153,16 @@ class Recommendations:
                 for name in given
             ),
         )
-        return self._retried(lambda connection: _page(connection, statement, given))
+        return statement, given
 
 
 def _page(connection: Connection, statement: sql.Composed, given: Json) -> Page:
     with search_errors(), connection.cursor(row_factory=class_row(Hit)) as cursor:
         return Page(tuple(cursor.execute(statement, given)))
+
+
+def _categories(
+    connection: Connection, statement: sql.Composed, given: Json
+) -> tuple[NextCategory, ...]:
+    with search_errors(), connection.cursor(row_factory=class_row(NextCategory)) as cursor:
+        return tuple(cursor.execute(statement, given))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import numpy as np
@@ -15,6 +17,7 @@ from vitrine.evaluate import Answer, Case, Report, Sheet, Variation, report_on
 from vitrine.evaluate.page import report_page
 from vitrine.evaluate.table import report_table
 
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 EVIL = "<script>alert('$x_')</script> & \"quoted\""
 
 
@@ -144,3 +147,27 @@ def test_one_variation_alone_is_a_report_too() -> None:
     )
     assert alone.whole.measure("nDCG@1").differences == []
     assert "<svg" in report_page(alone)
+
+
+def test_several_reports_stand_on_one_page(report: Report) -> None:
+    second = replace(
+        report, title=EVIL, listed="kinds", chosen_of_shown=False, cut=NOON, notes=[f"note {EVIL}"]
+    )
+    page = report_page(replace(report, cut=NOON), second, title="Both")
+    elements = Elements()
+    elements.feed(page)
+    assert elements.text.count("How this was made") == 2
+    assert f"note {EVIL}" in elements.text
+    assert "The first 10 products" in elements.text
+    assert "The first 10 kinds" in elements.text
+    # Only of the first the shoppers chose from what they were shown.
+    assert elements.text.count("favour the search that showed it") == 1
+    ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(ids) == len(set(ids)) > 20
+
+
+def test_a_cut_into_one_group_is_left_out() -> None:
+    cases = [Case(shopper=f"s{n}", grades={"wanted": 1}, query_class="category") for n in range(9)]
+    sheet = Sheet(cases=cases, answers=[[Answer(keys=["wanted"])] * 9], beside=[{}])
+    alone = report_on(sheet, [Variation(name="one")], source="x", k=3, depth=10, products=5)
+    assert [section.name for section in alone.sections] == ["all cases"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -14,20 +15,25 @@ from vitrine.evaluate.table import difference_text, interval_text
 __all__ = ["report_page"]
 
 
-def report_page(report: Report) -> str:
-    """The page; every text in it is escaped, whoever wrote it."""
+def report_page(*reports: Report, title: str = "Search quality") -> str:
+    """The page of one report or of several; every text in it is escaped, whoever wrote it."""
     template = _environment().from_string(
         files("vitrine.evaluate").joinpath("report.jinja").read_text(encoding="utf-8")
     )
+    parts = [_part(number, report) for number, report in enumerate(reports)]
+    return template.render(title=title, parts=parts, colours=COLOURS)
+
+
+def _part(number: int, report: Report) -> dict[str, Any]:
+    """What the template needs of one report."""
+    main = f"nDCG@{report.k}"
     # The plots are ours and hold no text, only the outlines of letters.
-    plots = {name: Markup(svg) for name, svg in _prefixed(report_plots(report)).items()}  # noqa: S704
-    return template.render(
-        report=report,
-        main=f"nDCG@{report.k}",
-        plots=plots,
-        colours=COLOURS,
-        headline=[_headline(d) for d in report.whole.measure(f"nDCG@{report.k}").differences],
-    )
+    plots = {
+        name: Markup(svg)  # noqa: S704
+        for name, svg in _prefixed(report_plots(report), f"r{number}").items()
+    }
+    headline = [_headline(d) for d in report.whole.measure(main).differences]
+    return {"report": report, "main": main, "plots": plots, "headline": headline}
 
 
 def _environment() -> Environment:
@@ -38,12 +44,12 @@ def _environment() -> Environment:
     return environment
 
 
-def _prefixed(plots: dict[str, str]) -> dict[str, str]:
+def _prefixed(plots: dict[str, str], part: str) -> dict[str, str]:
     """Ids differ between the plots of one page, so that none draws with another's parts."""
     return {
-        name: svg.replace('id="', f'id="p{number}-')
-        .replace('"#', f'"#p{number}-')
-        .replace("url(#", f"url(#p{number}-")
+        name: svg.replace('id="', f'id="{part}p{number}-')
+        .replace('"#', f'"#{part}p{number}-')
+        .replace("url(#", f"url(#{part}p{number}-")
         for number, (name, svg) in enumerate(plots.items())
     }
 

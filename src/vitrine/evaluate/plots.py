@@ -45,7 +45,7 @@ def report_plots(report: Report) -> dict[str, str]:
         plots = {
             "Precision and recall": _precision_recall(report.curve("precision and recall")),
             "ROC": _roc(report.curve("ROC")),
-            "Relevant by position": _by_position(report.curve("by position")),
+            "Relevant by position": _by_position(report.curve("by position"), report.listed),
         }
         histories = report.of_kind("history")
         if histories:
@@ -71,8 +71,8 @@ def _roc(curve: Curve) -> str:
     return _svg(figure)
 
 
-def _by_position(curve: Curve) -> str:
-    figure, axes = _figure("position", "share of relevant products")
+def _by_position(curve: Curve, listed: str) -> str:
+    figure, axes = _figure("position", f"share of relevant {listed}")
     _lines(axes, curve, band=True, marker="o")
     axes.set_xticks([int(x) for x in curve.x if len(curve.x) <= 12 or int(x) % 5 == 0])
     axes.set_ylim(bottom=0)
@@ -128,9 +128,10 @@ def _lines(axes: Axes, curve: Curve, *, band: bool, marker: str = "") -> None:
 
 
 def _svg(figure: Figure) -> str:
-    """The figure as an element to stand in a page: without a prolog, as wide as its place."""
+    """The figure as an element of a page: no prolog, no namespaces, as wide as its place."""
     written = io.StringIO()
     figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
     text = written.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
     return re.sub(r' width="[^"]*pt"| height="[^"]*pt"', "", text, count=2)

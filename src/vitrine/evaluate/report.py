@@ -64,7 +64,11 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that one evaluation found; the first variation is what others compare with."""
+    """Everything that one evaluation found; the first variation is what others compare with.
+
+    `listed` is what answers list. `chosen_of_shown` says whether shoppers chose from what a search
+    showed them. `title` stands above the report where a page has several, `notes` below it.
+    """
 
     source: str
     created_at: datetime
@@ -80,6 +84,10 @@ class Report:
     left_out: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
     resamples: int = 0
+    title: str = ""
+    listed: str = "products"
+    chosen_of_shown: bool = True
+    notes: Sequence[str] = ()
 
     @property
     def whole(self) -> Section:

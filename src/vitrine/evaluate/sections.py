@@ -106,7 +106,8 @@ def _groups(cases: Sequence[Case]) -> Iterator[tuple[str, str, list[int]]]:
     ):
         for name in names:
             members = [place for place, group in enumerate(member_of) if group == name]
-            if members:
+            # A group of all cases says nothing that the first section does not.
+            if 0 < len(members) < len(cases):
                 yield kind, name, members
 
 

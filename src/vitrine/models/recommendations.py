@@ -14,6 +14,8 @@ __all__ = [
     "Association",
     "AssociationCount",
     "CategoryAffinity",
+    "CategoryCount",
+    "CategoryPair",
     "RecommendationDue",
     "RecommendationHorizon",
     "Trend",
@@ -97,6 +99,43 @@ class CategoryAffinity(Base):
     )
 
 
+class CategoryCount(Base):
+    """How many shoppers bought from one category."""
+
+    __tablename__ = "category_count"
+    __table_args__ = (
+        {
+            "comment": "How many shoppers of a sample bought from a category within a year, where"
+            " enough did; it names nobody."
+        },
+    )
+
+    category_id: Mapped[BigInt] = mapped_column(_category(), primary_key=True)
+    shoppers: Mapped[int]
+
+
+class CategoryPair(Base):
+    """Two categories from which the same shoppers bought."""
+
+    __tablename__ = "category_pair"
+    __table_args__ = (
+        sa.CheckConstraint("lift > 0", name="category_pair_lift_positive"),
+        sa.Index("category_pair_partner_idx", "partner_id"),
+        {
+            "comment": "How many shoppers of the same sample bought from both of two categories,"
+            " where enough did: of each the 300 that say most; it names nobody."
+        },
+    )
+
+    category_id: Mapped[BigInt] = mapped_column(_category(), primary_key=True)
+    partner_id: Mapped[BigInt] = mapped_column(_category(), primary_key=True)
+    shoppers: Mapped[int]
+    lift: Mapped[Real] = mapped_column(
+        comment="How many times oftener than if one had nothing to do with the other, drawn"
+        " towards 1 by 50 shoppers."
+    )
+
+
 class Trend(Base):
     """How much a product was looked at, carted and bought lately."""
 
@@ -150,10 +189,11 @@ class RecommendationHorizon(Base):
 
     __tablename__ = "recommendation_horizon"
     __table_args__ = (
-        known("recommendation_horizon", "kind", *KINDS, "trending", "affinity"),
+        known("recommendation_horizon", "kind", *KINDS, "trending", "affinity", "categories"),
         {
             "comment": "Up to when events are counted, when all products were counted last, and"
-            " how often they were bought or viewed in all."
+            " how often they were bought or viewed in all; of categories, how many shoppers were"
+            " counted."
         },
     )
 

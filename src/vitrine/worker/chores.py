@@ -42,6 +42,7 @@ CHORES = (
     Chore(call="tend_co_purchases", every=300.0, without="what is bought together is not counted"),
     Chore(call="tend_viewed_after", every=300.0, without="what is viewed after is not counted"),
     Chore(call="tend_trends", every=300.0, without="what trends is not counted"),
+    Chore(call="tend_category_pairs", every=HOUR, without="next_categories knows older purchases"),
     Chore(call="tend_cold_trends", every=300.0, without="what is new does not trend"),
 )
 
