@@ -13,7 +13,7 @@ RETURN CASE WHEN (route).plan <> 'hnsw' THEN 1 WHEN (route).pass < 0.2 THEN 0.85
 -- How many rows of the sketches' order are looked at so that enough of them pass.
 CREATE OR REPLACE FUNCTION search_list_limit(route search_route, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN search_is_listed(route) THEN 3 * row_limit
+RETURN CASE WHEN search_is_listed(route) THEN least(3 * row_limit, row_limit + 2000)
     ELSE least(row_limit * search_listed_part(route) * CASE WHEN (route).pass < 0.9 THEN 1.5 ELSE 1 END
         / greatest((route).pass, 0.001), 1000000) END::integer;
 
@@ -157,18 +157,19 @@ BEGIN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
-        ELSIF cardinality(product_ids) >= wanted AND (exhausted OR attempts >= 5
-            OR missed <= search_may_miss(wanted) AND (route.plan = 'hnsw' OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
+        ELSIF cardinality(product_ids) >= wanted AND (attempts >= 5 OR exhausted AND route.cells IS NULL OR missed <= search_may_miss(wanted)
+            AND (route.plan = 'hnsw' OR exhausted OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
             EXIT;
-        ELSIF cardinality(product_ids) >= wanted AND route.plan = 'hnsw' THEN
-            -- What is nearest lies among much that is hardly further away, where the graph gets lost.
-            route.plan := 'list';
-            route.source := 'sketches';
-            IF (filter).terms IS NOT NULL THEN route.pass := 1; END IF;
-            route.cells := NULL;
-            row_limit := row_limit * 4;
         ELSIF cardinality(product_ids) >= wanted THEN
-            row_limit := row_limit * 4;
+            -- What is nearest lies among much that is hardly further away: there the graph gets lost, and districts and
+            -- cells are left out by chance.
+            IF missed > search_may_miss(wanted) AND (route.plan = 'hnsw' OR route.cells IS NOT NULL) THEN
+                route.plan := 'list';
+                route.source := 'sketches';
+                IF (filter).terms IS NOT NULL THEN route.pass := 1; END IF;
+                route.cells := NULL;
+            END IF;
+            row_limit := row_limit * CASE WHEN missed > 10 * search_may_miss(wanted) THEN 16 ELSE 4 END;
         ELSIF checked >= greatest(check_limit, spare) THEN
             -- Products with very many pictures crowd the others out.
             check_limit := check_limit * 8;
