@@ -5,6 +5,12 @@ CREATE OR REPLACE FUNCTION facet_wide() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 64;
 
+-- Up to how many products to a bitmap of the field are looked at one by one. A look costs as much as one at a bitmap,
+-- where all facets' bitmaps are read together.
+CREATE OR REPLACE FUNCTION facet_looks() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 1;
+
 -- The columns of some blocks, made anew from the bitmaps; and of fields that have become wide, wherever they lack.
 CREATE OR REPLACE FUNCTION fold_facet_columns(blocks integer[]) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
@@ -98,8 +104,7 @@ BEGIN
         SELECT s.block, CASE WHEN m.keep IS NULL THEN s.bits ELSE s.bits & m.keep END AS bits FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
         LEFT JOIN unnest((patch).masked, (patch).keep) m (block, keep) ON m.block = s.block
         WHERE s.number = of_set AND s.plane = 0) s;
-    -- A look at a product costs as much as one at a bitmap, where all facets' bitmaps are read together.
-    IF stored.ones > cardinality(of_values) * cardinality(stored.blocks) OR cardinality(stored.blocks) > (
+    IF stored.ones > facet_looks() * cardinality(of_values) * cardinality(stored.blocks) OR cardinality(stored.blocks) > (
         SELECT count(*) FROM facet_column c WHERE c.field = of_field AND c.name = of_name AND c.block = ANY (stored.blocks) AND c.firsts IS NOT NULL) THEN
         RETURN NULL;
     END IF;

@@ -253,6 +253,7 @@ def test_values_counted_by_product_are_as_those_of_bitmaps(
 ) -> None:
     """Columns as a field of many values has, and prices of products looked at one by one or all."""
     set_limit(connection, "facet_wide", wide)
+    set_limit(connection, "facet_looks", 1000)
     set_limit(connection, "facet_candidates_most", candidates)
     rng = random.Random(wide + candidates)
     for number in range(6):
