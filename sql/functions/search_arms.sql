@@ -67,17 +67,14 @@ CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precis
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 0.1 * wanted;
 
--- How many of the nearest those compared (rows of a relation with distance and place) may have missed, as SQL: as if what
--- lies further down were spread like their second half, whose distances are taken for normal, and twice as many of it mattered.
--- Where what is sought hardly differs from all the rest, the order of the sketches says little, and the best may lie anywhere.
-CREATE OR REPLACE FUNCTION search_missed_sql(compared text, nearest text, wanted integer, by_place boolean) RETURNS text
+-- How many of the nearest those compared may have missed: as if what lies further down the sketches' order were spread like
+-- their second half, whose distances are taken for normal, and twice as much of it mattered. Where what is sought hardly
+-- differs from all the rest, that order says little, and the best may lie anywhere. Of what is all at one distance, as
+-- copies are, none is missed.
+CREATE OR REPLACE FUNCTION search_missed(compared bigint, middle double precision, deviation double precision, last double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- Of what is all at one distance, as copies are, none is missed.
-RETURN concat('(SELECT CASE WHEN m.deviation < 1e-5 AND m.middle - m.last < 1e-5 THEN 0 ELSE m.compared * erfc(greatest((m.middle - m.last) / greatest(m.deviation, 1e-6), 0) / sqrt(2)) END FROM (SELECT ',
-    '(SELECT count(*) FROM ', compared, ') AS compared, avg(h.distance) AS middle, stddev_pop(h.distance) AS deviation, ',
-    '(SELECT max(d.distance) FROM (SELECT b.distance FROM ', nearest, ' b ORDER BY b.distance LIMIT ', wanted, ') d) AS last ',
-    'FROM (SELECT c.distance FROM ', compared, ' c ORDER BY ', CASE WHEN by_place THEN 'c.place' ELSE 'c.distance' END,
-    ' OFFSET (SELECT count(*) / 2 FROM ', compared, ')) h) m)');
+RETURN CASE WHEN deviation < 1e-5 AND middle - last < 1e-5 THEN 0
+    ELSE compared * erfc(greatest((middle - last) / greatest(deviation, 1e-6), 0) / sqrt(2)) END;
 
 -- How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
 -- The nearest by their sketches ($2) are listed, and the candidates compared by their vectors and checked in the order of
@@ -92,17 +89,22 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         'candidates AS MATERIALIZED (SELECT c.*, row_number() OVER () AS place FROM (',
         search_candidates_sql(kind, space_id, route, filter, row_limit),
         ') c), first AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent ', a.compared,
-        CASE WHEN search_is_listed(route) THEN concat(' WHERE c.place <= ', row_limit) END, '), scored AS MATERIALIZED (SELECT * FROM first',
+        CASE WHEN search_is_listed(route) THEN concat(' WHERE c.place <= ', row_limit, '), early AS MATERIALIZED (SELECT coalesce(max(f.place) FILTER (WHERE f.nearness <= ', wanted, ') > ',
+            row_limit / 2, ' OR search_missed(max(f.compared), avg(f.distance) FILTER (WHERE f.place > f.compared / 2), stddev_pop(f.distance) FILTER (WHERE f.place > f.compared / 2), '
+            'max(f.distance) FILTER (WHERE f.nearness <= ', wanted, ')) > ', search_may_miss(wanted), ', true) AS deep FROM (SELECT c.distance, c.place, '
+            'row_number() OVER (ORDER BY c.distance, c.place) AS nearness, count(*) OVER () AS compared FROM first c) f') END, '), scored AS MATERIALIZED (SELECT * FROM first',
         -- Where the best come from far down the list, better ones may lie below its first part.
         CASE WHEN search_is_listed(route) THEN concat(' UNION ALL SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent ', a.compared,
             ' WHERE c.place > ', row_limit, ' AND ', a.deep) END, '), ',
         'nearest AS MATERIALIZED (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', a.item,
         ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, '), ',
-        'best AS (SELECT DISTINCT ON (n.product_id) n.* FROM nearest n ORDER BY n.product_id, n.distance, n.', a.id, ') ',
+        'best AS (SELECT DISTINCT ON (n.product_id) n.* FROM nearest n ORDER BY n.product_id, n.distance, n.', a.id, '), ',
+        'reached AS MATERIALIZED (SELECT max(d.place) AS deepest, max(d.distance) AS last FROM (SELECT b.place, b.distance FROM best b ORDER BY b.distance, b.place LIMIT ', wanted, ') d), ',
+        'judged AS MATERIALIZED (SELECT count(*) AS compared, avg(c.distance) FILTER (WHERE c.place > c.compared / 2) AS middle, '
+        'stddev_pop(c.distance) FILTER (WHERE c.place > c.compared / 2) AS deviation FROM (SELECT c.distance, c.place, count(*) OVER () AS compared FROM scored c) c) ',
         'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
-        'array_agg(b.distance ORDER BY b.distance, b.product_id), (SELECT count(*) FROM scored), (SELECT count(*) FROM nearest), ',
-        '(SELECT max(d.place) FROM (SELECT b.place FROM best b ORDER BY b.distance, b.place LIMIT ', wanted, ') d), ',
-        search_missed_sql('scored', 'best', wanted, (route).plan <> 'hnsw'), ', ',
+        'array_agg(b.distance ORDER BY b.distance, b.product_id), (SELECT j.compared FROM judged j), (SELECT count(*) FROM nearest), ',
+        '(SELECT r.deepest FROM reached r), (SELECT search_missed(j.compared, j.middle, j.deviation, r.last) FROM judged j, reached r), ',
         -- Whether nothing was left out that the route reads.
         CASE WHEN a.listed IS NULL THEN 'false' ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, row_limit),
             -- A sketch may lie there without its vector, so that those compared cannot be counted on.
@@ -112,8 +114,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', search_listed_sql(kind, space_id, route, filter),
         concat('FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
             ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e'),
-        concat('(coalesce((SELECT max(d.place) FROM (SELECT f.place FROM first f ORDER BY f.distance, f.place LIMIT ', wanted, ') d) > ',
-            row_limit / 2, ', true) OR ', search_missed_sql('first', 'first', wanted, true), ' > ', search_may_miss(wanted), ')')) a (item, id, listed, compared, deep)
+        '(SELECT e.deep FROM early e)') a (item, id, listed, compared, deep)
 $$;
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
@@ -157,13 +158,12 @@ BEGIN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
-        ELSIF cardinality(product_ids) >= wanted AND (attempts >= 5 OR exhausted AND route.cells IS NULL OR missed <= search_may_miss(wanted)
-            AND (route.plan = 'hnsw' OR exhausted OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
+        ELSIF cardinality(product_ids) >= wanted AND (attempts >= 4 OR route.plan = 'hnsw' OR exhausted AND route.cells IS NULL
+            OR missed <= search_may_miss(wanted) AND (exhausted OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
             EXIT;
         ELSIF cardinality(product_ids) >= wanted THEN
-            -- What is nearest lies among much that is hardly further away: there the graph gets lost, and districts and
-            -- cells are left out by chance.
-            IF missed > search_may_miss(wanted) AND (route.plan = 'hnsw' OR route.cells IS NOT NULL) THEN
+            -- What is nearest lies among much that is hardly further away: districts and cells are left out by chance there.
+            IF missed > search_may_miss(wanted) AND route.cells IS NOT NULL THEN
                 route.plan := 'list';
                 route.source := 'sketches';
                 IF (filter).terms IS NOT NULL THEN route.pass := 1; END IF;
