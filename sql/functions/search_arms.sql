@@ -159,15 +159,13 @@ BEGIN
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
         ELSIF cardinality(product_ids) >= wanted AND (attempts >= 4 OR route.plan = 'hnsw' OR exhausted AND route.cells IS NULL
-            OR missed <= search_may_miss(wanted) AND (exhausted OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
+            OR missed <= CASE WHEN route.cells IS NULL THEN 1 ELSE 3 END * search_may_miss(wanted) AND (exhausted OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
             EXIT;
         ELSIF cardinality(product_ids) >= wanted THEN
-            -- What is nearest lies among much that is hardly further away: districts and cells are left out by chance there.
-            IF missed > search_may_miss(wanted) AND route.cells IS NOT NULL THEN
-                route.plan := 'list';
-                route.source := 'sketches';
-                IF (filter).terms IS NOT NULL THEN route.pass := 1; END IF;
-                route.cells := NULL;
+            -- What is nearest lies among much that is hardly further away: districts and cells are left out by chance there. To look
+            -- into more of them costs far more than to compare more, so the doubt must be greater.
+            IF missed > 3 * search_may_miss(wanted) AND route.cells IS NOT NULL THEN
+                route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
             END IF;
             row_limit := row_limit * CASE WHEN missed > 10 * search_may_miss(wanted) THEN 16 ELSE 4 END;
         ELSIF checked >= greatest(check_limit, spare) THEN

@@ -128,6 +128,30 @@ BEGIN
     RETURN route;
 END $$;
 
+-- Where the best of some districts or cells hardly differ from the rest of them: so many districts that four times as much
+-- has the filter's terms, and all of it the next time.
+CREATE OR REPLACE FUNCTION search_route_wider(
+    kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, before search_route, attempts integer
+) RETURNS search_route
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    route search_route := before;
+    radius double precision;
+BEGIN
+    IF before.plan = 'districts' AND attempts = 1 THEN
+        radius := (search_sample(kind, space_id, vector, filter, before.total, 4 * wanted + 216)).radius;
+    END IF;
+    IF radius IS NOT NULL THEN
+        route.cells := search_nearest_districts(kind, space_id, vector, radius);
+    ELSE
+        route.plan := 'list';
+        route.source := 'sketches';
+        route.cells := NULL;
+        IF (filter).terms IS NOT NULL THEN route.pass := 1; END IF;
+    END IF;
+    RETURN route;
+END $$;
+
 -- How many of the matching rows nearest to a query should be looked at: districts are ranked by their centres
 -- alone, and the more rows match, the further the nearest may be spread. From trials (docs/discussions.md).
 CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer) RETURNS double precision
