@@ -138,7 +138,7 @@ DECLARE
     route search_route := before;
     radius double precision;
 BEGIN
-    IF before.plan = 'districts' AND attempts = 1 THEN
+    IF before.plan = 'districts' AND attempts < 3 THEN
         radius := (search_sample(kind, space_id, vector, filter, before.total, 4 * wanted + 216)).radius;
     END IF;
     IF radius IS NOT NULL THEN
