@@ -159,12 +159,12 @@ BEGIN
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
         ELSIF cardinality(product_ids) >= wanted AND (attempts >= 4 OR route.plan = 'hnsw' OR exhausted AND route.cells IS NULL
-            OR missed <= CASE WHEN route.cells IS NULL THEN 1 ELSE 3 END * search_may_miss(wanted) AND (exhausted OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
+            OR missed <= CASE WHEN route.cells IS NULL OR exhausted THEN 1 ELSE 3 END * search_may_miss(wanted) AND (exhausted OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
             EXIT;
         ELSIF cardinality(product_ids) >= wanted THEN
             -- All of the districts or cells was compared, and what is nearest hardly differs from much of it: others were left
-            -- out by chance. To look into more of them costs far more than to compare more, so the doubt must be greater.
-            IF exhausted AND route.cells IS NOT NULL AND missed > 3 * search_may_miss(wanted) THEN
+            -- out by chance. To look into more of them costs far more than to compare more.
+            IF exhausted AND route.cells IS NOT NULL AND missed > search_may_miss(wanted) THEN
                 route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
             END IF;
             row_limit := row_limit * CASE WHEN missed > 10 * search_may_miss(wanted) THEN 16 ELSE 4 END;
