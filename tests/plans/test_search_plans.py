@@ -6,6 +6,7 @@ The shop is loaded and never analysed, as on the day that it opens.
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -208,6 +209,37 @@ def test_terms_are_listed_by_district(
     # A part of what has the term was read, and no more.
     assert entries(connection, PLACED_INDEX) < QUERIES * PRODUCTS // 2
     check_nothing_is_read_whole(connection)
+
+
+def test_where_the_nearest_hardly_differ_from_the_rest_all_is_looked_at(
+    connection: Connection,
+) -> None:
+    """As if any doubt were too much: districts are compared whole, then left for the whole list."""
+    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
+        "by_cells double precision, by_prices double precision, by_terms double precision) "
+        "RETURNS text LANGUAGE sql RETURN 'districts'"
+    )
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
+        "LANGUAGE sql RETURN -1"
+    )
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=BROAD, k=10)
+    assert vector_plans(hits)["image"] == "list"
+
+
+def test_what_may_be_missed_grows_with_how_little_the_last_differs(connection: Connection) -> None:
+    row = connection.execute(
+        "SELECT search_missed(1000, -0.5, 0, -0.5), search_missed(1000, -0.1, 0.05, -0.6), "
+        "search_missed(1000, -0.1, 0.05, -0.2), search_missed(1000, -0.1, 0.05, -0.1)"
+    ).fetchone()
+    assert row is not None
+    copies, far, near, within = row
+    assert copies == 0
+    assert far < 1e-6
+    assert near == pytest.approx(1000 * math.erfc(2 / math.sqrt(2)))
+    assert within == 1000
 
 
 @pytest.mark.parametrize("filters", [{}, BROAD, {"price": {"gte": 10}}, {"in_stock": True}])
