@@ -170,9 +170,8 @@ BEGIN
         kept.kept_scores := kept.kept_scores || array_fill(0::double precision, ARRAY[cardinality(more.more_ids)]);
         kept.kept_reasons := kept.kept_reasons || ARRAY(SELECT jsonb_build_object('fallback', s.source) FROM unnest(more.sources) WITH ORDINALITY s (source, place) ORDER BY s.place);
     END IF;
-    EXECUTE search_hits_sql(asked.space_id, asked.filter, NULL, false) INTO hits
-    USING kept.kept_ids, array_fill(NULL::bigint, ARRAY[cardinality(kept.kept_ids)]), kept.kept_scores, kept.kept_reasons, 0,
-        jsonb_build_object('plan', asked.kind), NULL::halfvec;
+    hits := search_hits(asked.space_id, asked.filter, NULL, NULL, kept.kept_ids, array_fill(NULL::bigint, ARRAY[cardinality(kept.kept_ids)]),
+        kept.kept_scores, kept.kept_reasons, 0, jsonb_build_object('plan', asked.kind));
     RETURN QUERY SELECT h.* FROM unnest(hits) h;
 END $$;
 

@@ -12,6 +12,7 @@ DECLARE
     question search_question;
     page record;
     answer search_answer;
+    wider search_filter;
     said jsonb := '{"plan": "browse"}';
     stages jsonb;
 BEGIN
@@ -51,8 +52,8 @@ BEGIN
             || CASE WHEN num_nonnulls(client, session) > 0 THEN jsonb_build_object('personal', personal_explained(question)) ELSE '{}' END);
     END IF;
     IF cardinality(page.product_ids) > 0 THEN
-        EXECUTE search_hits_sql(question.space_id, question.filter, CASE WHEN question.wider IS NOT NULL THEN search_conditions(question.wider, NULL) END, question.image IS NOT NULL) INTO answer.hits
-        USING page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said, question.image;
+        IF question.wider IS NOT NULL THEN wider := search_conditions(question.wider, NULL); END IF;
+        answer.hits := search_hits(question.space_id, question.filter, wider, question.image, page.product_ids, page.image_ids, page.scores, page.reasons, cardinality(before.shown), said);
     END IF;
     IF answer.hits IS NULL AND jsonb_path_exists(coalesce(filters, '{}'), '$.**.category') THEN
         answer.suggestions := category_suggestions(filters);

@@ -76,53 +76,58 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN deviation < 1e-5 AND middle - last < 1e-5 THEN 0
     ELSE compared * erfc(greatest((middle - last) / greatest(deviation, 1e-6), 0) / sqrt(2)) END;
 
--- How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
+-- The same of what was compared, in the order in which it was listed, when `last` is the distance of the last that is wanted.
+CREATE OR REPLACE FUNCTION search_missed_of(compared double precision[], last double precision) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    total CONSTANT integer := cardinality(compared);
+BEGIN
+    RETURN (SELECT search_missed(total, avg(c.distance), stddev_pop(c.distance), last) FROM unnest(compared[total / 2 + 1:]) c (distance));
+END $$;
+
 -- The nearest by their sketches ($2) are listed, and the candidates compared by their vectors and checked in the order of
 -- their distance, as far as needed; then the best row of each product. Arrays, so that both arms can be
--- joined in one statement.
+-- joined in one statement. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
+-- No more than has to be one statement is in it: it is planned anew for each search.
 CREATE OR REPLACE FUNCTION search_arm_sql(
     kind text, space_id integer, route search_route, filter search_filter, wanted integer, row_limit integer, check_limit integer
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH ', concat('listed AS MATERIALIZED (SELECT s.product_id, s.' || a.id || ' FROM ' || a.listed
-            || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, row_limit) || '), '),
-        'candidates AS MATERIALIZED (SELECT c.*, row_number() OVER () AS place FROM (',
-        search_candidates_sql(kind, space_id, route, filter, row_limit),
-        ') c), first AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent ', a.compared,
-        CASE WHEN search_is_listed(route) THEN concat(' WHERE c.place <= ', row_limit, '), early AS MATERIALIZED (SELECT coalesce(max(f.place) FILTER (WHERE f.nearness <= ', wanted, ') > ',
+    SELECT concat('WITH ', CASE WHEN a.is_listed THEN concat('candidates AS MATERIALIZED (SELECT l.*, row_number() OVER () AS place FROM (', a.nearest, ') l), ')
+            ELSE concat('listed AS MATERIALIZED (' || a.nearest || '), ', 'candidates AS MATERIALIZED (SELECT c.*, row_number() OVER () AS place FROM (',
+                search_candidates_sql(kind, space_id, route, filter, row_limit), ') c), ') END,
+        CASE WHEN a.is_listed THEN concat('first AS MATERIALIZED (', a.compared, ' WHERE c.place <= ', row_limit, '), early AS MATERIALIZED (SELECT coalesce(max(f.place) FILTER (WHERE f.nearness <= ', wanted, ') > ',
             row_limit / 2, ' OR search_missed(max(f.compared), avg(f.distance) FILTER (WHERE f.place > f.compared / 2), stddev_pop(f.distance) FILTER (WHERE f.place > f.compared / 2), '
             'max(f.distance) FILTER (WHERE f.nearness <= ', wanted, ')) > ', search_may_miss(wanted), ', true) AS deep FROM (SELECT c.distance, c.place, '
-            'row_number() OVER (ORDER BY c.distance, c.place) AS nearness, count(*) OVER () AS compared FROM first c) f') END, '), scored AS MATERIALIZED (SELECT * FROM first',
-        -- Where the best come from far down the list, better ones may lie below its first part.
-        CASE WHEN search_is_listed(route) THEN concat(' UNION ALL SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent ', a.compared,
-            ' WHERE c.place > ', row_limit, ' AND ', a.deep) END, '), ',
-        'nearest AS MATERIALIZED (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', a.item,
-        ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, '), ',
-        'best AS (SELECT DISTINCT ON (n.product_id) n.* FROM nearest n ORDER BY n.product_id, n.distance, n.', a.id, '), ',
-        'reached AS MATERIALIZED (SELECT max(d.place) AS deepest, max(d.distance) AS last FROM (SELECT b.place, b.distance FROM best b ORDER BY b.distance, b.place LIMIT ', wanted, ') d), ',
-        'judged AS MATERIALIZED (SELECT count(*) AS compared, avg(c.distance) FILTER (WHERE c.place > c.compared / 2) AS middle, '
-        'stddev_pop(c.distance) FILTER (WHERE c.place > c.compared / 2) AS deviation FROM (SELECT c.distance, c.place, count(*) OVER () AS compared FROM scored c) c) ',
+            'row_number() OVER (ORDER BY c.distance, c.place) AS nearness, count(*) OVER () AS compared FROM first c) f), ',
+            -- Where the best come from far down the list, better ones may lie below its first part.
+            'scored AS MATERIALIZED (SELECT * FROM first UNION ALL ', a.compared, ' WHERE c.place > ', row_limit, ' AND (SELECT e.deep FROM early e)) ')
+            ELSE concat('scored AS MATERIALIZED (', a.compared, ') ') END,
         'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
-        'array_agg(b.distance ORDER BY b.distance, b.product_id), (SELECT j.compared FROM judged j), (SELECT count(*) FROM nearest), ',
-        '(SELECT r.deepest FROM reached r), (SELECT search_missed(j.compared, j.middle, j.deviation, r.last) FROM judged j, reached r), ',
-        -- Whether nothing was left out that the route reads.
-        CASE WHEN a.listed IS NULL THEN 'false' ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, row_limit),
-            -- A sketch may lie there without its vector, so that those compared cannot be counted on.
-            CASE WHEN search_is_listed(route) THEN concat(' AND ((SELECT count(*) FROM candidates) <= ', row_limit, ' OR ', a.deep, ')')
-                 ELSE concat(' AND (SELECT count(*) FROM candidates) < ', row_limit) END) END,
-        ', array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id) FROM best b')
-    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', search_listed_sql(kind, space_id, route, filter),
-        concat('FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
-            ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e'),
-        '(SELECT e.deep FROM early e)') a (item, id, listed, compared, deep)
+        'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), array_agg(b.place ORDER BY b.distance, b.product_id), ',
+        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), ',
+        '(SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}'') FROM scored c), ',
+        -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
+        CASE WHEN a.nearest IS NULL THEN 'false'
+            WHEN a.is_listed THEN concat('(SELECT count(*) < ', search_list_limit(route, row_limit), ' AND (count(*) <= ', row_limit, ' OR (SELECT e.deep FROM early e)) FROM candidates)')
+            ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, row_limit), ' AND (SELECT count(*) FROM candidates) < ', row_limit) END,
+        ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', a.item, '.*, count(*) OVER () AS checked FROM (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', a.item,
+        ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
+    FROM (SELECT k.item, kind || '_id', search_is_listed(route), 'SELECT s.product_id, s.' || kind || '_id FROM ' || search_listed_sql(kind, space_id, route, filter)
+            || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, row_limit),
+        concat('SELECT c.product_id, c.', kind, '_id, e.distance, c.place, e.taste, e.recent FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance, '
+            'x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
+            ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e')
+        FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)) a (item, id, is_listed, nearest, compared)
 $$;
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
--- deadline forbids it. The report says how they were found. `spare` may add some more of those that were compared anyway.
+-- deadline forbids it, and the pictures or captions that these are. The report says how they were found. `spare` may add some more of those that were compared anyway.
 CREATE OR REPLACE FUNCTION search_arm(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz, explain boolean,
     spare integer DEFAULT 0, taste halfvec DEFAULT NULL, recent halfvec DEFAULT NULL, OUT product_ids bigint[], OUT distances double precision[],
-    OUT report jsonb, OUT complete boolean, OUT share double precision, OUT tastes double precision[], OUT recents double precision[]
+    OUT report jsonb, OUT complete boolean, OUT share double precision, OUT tastes double precision[], OUT recents double precision[],
+    OUT item_ids bigint[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -130,9 +135,9 @@ DECLARE
     check_limit integer := 2 * wanted + 16;
     route search_route;
     sketch bit varying;
-    compared bigint;
+    compared double precision[];
+    places bigint[];
     checked bigint;
-    deepest bigint;
     missed double precision;
     exhausted boolean;
     attempts integer := 0;
@@ -147,7 +152,7 @@ BEGIN
     LOOP
         attempts := attempts + 1;
         EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, greatest(check_limit, spare))
-        INTO product_ids, distances, compared, checked, deepest, missed, exhausted, tastes, recents USING vector, sketch, (route).cells, taste, recent;
+        INTO product_ids, distances, item_ids, places, tastes, recents, checked, compared, exhausted USING vector, sketch, (route).cells, taste, recent;
         complete := true;
         IF explain THEN
             EXECUTE coalesce('SELECT count(*) FROM ' || search_listed_sql(kind, space_id, route, filter), 'SELECT 0') INTO scanned
@@ -158,10 +163,11 @@ BEGIN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
-        ELSIF cardinality(product_ids) >= wanted AND (attempts >= 4 OR route.plan = 'hnsw' OR exhausted AND route.cells IS NULL
-            OR missed <= CASE WHEN route.cells IS NULL OR exhausted THEN 1 ELSE 3 END * search_may_miss(wanted) AND (exhausted OR deepest <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared)) THEN
-            EXIT;
         ELSIF cardinality(product_ids) >= wanted THEN
+            EXIT WHEN attempts >= 4 OR route.plan = 'hnsw' OR exhausted AND route.cells IS NULL;
+            missed := search_missed_of(compared, distances[wanted]);
+            EXIT WHEN missed <= CASE WHEN route.cells IS NULL OR exhausted THEN 1 ELSE 3 END * search_may_miss(wanted)
+                AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * cardinality(compared));
             -- All of the districts or cells was compared, and what is nearest hardly differs from much of it: others were left
             -- out by chance. To look into more of them costs far more than to compare more.
             IF exhausted AND route.cells IS NOT NULL AND missed > search_may_miss(wanted) THEN
@@ -189,6 +195,6 @@ BEGIN
         EXIT WHEN NOT complete;
     END LOOP;
     report := jsonb_strip_nulls(jsonb_build_object('plan', route.plan, 'source', nullif(route.source, 'sketches'),
-        'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'scanned', scanned_in_all, 'compared', compared,
+        'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'scanned', scanned_in_all, 'compared', cardinality(compared),
         'attempts', nullif(attempts, 1)));
 END $$;

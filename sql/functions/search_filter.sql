@@ -11,6 +11,7 @@ DECLARE
     groups jsonb;
 BEGIN
     result.on_options := compiled.on_options;
+    result.on_variants := compiled.on_variant IS NOT NULL;
     result.excluded := excluded;
     result.is_empty := filters IS NULL OR filters = '{}';
     result.fits := concat_ws(' AND ', 'v.product_id = p.product_id AND v.status = ''active''', compiled.on_variant);

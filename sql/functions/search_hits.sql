@@ -92,10 +92,56 @@ FROM (
 $sql$)
 $$;
 
--- A page of products ($1 product_ids, $2 pictures where known, $3 scores, $4 reasons, in their order; $5 how many were
--- shown before, $6 what every row says of the search, $7 the query's vector for pictures): each with its picture (where it
--- is not known yet, the nearest) and the one variant that fits. What follows beyond the shopper's wishes, or is pinned,
--- needs to fit the wider filter alone.
+-- A page of products, in their order: each with its picture, where it is known, else its first one, and the variant that is shown
+-- first. In PL/pgSQL, because its plan is kept: to plan takes twice as long as to run.
+CREATE OR REPLACE FUNCTION search_plain_hits(
+    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], shown_before integer, said jsonb
+) RETURNS search_hit[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT array_agg((shown_before + g.place, p.product_id, p.external_id, chosen.variant_id, coalesce(g.image_id, picture.image_id),
+            g.score::real, said || g.why)::search_hit ORDER BY g.place)
+        -- What keys, variety or a sort moved up has the score of what follows, so that scores never rise.
+        FROM (SELECT u.product_id, u.image_id, max(u.score) OVER (ORDER BY u.place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS score, u.why, u.place
+              FROM unnest(product_ids, image_ids, scores, reasons) WITH ORDINALITY u (product_id, image_id, score, why, place)) g
+        CROSS JOIN LATERAL (SELECT p.product_id, p.external_id FROM product p WHERE p.product_id = g.product_id OFFSET 0) p
+        LEFT JOIN LATERAL (
+            SELECT i.image_id FROM image i
+            WHERE g.image_id IS NULL AND i.product_id = g.product_id AND (
+                NOT EXISTS (SELECT FROM image_variant s WHERE s.product_id = i.product_id AND s.image_id = i.image_id OFFSET 0)
+                OR EXISTS (SELECT FROM image_variant s JOIN variant v ON v.product_id = s.product_id AND v.variant_id = s.variant_id
+                    WHERE s.product_id = i.product_id AND s.image_id = i.image_id AND v.status = 'active' OFFSET 0))
+            ORDER BY i.position, i.image_id LIMIT 1) picture ON true
+        LEFT JOIN LATERAL (
+            SELECT v.variant_id FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active'
+            ORDER BY EXISTS (SELECT FROM image_variant s WHERE s.product_id = v.product_id
+                             AND s.image_id = coalesce(g.image_id, picture.image_id) AND s.variant_id = v.variant_id) DESC,
+                (v.stock IS NULL OR v.stock > 0) DESC, v.price, v.variant_id LIMIT 1) chosen ON true);
+END $$;
+
+-- A page of products, in their order. What follows beyond the shopper's wishes, or is pinned, needs to fit the wider filter alone. `vector` is the
+-- query's for pictures: where the picture of a product is not known yet, the nearest is shown.
+CREATE OR REPLACE FUNCTION search_hits(
+    space_id integer, filter search_filter, wider search_filter, vector halfvec,
+    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], shown_before integer, said jsonb
+) RETURNS search_hit[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    hits search_hit[];
+BEGIN
+    IF product_ids = '{}' THEN RETURN NULL; END IF;
+    IF (filter).on_variants OR (wider).on_variants OR vector IS NOT NULL AND (image_ids IS NULL OR array_position(image_ids, NULL) IS NOT NULL) THEN
+        EXECUTE search_hits_sql(space_id, filter, wider, vector IS NOT NULL) INTO hits
+        USING product_ids, image_ids, scores, reasons, shown_before, said, vector;
+        RETURN hits;
+    END IF;
+    RETURN search_plain_hits(product_ids, image_ids, scores, reasons, shown_before, said);
+END $$;
+
+-- A page where the filter asks something of variants, or the nearest picture of some is not known ($1 product_ids, $2 pictures where known,
+-- $3 scores, $4 reasons, in their order; $5 how many were shown before, $6 what every row says of the search, $7 the query's vector for pictures).
 CREATE OR REPLACE FUNCTION search_hits_sql(space_id integer, filter search_filter, wider search_filter, nearest boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$

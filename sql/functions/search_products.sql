@@ -21,6 +21,7 @@ BEGIN
     text_arm := search_text((question).parts, (question).locale, (question).space_id, (question).filter, wanted, arms.share, deadline, false, spare);
     arms.image_ids := coalesce(image_arm.product_ids, '{}');
     arms.image_distances := image_arm.distances;
+    arms.pictures := image_arm.item_ids;
     arms.caption_ids := coalesce(caption_arm.product_ids, '{}');
     arms.caption_distances := caption_arm.distances;
     arms.near_ids := CASE history.kind WHEN 'image' THEN image_arm.product_ids ELSE caption_arm.product_ids END;
@@ -42,13 +43,13 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
     IF coalesce((question).parts, '{}') = '{}' AND coalesce((question).boosts, '[]') = '[]' AND num_nonnulls((question).image, (question).caption) = 1
         AND (question).named = '{}' AND NOT needs_pictures THEN
-        -- One arm alone has the order already; its pictures are looked up for those shown.
-        SELECT coalesce(array_agg(n.product_id ORDER BY n.place), '{}'), array_agg(NULL::bigint), array_agg(1.02 * 21.0 / (20 + n.place) ORDER BY n.place),
+        -- One arm alone has the order already, and the picture that it found of each.
+        SELECT coalesce(array_agg(n.product_id ORDER BY n.place), '{}'), array_agg(n.image_id ORDER BY n.place), array_agg(1.02 * 21.0 / (20 + n.place) ORDER BY n.place),
             array_agg(jsonb_build_object(CASE WHEN (question).image IS NULL THEN 'caption' ELSE 'image' END,
                 jsonb_build_object('rank', n.place, 'similarity', (-n.distance)::real)) ORDER BY n.place)
         INTO product_ids, image_ids, scores, reasons
-        FROM (SELECT a.product_id, a.distance, row_number() OVER (ORDER BY a.place) AS place
-              FROM unnest((arms).image_ids || (arms).caption_ids, (arms).image_distances || (arms).caption_distances) WITH ORDINALITY a (product_id, distance, place)
+        FROM (SELECT a.product_id, a.distance, a.image_id, row_number() OVER (ORDER BY a.place) AS place
+              FROM unnest((arms).image_ids || (arms).caption_ids, (arms).image_distances || (arms).caption_distances, (arms).pictures) WITH ORDINALITY a (product_id, distance, image_id, place)
               WHERE a.product_id <> ALL (shown_already) ORDER BY a.place LIMIT most) n;
         RETURN;
     END IF;
@@ -75,12 +76,12 @@ $$;
 CREATE OR REPLACE FUNCTION search_first(arms search_arms, most integer) RETURNS search_arms
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN ROW((arms).image_ids[:most], (arms).image_distances[:most], (arms).caption_ids[:most], (arms).caption_distances[:most],
-    (arms).text_ids[:most], (arms).text_scores[:most], (arms).complete, (arms).share, (arms).report, (arms).near_ids, (arms).tastes, (arms).recents)::search_arms;
+    (arms).text_ids[:most], (arms).text_scores[:most], (arms).complete, (arms).share, (arms).report, (arms).near_ids, (arms).tastes, (arms).recents, (arms).pictures[:most])::search_arms;
 
 -- The same of some products alone, whichever arm found them.
 CREATE OR REPLACE FUNCTION search_of(arms search_arms, product_ids bigint[]) RETURNS search_arms
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN ROW(product_ids, NULL, '{}', NULL, '{}', NULL, (arms).complete, (arms).share, (arms).report, NULL, NULL, NULL)::search_arms;
+RETURN ROW(product_ids, NULL, '{}', NULL, '{}', NULL, (arms).complete, (arms).share, (arms).report, NULL, NULL, NULL, NULL)::search_arms;
 
 -- Some of a page's products, by their places.
 CREATE OR REPLACE FUNCTION search_picked(

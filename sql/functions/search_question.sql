@@ -92,7 +92,7 @@ DECLARE
     words_alone boolean := NOT EXISTS (SELECT FROM search_parts(query, terms) p WHERE p.kind <> 'words');
 BEGIN
     -- Before the words: nobody should wait for a worker to learn that a filter is wrong.
-    PERFORM compile_filter(filters);
+    question.filter := search_conditions(filters, NULL);
     question.arm_weights := search_arm_weights(options -> 'arms');
     question.locale := options ->> 'locale';
     question.named := '{}';
@@ -127,6 +127,8 @@ BEGIN
         question.caption := CASE WHEN question.arm_weights[2] > 0 THEN vectors.caption END;
         question.excluded := vectors.excluded;
     END IF;
-    question.filter := search_conditions(question.filters, question.excluded);
+    IF question.excluded IS NOT NULL OR question.filters IS DISTINCT FROM filters THEN
+        question.filter := search_conditions(question.filters, question.excluded);
+    END IF;
     RETURN question;
 END $$;
