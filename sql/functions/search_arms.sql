@@ -121,6 +121,29 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)) a (item, id, is_listed, nearest, compared)
 $$;
 
+-- All that a route lists, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little.
+CREATE OR REPLACE FUNCTION search_exact_sql(
+    kind text, space_id integer, route search_route, filter search_filter, row_limit integer, check_limit integer
+) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('WITH scored AS MATERIALIZED (SELECT x.product_id, x.', a.id, ', (x.embedding <#> $1) + 0 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent '
+        'FROM ', quote_ident(format('%s_vector_%s', kind, space_id)), ' x WHERE x.product_id = ANY (ARRAY(',
+        CASE WHEN (route).source = 'prices' AND (filter).terms IS NULL THEN concat('SELECT v.product_id FROM variant v WHERE ', (filter).prices)
+            ELSE concat('SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter)) END,
+        ')) ORDER BY distance LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
+        'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), NULL, ',
+        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), ''{}'', ',
+        '(SELECT count(*) FROM scored) < ', row_limit,
+        ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', a.item, '.*, count(*) OVER () AS checked FROM (SELECT ', a.item, '.* FROM scored ', a.item,
+        ' WHERE ', search_check_sql(kind, filter, false, space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
+    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id') a (item, id)
+$$;
+
+-- How many rows a route lists, by its estimates; of one that reads part of them, how many there are in all.
+CREATE OR REPLACE FUNCTION search_listed_rows(route search_route) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce((route).matching / CASE (route).source WHEN 'prices' THEN 1 ELSE greatest((route).pass, 0.01) END, (route).total);
+
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
 -- deadline forbids it, and the pictures or captions that these are. The report says how they were found. `spare` may add some more of those that were compared anyway.
 CREATE OR REPLACE FUNCTION search_arm(
@@ -149,9 +172,11 @@ BEGIN
     EXECUTE concat('SELECT ', sketch_sql('$1', vector_dims(vector))) INTO sketch USING vector;
     route := search_route(kind, space_id, vector, filter, wanted);
     share := route.share;
+    IF route.plan = 'list' AND search_listed_rows(route) <= 1000 THEN route.plan := 'exact'; END IF;
     LOOP
         attempts := attempts + 1;
-        EXECUTE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, greatest(check_limit, spare))
+        EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
+            ELSE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, greatest(check_limit, spare)) END
         INTO product_ids, distances, item_ids, places, tastes, recents, checked, compared, exhausted USING vector, sketch, (route).cells, taste, recent;
         complete := true;
         IF explain THEN
@@ -164,16 +189,22 @@ BEGIN
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
         ELSIF cardinality(product_ids) >= wanted THEN
-            EXIT WHEN attempts >= 4 OR route.plan = 'hnsw' OR exhausted AND route.cells IS NULL;
+            EXIT WHEN attempts >= 4 OR route.plan IN ('hnsw', 'exact') OR exhausted AND route.cells IS NULL;
             missed := search_missed_of(compared, distances[wanted]);
             EXIT WHEN missed <= CASE WHEN route.cells IS NULL OR exhausted THEN 1 ELSE 3 END * search_may_miss(wanted)
                 AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * cardinality(compared));
-            -- All of the districts or cells was compared, and what is nearest hardly differs from much of it: others were left
-            -- out by chance. To look into more of them costs far more than to compare more.
-            IF exhausted AND route.cells IS NOT NULL AND missed > search_may_miss(wanted) THEN
-                route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
+            IF route.source <> 'cells' AND search_listed_rows(route) <= 20000 THEN
+                -- What is nearest hardly differs from much else; to list it once more by its sketches costs as much as to compare it.
+                route.plan := 'exact';
+                route.cells := NULL;
+            ELSE
+                -- All of the districts or cells was compared, and what is nearest hardly differs from much of it: others were left
+                -- out by chance. To look into more of them costs far more than to compare more.
+                IF exhausted AND route.cells IS NOT NULL AND missed > search_may_miss(wanted) THEN
+                    route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
+                END IF;
+                row_limit := row_limit * CASE WHEN missed > 10 * search_may_miss(wanted) THEN 16 ELSE 4 END;
             END IF;
-            row_limit := row_limit * CASE WHEN missed > 10 * search_may_miss(wanted) THEN 16 ELSE 4 END;
         ELSIF checked >= greatest(check_limit, spare) THEN
             -- Products with very many pictures crowd the others out.
             check_limit := check_limit * 8;
