@@ -39,8 +39,13 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     FROM (SELECT quote_ident(format('%s_sketch_%s', kind, space_id))) t (name)
 $$;
 
+-- Whether the graph and the cells are both asked.
+CREATE OR REPLACE FUNCTION search_has_two(route search_route) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).plan = 'hnsw' AND (route).cells IS NOT NULL;
+
 -- The candidates of a route: of what is listed, and by the graph those nearest to the vector ($1). Where few of
--- them pass they are checked before their vectors are read.
+-- them pass they are checked before their vectors are read. found_by: 1 the graph, 2 the cells, 3 both.
 CREATE OR REPLACE FUNCTION search_candidates_sql(
     kind text, space_id integer, route search_route, filter search_filter, row_limit integer
 ) RETURNS text
@@ -55,12 +60,14 @@ DECLARE
         ELSE ' WHERE ' || search_check_sql(kind, filter, true, space_id) END;
     listed text := concat('SELECT ', columns, ' FROM listed ', item, passing,
         CASE WHEN passing <> '' THEN concat(' LIMIT ', row_limit * search_listed_part(route)) END);
+    graph text;
 BEGIN
     IF (route).plan <> 'hnsw' THEN RETURN listed; END IF;
-    RETURN concat('SELECT ', columns, ' FROM (SELECT v.product_id, v.', kind, '_id FROM ',
-        quote_ident(format('%s_vector_%s', kind, space_id)), ' v ORDER BY v.embedding <#> $1 LIMIT ',
-        search_graph_limit(route, row_limit), ') ', item, passing,
-        CASE WHEN (route).cells IS NOT NULL THEN concat(' UNION (', listed, ')') END);
+    graph := concat(' FROM (SELECT v.product_id, v.', kind, '_id FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
+        ' v ORDER BY v.embedding <#> $1 LIMIT ', search_graph_limit(route, row_limit), ') ', item, passing);
+    IF NOT search_has_two(route) THEN RETURN concat('SELECT ', columns, graph); END IF;
+    RETURN concat('SELECT c.product_id, c.', kind, '_id, bit_or(c.found_by) AS found_by FROM (SELECT ', columns, ', 1 AS found_by', graph,
+        ' UNION ALL SELECT c.*, 2 FROM (', listed, ') c) c GROUP BY c.product_id, c.', kind, '_id');
 END $$;
 
 CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision
@@ -106,7 +113,8 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
         'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), array_agg(b.place ORDER BY b.distance, b.product_id), ',
         'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), ',
-        '(SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}'') FROM scored c), ',
+        CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by ORDER BY b.distance, b.product_id), ' ELSE 'NULL::integer[], ' END,
+        '(SELECT coalesce(array_agg(c.distance ORDER BY c.place)', CASE WHEN search_has_two(route) THEN ' FILTER (WHERE c.found_by > 1)' END, ', ''{}'') FROM scored c), (SELECT count(*) FROM scored), ',
         -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
         CASE WHEN a.nearest IS NULL THEN 'false'
             WHEN a.is_listed THEN concat('(SELECT count(*) < ', search_list_limit(route, row_limit), ' AND (count(*) <= ', row_limit, ' OR (SELECT e.deep FROM early e)) FROM candidates)')
@@ -115,7 +123,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
     FROM (SELECT k.item, kind || '_id', search_is_listed(route), 'SELECT s.product_id, s.' || kind || '_id FROM ' || search_listed_sql(kind, space_id, route, filter)
             || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, row_limit),
-        concat('SELECT c.product_id, c.', kind, '_id, e.distance, c.place, e.taste, e.recent FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance, '
+        concat('SELECT c.product_id, c.', kind, '_id, e.distance, c.place, e.taste, e.recent', CASE WHEN search_has_two(route) THEN ', c.found_by' END, ' FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance, '
             'x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
             ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e')
         FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)) a (item, id, is_listed, nearest, compared)
@@ -132,7 +140,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
             ELSE concat('SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter)) END,
         ')) ORDER BY distance LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
         'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), NULL, ',
-        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), ''{}'', ',
+        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), NULL::integer[], ''{}'', (SELECT count(*) FROM scored), ',
         '(SELECT count(*) FROM scored) < ', row_limit,
         ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', a.item, '.*, count(*) OVER () AS checked FROM (SELECT ', a.item, '.* FROM scored ', a.item,
         ' WHERE ', search_check_sql(kind, filter, false, space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
@@ -158,8 +166,10 @@ DECLARE
     check_limit integer := 2 * wanted + 16;
     route search_route;
     sketch bit varying;
-    compared double precision[];
+    listed_distances double precision[];  -- of what was compared for its sketch, in the order of these
+    compared bigint;
     places bigint[];
+    found_by integer[];
     checked bigint;
     missed double precision;
     exhausted boolean;
@@ -172,12 +182,13 @@ BEGIN
     EXECUTE concat('SELECT ', sketch_sql('$1', vector_dims(vector))) INTO sketch USING vector;
     route := search_route(kind, space_id, vector, filter, wanted);
     share := route.share;
-    IF route.plan = 'list' AND search_listed_rows(route) <= 1000 THEN route.plan := 'exact'; END IF;
+    -- So few are compared sooner than ordered by their sketches first.
+    IF route.plan IN ('scan', 'list') AND search_listed_rows(route) <= 1000 THEN route.plan := 'exact'; END IF;
     LOOP
         attempts := attempts + 1;
         EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
             ELSE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, greatest(check_limit, spare)) END
-        INTO product_ids, distances, item_ids, places, tastes, recents, checked, compared, exhausted USING vector, sketch, (route).cells, taste, recent;
+        INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent;
         complete := true;
         IF explain THEN
             EXECUTE coalesce('SELECT count(*) FROM ' || search_listed_sql(kind, space_id, route, filter), 'SELECT 0') INTO scanned
@@ -189,11 +200,17 @@ BEGIN
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
         ELSIF cardinality(product_ids) >= wanted THEN
-            EXIT WHEN attempts >= 4 OR route.plan IN ('hnsw', 'exact') OR exhausted AND route.cells IS NULL;
-            missed := search_missed_of(compared, distances[wanted]);
-            EXIT WHEN missed <= CASE WHEN route.cells IS NULL OR exhausted THEN 1 ELSE 3 END * search_may_miss(wanted)
-                AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * cardinality(compared));
-            IF route.source <> 'cells' AND search_listed_rows(route) <= 20000 THEN
+            EXIT WHEN attempts >= 4 OR route.plan = 'exact' OR exhausted AND route.cells IS NULL
+                OR route.plan = 'hnsw' AND (found_by IS NULL OR (SELECT count(*) FROM unnest(found_by[:wanted]) f (found_by) WHERE f.found_by <> 2) >= 0.5 * wanted);
+            missed := search_missed_of(listed_distances, distances[wanted]);
+            EXIT WHEN route.plan = 'hnsw' AND missed <= search_may_miss(wanted);
+            EXIT WHEN route.plan <> 'hnsw' AND missed <= CASE WHEN route.cells IS NULL OR exhausted THEN 1 ELSE 3 END * search_may_miss(wanted)
+                AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared);
+            IF route.plan = 'hnsw' THEN
+                -- The graph lost its way: most of the best come from the cells, which were to be a second opinion.
+                route.plan := 'cells';
+                route.cells := search_nearest_cells(kind, space_id, vector, route.total, 4 * search_second_opinion(route.share, wanted) / route.share);
+            ELSIF route.source <> 'cells' AND search_listed_rows(route) <= 20000 THEN
                 -- What is nearest hardly differs from much else; to list it once more by its sketches costs as much as to compare it.
                 route.plan := 'exact';
                 route.cells := NULL;
@@ -226,6 +243,6 @@ BEGIN
         EXIT WHEN NOT complete;
     END LOOP;
     report := jsonb_strip_nulls(jsonb_build_object('plan', route.plan, 'source', nullif(route.source, 'sketches'),
-        'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'scanned', scanned_in_all, 'compared', cardinality(compared),
+        'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'scanned', scanned_in_all, 'compared', compared,
         'attempts', nullif(attempts, 1)));
 END $$;

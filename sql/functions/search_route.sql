@@ -1,7 +1,9 @@
 -- The router: how an arm finds its rows, from a sample of the sketches.
 
 -- The plans:
---   scan       every sketch, of a small table
+--   exact      every vector that an index lists for the filter, or of a small table: where these are few, or where
+--              the order of sketches says too little
+--   scan       every sketch, of a table that is not large
 --   list       the sketches that an index lists for the filter: by terms or by prices
 --   districts  those that have the filter's terms in the districts nearest to the query, of which there are enough
 --   cells      every sketch of the cells nearest to the query, checked one after the other
@@ -49,7 +51,7 @@ BEGIN
     END IF;
     route.matching := route.share * route.total;
     enough := search_enough(route.matching, wanted);
-    second_opinion := (1600 + 50 * wanted) * greatest(route.share, 0.02) ^ 0.05;
+    second_opinion := search_second_opinion(route.share, wanted);
     checks := check_cost * search_row_limit(wanted);
     by_terms := CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + CASE WHEN (filter).terms IS NULL
         THEN 0.25 * route.total ELSE 0.4 * listed END;
@@ -151,6 +153,11 @@ BEGIN
     END IF;
     RETURN route;
 END $$;
+
+-- How many of the matching rows nearest to a query are looked at beside the graph.
+CREATE OR REPLACE FUNCTION search_second_opinion(share double precision, wanted integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (1600 + 50 * wanted) * greatest(share, 0.02) ^ 0.05;
 
 -- How many of the matching rows nearest to a query should be looked at: districts are ranked by their centres
 -- alone, and the more rows match, the further the nearest may be spread. From trials (docs/discussions.md).

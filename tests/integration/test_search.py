@@ -71,7 +71,7 @@ def test_words_rank_by_picture_and_caption_together(connection: Connection) -> N
     best = hits[0]["why"]
     assert (best["image"]["rank"], best["caption"]["rank"]) == (2, 1)
     assert best["caption"]["similarity"] == pytest.approx(1, abs=0.001)
-    assert best["plan"] == {"image": "scan", "caption": "scan", "text": "text"}
+    assert best["plan"] == {"image": "exact", "caption": "exact", "text": "text"}
 
 
 def test_words_are_known_however_they_are_written(connection: Connection) -> None:

@@ -179,6 +179,26 @@ def test_a_search_that_ends_early_says_so(undone: Shop) -> None:
     assert hits[0]["why"]["search"]["complete"] is False
 
 
+def test_a_page_has_a_kept_plan_that_says_the_same(shop: Shop) -> None:
+    """What serves filters that ask nothing of variants, and what serves all others."""
+    row = shop.connection.execute(
+        "WITH page AS (SELECT array_agg(p.product_id ORDER BY p.product_id) AS ids, "
+        "array_agg(i.image_id ORDER BY p.product_id) AS pictures, array_agg(1.0::float8) AS scores, "
+        "array_agg('{}'::jsonb) AS reasons FROM product p LEFT JOIN LATERAL "
+        "(SELECT i.image_id FROM image i WHERE i.product_id = p.product_id AND p.product_id % 2 = 0 "
+        "ORDER BY i.image_id DESC LIMIT 1) i ON true), "
+        "filter AS (SELECT f, jsonb_populate_record(f, '{\"on_variants\": true}') AS other "
+        "FROM search_conditions('{}', NULL) f) "
+        "SELECT search_hits(1, f, NULL, NULL, ids, pictures, scores, reasons, 0, '{}')::text, "
+        "search_hits(1, other, NULL, NULL, ids, pictures, scores, reasons, 0, '{}')::text "
+        "FROM page, filter"
+    ).fetchone()
+    assert row is not None
+    kept, planned = row
+    assert kept == planned
+    assert kept.count(",p") == len(shop.products)
+
+
 @pytest.mark.parametrize("wanted", [{}, {"brand": "tenth"}, {"category": "c/rare"}], ids=json.dumps)
 def test_explain_says_how_rows_were_found(shop: Shop, wanted: dict[str, Any]) -> None:
     terms = [{"image": KEY.format(0)}]
@@ -187,10 +207,10 @@ def test_explain_says_how_rows_were_found(shop: Shop, wanted: dict[str, Any]) ->
     for hit in hits:
         report = hit["why"]["search"]
         assert report["complete"] is True
-        assert report["image"]["plan"] in ("scan", "list", "districts", "cells", "hnsw")
+        assert report["image"]["plan"] in ("exact", "scan", "list", "districts", "cells", "hnsw")
         assert report["image"]["rows"] > 0
         assert report["image"]["compared"] >= min(24, matching)
-        assert report["image"]["plan"] == "scan" or report["image"]["matching"] >= 0
+        assert report["image"]["plan"] in ("exact", "scan") or report["image"]["matching"] >= 0
     assert "search" not in ask(shop.connection, terms=terms)[0]["why"]
 
 

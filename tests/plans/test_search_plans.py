@@ -156,7 +156,7 @@ def test_the_graph_and_the_nearest_cells_serve_what_is_broad(
 
 def test_the_index_of_terms_serves_what_is_narrow(connection: Connection) -> None:
     hits = ask(connection, query="words 0", filters=NARROW)
-    assert vector_plans(hits) == {"image": "list", "caption": "list"}
+    assert vector_plans(hits) == {"image": "exact", "caption": "exact"}
     assert len(hits) == 24
     assert scans(connection, IMAGE_INDEX) == 0
     assert scans(connection, TERMS_INDEX) > 0
@@ -167,7 +167,7 @@ def test_the_index_of_terms_serves_what_is_narrow(connection: Connection) -> Non
 
 def test_the_index_of_prices_serves_what_is_cheap(connection: Connection) -> None:
     hits = ask(connection, query="words 0", filters=CHEAP)
-    assert vector_plans(hits) == {"image": "list", "caption": "list"}
+    assert vector_plans(hits) == {"image": "exact", "caption": "exact"}
     assert len(hits) == 24
     assert scans(connection, "variant_price_idx") > 0
     assert entries(connection, "variant_price_idx") < PRODUCTS // 10
@@ -186,12 +186,16 @@ def test_the_nearest_cells_serve_what_is_broad_without_a_graph(connection: Conne
 def test_terms_are_listed_by_district(
     connection: Connection, filled: tuple[Connection, Any]
 ) -> None:
-    """In a larger shop the router would choose this by itself."""
+    """In a larger shop the router would choose this by itself, and not compare all at a doubt."""
     connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
     connection.execute(
         "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
         "by_cells double precision, by_prices double precision, by_terms double precision) "
         "RETURNS text LANGUAGE sql RETURN 'districts'"
+    )
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
+        "LANGUAGE sql RETURN 1000"
     )
     keeps = np.arange(1, PRODUCTS + 1) % 4 != 0
     right = 0
@@ -214,7 +218,7 @@ def test_terms_are_listed_by_district(
 def test_where_the_nearest_hardly_differ_from_the_rest_all_is_looked_at(
     connection: Connection,
 ) -> None:
-    """As if any doubt were too much: districts are compared whole, then left for the whole list."""
+    """As if any doubt were too much: a few thousand are compared whole, not listed once more."""
     connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
     connection.execute(
         "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
@@ -226,7 +230,27 @@ def test_where_the_nearest_hardly_differ_from_the_rest_all_is_looked_at(
         "LANGUAGE sql RETURN -1"
     )
     hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=BROAD, k=10)
-    assert vector_plans(hits)["image"] == "list"
+    assert vector_plans(hits)["image"] == "exact"
+
+
+@pytest.mark.parametrize(("graph_finds", "plan"), [(True, "hnsw"), (False, "cells")])
+def test_more_cells_are_looked_at_where_the_graph_lost_its_way(
+    connection: Connection, graph_finds: bool, plan: str
+) -> None:
+    """As if any doubt were too much, and with a graph that leads nowhere."""
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
+        "LANGUAGE sql RETURN -1"
+    )
+    if not graph_finds:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, row_limit integer) "
+            "RETURNS integer LANGUAGE sql RETURN 0"
+        )
+    arguments = {"terms": [{"image": KEY.format(0)}], "k": 10, "options": {"explain": True}}
+    report = ask(connection, **arguments)[0]["why"]["search"]["image"]
+    assert report["plan"] == plan
+    assert report.get("attempts", 1) == (1 if graph_finds else 4)
 
 
 def test_what_may_be_missed_grows_with_how_little_the_last_differs(connection: Connection) -> None:
