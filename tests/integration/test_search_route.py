@@ -183,9 +183,10 @@ def test_a_page_has_a_kept_plan_that_says_the_same(shop: Shop) -> None:
     """What serves filters that ask nothing of variants, and what serves all others."""
     row = shop.connection.execute(
         "WITH page AS (SELECT array_agg(p.product_id ORDER BY p.product_id) AS ids, "
-        "array_agg(i.image_id ORDER BY p.product_id) AS pictures, array_agg(1.0::float8) AS scores, "
-        "array_agg('{}'::jsonb) AS reasons FROM product p LEFT JOIN LATERAL "
-        "(SELECT i.image_id FROM image i WHERE i.product_id = p.product_id AND p.product_id % 2 = 0 "
+        "array_agg(i.image_id ORDER BY p.product_id) AS pictures, "
+        "array_agg(1.0::float8) AS scores, array_agg('{}'::jsonb) AS reasons "
+        "FROM product p LEFT JOIN LATERAL (SELECT i.image_id FROM image i "
+        "WHERE i.product_id = p.product_id AND p.product_id % 2 = 0 "
         "ORDER BY i.image_id DESC LIMIT 1) i ON true), "
         "filter AS (SELECT f, jsonb_populate_record(f, '{\"on_variants\": true}') AS other "
         "FROM search_conditions('{}', NULL) f) "
