@@ -173,6 +173,7 @@ DECLARE
     checked bigint;
     missed double precision;
     exhausted boolean;
+    is_lost boolean := false;
     attempts integer := 0;
     scanned bigint;
     scanned_in_all bigint;  -- counted where somebody asks for it: the count is another scan
@@ -204,10 +205,11 @@ BEGIN
                 OR route.plan = 'hnsw' AND (found_by IS NULL OR (SELECT count(*) FROM unnest(found_by[:wanted]) f (found_by) WHERE f.found_by <> 2) >= 0.5 * wanted);
             missed := search_missed_of(listed_distances, distances[wanted]);
             EXIT WHEN route.plan = 'hnsw' AND missed <= search_may_miss(wanted);
-            EXIT WHEN route.plan <> 'hnsw' AND missed <= CASE WHEN route.cells IS NULL OR exhausted THEN 1 ELSE 3 END * search_may_miss(wanted)
+            EXIT WHEN route.plan <> 'hnsw' AND missed <= CASE WHEN route.cells IS NULL OR exhausted OR is_lost THEN 1 ELSE 3 END * search_may_miss(wanted)
                 AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared);
             IF route.plan = 'hnsw' THEN
                 -- The graph lost its way: most of the best come from the cells, which were to be a second opinion.
+                is_lost := true;
                 route.plan := 'cells';
                 route.cells := search_nearest_cells(kind, space_id, vector, route.total, 4 * search_second_opinion(route.share, wanted) / route.share);
             ELSIF route.source <> 'cells' AND search_listed_rows(route) <= 20000 THEN
