@@ -181,19 +181,19 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
     parts integer := least(4096, ceil(1500.0 * 64 * 4096 / total * greatest(total / 100000.0, 1) ^ 0.4));
+    sampled text;
     matching double precision;
     deep integer;
     cells_hit integer[];
 BEGIN
-    EXECUTE format(
-        'WITH s AS MATERIALIZED (SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS hit FROM %2$I s '
-        'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 4095) < %4$s%6$s) '
-        'SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), %5$s FROM s',
+    sampled := format('SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS hit FROM %2$I s '
+        'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 4095) < %4$s%5$s',
         kind || '_id', format('%s_sketch_%s', kind, space_id), coalesce((filter).terms, 'true'), parts,
-        CASE WHEN (filter).terms_alone THEN '1' ELSE concat('(SELECT (count(*) FILTER (WHERE ',
-            search_check_sql(kind, filter, true, space_id), ') + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) ', item, ')') END,
         -- All have the terms where there are none.
-        CASE WHEN (filter).terms IS NULL THEN ' LIMIT 64' END)
+        CASE WHEN (filter).terms IS NULL THEN ' LIMIT 64' ELSE ' OFFSET 0' END);
+    EXECUTE CASE WHEN (filter).terms_alone THEN concat('SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), 1 FROM (', sampled, ') s')
+        ELSE concat('WITH s AS MATERIALIZED (', sampled, ') SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), '
+            '(SELECT (count(*) FILTER (WHERE ', search_check_sql(kind, filter, true, space_id), ') + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) ', item, ') FROM s') END
     INTO seen, by_terms, cells_hit, pass;
     -- The sample stands for the rest: the distance within which its share of enough rows lies.
     matching := greatest(by_terms * pass, 0.5) * total / greatest(seen, 1);
