@@ -1,0 +1,66 @@
+-- What the router goes by: how much should be looked at, and how much of it passes a filter.
+
+-- How many of the matching rows nearest to a query are looked at beside the graph.
+CREATE OR REPLACE FUNCTION search_second_opinion(share double precision, wanted integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (1600 + 50 * wanted) * greatest(share, 0.02) ^ 0.05;
+
+-- How many of the matching rows nearest to a query should be looked at: districts are ranked by their centres
+-- alone, and the more rows match, the further the nearest may be spread. From trials (docs/discussions.md).
+CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (3600 + 50 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
+
+-- How many rows are compared by their vectors before the best of them are trusted.
+CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 90 + 7 * wanted;
+
+-- About 1,500 sketches, more where there are very many, all of every 64th where there are few, always the same ones, in
+-- the order of a hash (which a bitmap would lose): how many have the filter's terms, which part of some of these
+-- passes the whole filter, and how far around the query as many lie as should be looked at.
+CREATE OR REPLACE FUNCTION search_sample(
+    kind text, space_id integer, vector halfvec, filter search_filter, total bigint, wanted integer,
+    OUT seen integer, OUT by_terms integer, OUT pass double precision, OUT radius double precision, OUT near double precision
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
+DECLARE
+    item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
+    parts integer := least(4096, ceil(1500.0 * 64 * 4096 / total * greatest(total / 100000.0, 1) ^ 0.4));
+    sampled text;
+    matching double precision;
+    deep integer;
+    cells_hit integer[];
+BEGIN
+    sampled := format('SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS hit FROM %2$I s '
+        'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 4095) < %4$s%5$s',
+        kind || '_id', format('%s_sketch_%s', kind, space_id), coalesce((filter).terms, 'true'), parts,
+        -- All have the terms where there are none.
+        CASE WHEN (filter).terms IS NULL THEN ' LIMIT 64' ELSE ' OFFSET 0' END);
+    EXECUTE CASE WHEN (filter).terms_alone THEN concat('SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), 1 FROM (', sampled, ') s')
+        ELSE concat('WITH s AS MATERIALIZED (', sampled, ') SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), '
+            '(SELECT (count(*) FILTER (WHERE ', search_check_sql(kind, filter, true, space_id), ') + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) ', item, ') FROM s') END
+    INTO seen, by_terms, cells_hit, pass;
+    -- The sample stands for the rest: the distance within which its share of enough rows lies.
+    matching := greatest(by_terms * pass, 0.5) * total / greatest(seen, 1);
+    cells_hit := cells_hit[:100];  -- to look up more would cost more than it tells
+    deep := greatest(ceil(search_enough(matching, wanted) / matching * cardinality(cells_hit)), 4);
+    near := deep / cardinality(cells_hit)::double precision;  -- so much of what has the terms lies within the radius
+    IF deep < cardinality(cells_hit) AND vector IS NOT NULL AND (filter).placed IS NOT NULL THEN
+        SELECT c.centroid <#> vector INTO radius FROM unnest(cells_hit) h (cell_id)
+        CROSS JOIN LATERAL (SELECT c.centroid FROM cell c WHERE c.space_id = search_sample.space_id AND c.kind = search_sample.kind
+            AND c.cell_id = district_of(h.cell_id) << 8 OFFSET 0) c
+        ORDER BY c.centroid <#> vector OFFSET deep LIMIT 1;
+    END IF;
+END $$;
+
+-- How many variants have such a price; infinitely many if more than asked for.
+CREATE OR REPLACE FUNCTION search_price_count(filter search_filter, most bigint) RETURNS double precision
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    EXECUTE concat('SELECT count(*) FROM (SELECT v.product_id FROM variant v WHERE ', (filter).prices, ' LIMIT ', most, ') v')
+    INTO counted;
+    RETURN CASE WHEN counted < most THEN counted ELSE 'Infinity'::double precision END;
+END $$;

@@ -1,0 +1,126 @@
+-- The statements of an arm: what is listed, which of it is compared with the query, and which of that passes the filter.
+
+-- Whether the candidates are the first of the sketches' order, and not some of these that pass.
+CREATE OR REPLACE FUNCTION search_is_listed(route search_route) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).plan <> 'hnsw' AND (route).pass >= 0.9;
+
+-- The part of the rows compared that is to come from the sketches' order: beside a graph that finds many, less.
+CREATE OR REPLACE FUNCTION search_listed_part(route search_route) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (route).plan <> 'hnsw' THEN 1 WHEN (route).pass < 0.2 THEN 0.85 ELSE 0.6 END;
+
+-- How many rows of the sketches' order are looked at so that enough of them pass.
+CREATE OR REPLACE FUNCTION search_list_limit(route search_route, row_limit integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN search_is_listed(route) THEN least(3 * row_limit, row_limit + 2000)
+    ELSE least(row_limit * search_listed_part(route) * CASE WHEN (route).pass < 0.9 THEN 1.5 ELSE 1 END
+        / greatest((route).pass, 0.001), 1000000) END::integer;
+
+-- How many the graph is asked for: more where few of them pass.
+CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, row_limit integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, row_limit)
+    ELSE least(greatest(row_limit / 2, 100) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
+
+-- The sketches that a route reads: s, of the cells or districts $3; NULL where it asks the graph alone.
+CREATE OR REPLACE FUNCTION search_listed_sql(kind text, space_id integer, route search_route, filter search_filter) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE
+        WHEN (route).plan = 'hnsw' AND (route).cells IS NULL THEN NULL
+        WHEN (route).plan = 'districts' THEN concat(
+            -- A few districts at a time: GIN compares every key's next row with all the others.
+            '(SELECT b.*, ', (filter).placed_keys, ' FROM (SELECT array_agg(d.district) AS near FROM unnest($3) WITH ORDINALITY d (district, place) '
+            'GROUP BY d.place / ', greatest(16 / (filter).placed_width, 1), ') b OFFSET 0) b '
+            'CROSS JOIN LATERAL (SELECT s.* FROM ', t.name, ' s WHERE ', (filter).placed, ' OFFSET 0) s')
+        WHEN (route).source = 'cells' THEN concat(t.name, ' s', CASE WHEN (route).cells IS NOT NULL THEN ' WHERE s.cell_id = ANY ($3)' END)
+        ELSE concat(t.name, ' s WHERE ', concat_ws(' AND ', 'true', (filter).terms, CASE WHEN (route).source = 'prices'
+            THEN concat('s.product_id = ANY (ARRAY(SELECT v.product_id FROM variant v WHERE ', (filter).prices, '))') END)) END
+    FROM (SELECT quote_ident(format('%s_sketch_%s', kind, space_id))) t (name)
+$$;
+
+-- Whether the graph and the cells are both asked.
+CREATE OR REPLACE FUNCTION search_has_two(route search_route) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).plan = 'hnsw' AND (route).cells IS NOT NULL;
+
+-- The candidates of a route: of what is listed, and by the graph those nearest to the vector ($1). Where few of
+-- them pass they are checked before their vectors are read. found_by: 1 the graph, 2 the cells, 3 both.
+CREATE OR REPLACE FUNCTION search_candidates_sql(
+    kind text, space_id integer, route search_route, filter search_filter, row_limit integer
+) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
+    columns text := format('%1$s.product_id, %1$s.%2$s_id', item, kind);
+    passing text := CASE WHEN (route).pass >= 0.9 THEN ''
+        WHEN (filter).terms_alone AND (route).source = 'cells'
+        THEN concat(' WHERE EXISTS (SELECT FROM ', quote_ident(format('%s_sketch_%s', kind, space_id)), ' s WHERE s.product_id = ', item,
+            '.product_id AND s.', kind, '_id = ', item, '.', kind, '_id AND ', (filter).terms, ' OFFSET 0)')
+        ELSE ' WHERE ' || search_check_sql(kind, filter, true, space_id) END;
+    listed text := concat('SELECT ', columns, ' FROM listed ', item, passing,
+        CASE WHEN passing <> '' THEN concat(' LIMIT ', row_limit * search_listed_part(route)) END);
+    graph text;
+BEGIN
+    IF (route).plan <> 'hnsw' THEN RETURN listed; END IF;
+    graph := concat(' FROM (SELECT v.product_id, v.', kind, '_id FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
+        ' v ORDER BY v.embedding <#> $1 LIMIT ', search_graph_limit(route, row_limit), ') ', item, passing);
+    IF NOT search_has_two(route) THEN RETURN concat('SELECT ', columns, graph); END IF;
+    RETURN concat('SELECT c.product_id, c.', kind, '_id, bit_or(c.found_by) AS found_by FROM (SELECT ', columns, ', 1 AS found_by', graph,
+        ' UNION ALL SELECT c.*, 2 FROM (', listed, ') c) c GROUP BY c.product_id, c.', kind, '_id');
+END $$;
+
+-- The nearest by their sketches ($2) are listed, and the candidates compared by their vectors and checked in the order of
+-- their distance, as far as needed; then the best row of each product. Arrays, so that both arms can be
+-- joined in one statement. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
+-- No more than has to be one statement is in it: it is planned anew for each search.
+CREATE OR REPLACE FUNCTION search_arm_sql(
+    kind text, space_id integer, route search_route, filter search_filter, wanted integer, row_limit integer, check_limit integer
+) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('WITH ', CASE WHEN a.is_listed THEN concat('candidates AS MATERIALIZED (SELECT l.*, row_number() OVER () AS place FROM (', a.nearest, ') l), ')
+            ELSE concat('listed AS MATERIALIZED (' || a.nearest || '), ', 'candidates AS MATERIALIZED (SELECT c.*, row_number() OVER () AS place FROM (',
+                search_candidates_sql(kind, space_id, route, filter, row_limit), ') c), ') END,
+        CASE WHEN a.is_listed THEN concat('first AS MATERIALIZED (', a.compared, ' WHERE c.place <= ', row_limit, '), early AS MATERIALIZED (SELECT coalesce(max(f.place) FILTER (WHERE f.nearness <= ', wanted, ') > ',
+            row_limit / 2, ' OR search_missed(max(f.compared), avg(f.distance) FILTER (WHERE f.place > f.compared / 2), stddev_pop(f.distance) FILTER (WHERE f.place > f.compared / 2), '
+            'max(f.distance) FILTER (WHERE f.nearness <= ', wanted, ')) > ', search_may_miss(wanted), ', true) AS deep FROM (SELECT c.distance, c.place, '
+            'row_number() OVER (ORDER BY c.distance, c.place) AS nearness, count(*) OVER () AS compared FROM first c) f), ',
+            -- Where the best come from far down the list, better ones may lie below its first part.
+            'scored AS MATERIALIZED (SELECT * FROM first UNION ALL ', a.compared, ' WHERE c.place > ', row_limit, ' AND (SELECT e.deep FROM early e)) ')
+            ELSE concat('scored AS MATERIALIZED (', a.compared, ') ') END,
+        'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
+        'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), array_agg(b.place ORDER BY b.distance, b.product_id), ',
+        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), ',
+        CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by ORDER BY b.distance, b.product_id), ' ELSE 'NULL::integer[], ' END,
+        '(SELECT coalesce(array_agg(c.distance ORDER BY c.place)', CASE WHEN search_has_two(route) THEN ' FILTER (WHERE c.found_by > 1)' END, ', ''{}'') FROM scored c), (SELECT count(*) FROM scored), ',
+        -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
+        CASE WHEN a.nearest IS NULL THEN 'false'
+            WHEN a.is_listed THEN concat('(SELECT count(*) < ', search_list_limit(route, row_limit), ' AND (count(*) <= ', row_limit, ' OR (SELECT e.deep FROM early e)) FROM candidates)')
+            ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, row_limit), ' AND (SELECT count(*) FROM candidates) < ', row_limit) END,
+        ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', a.item, '.*, count(*) OVER () AS checked FROM (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', a.item,
+        ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
+    FROM (SELECT k.item, kind || '_id', search_is_listed(route), 'SELECT s.product_id, s.' || kind || '_id FROM ' || search_listed_sql(kind, space_id, route, filter)
+            || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, row_limit),
+        concat('SELECT c.product_id, c.', kind, '_id, e.distance, c.place, e.taste, e.recent', CASE WHEN search_has_two(route) THEN ', c.found_by' END, ' FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance, '
+            'x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
+            ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e')
+        FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)) a (item, id, is_listed, nearest, compared)
+$$;
+
+-- All that a route lists, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little.
+CREATE OR REPLACE FUNCTION search_exact_sql(
+    kind text, space_id integer, route search_route, filter search_filter, row_limit integer, check_limit integer
+) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('WITH scored AS MATERIALIZED (SELECT x.product_id, x.', a.id, ', (x.embedding <#> $1) + 0 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent '
+        'FROM ', quote_ident(format('%s_vector_%s', kind, space_id)), ' x WHERE x.product_id = ANY (ARRAY(',
+        CASE WHEN (route).source = 'prices' AND (filter).terms IS NULL THEN concat('SELECT v.product_id FROM variant v WHERE ', (filter).prices)
+            ELSE concat('SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter)) END,
+        ')) ORDER BY distance LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
+        'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), NULL, ',
+        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), NULL::integer[], ''{}'', (SELECT count(*) FROM scored), ',
+        '(SELECT count(*) FROM scored) < ', row_limit,
+        ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', a.item, '.*, count(*) OVER () AS checked FROM (SELECT ', a.item, '.* FROM scored ', a.item,
+        ' WHERE ', search_check_sql(kind, filter, false, space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
+    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id') a (item, id)
+$$;
