@@ -34,7 +34,7 @@ CREATE OR REPLACE FUNCTION personal_preferences(
     history personal_history, given bigint[], OUT product_ids bigint[], OUT sums double precision[],
     OUT numbers bigint[], OUT texts text[], OUT preferences double precision[]
 )
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     least_share CONSTANT double precision := (SELECT s.share FROM value_share s WHERE s.value = '');
     prior CONSTANT double precision := (history.weights ->> 'prior')::double precision;
@@ -55,8 +55,9 @@ BEGIN
         LEFT JOIN LATERAL (SELECT s.value, s.share FROM value_share s WHERE s.number = v.number LIMIT 1) s ON true
         CROSS JOIN (SELECT sum(t.taste) AS total FROM told t) m
     ), summed AS (
-        SELECT g.product_id, coalesce(p.preference, 0) AS preference FROM unnest(given) g (product_id)
-        LEFT JOIN (SELECT o.product_id, sum(j.preference) AS preference FROM own o JOIN judged j USING (number) GROUP BY o.product_id) p USING (product_id)
+        SELECT a.product_id, sum(a.preference) AS preference
+        FROM (SELECT o.product_id, j.preference FROM own o JOIN judged j USING (number) UNION ALL SELECT g.product_id, 0 FROM unnest(given) g (product_id)) a
+        GROUP BY a.product_id
     )
     SELECT s.*, j.* INTO product_ids, sums, numbers, texts, preferences
     FROM (SELECT array_agg(s.product_id), array_agg(s.preference) FROM summed s) s,

@@ -44,7 +44,7 @@ CREATE OR REPLACE FUNCTION personal_order(
     question search_question, arms search_arms, shown integer, most integer,
     INOUT product_ids bigint[], INOUT image_ids bigint[], INOUT scores double precision[], INOUT reasons jsonb[]
 )
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     history CONSTANT personal_history := (question).history;
     space_id CONSTANT integer := (question).space_id;

@@ -27,7 +27,7 @@ END $$;
 CREATE OR REPLACE FUNCTION personal_reasons(
     space_id integer, history personal_history, given bigint[], risen bigint[], numbers bigint[], texts text[], preferences double precision[]
 ) RETURNS TABLE (product_id bigint, telling jsonb, alike jsonb)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     IF given IS NULL THEN RETURN; END IF;
