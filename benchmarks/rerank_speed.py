@@ -64,6 +64,17 @@ def fill_history(connection: Connection, events: int, flood: int) -> None:
     connection.execute("VACUUM (ANALYZE) event")
 
 
+def keep_values(connection: Connection) -> None:
+    """What a worker that folds the facets has kept of the catalogue; kept shops have none."""
+    if connection.execute("SELECT FROM product_value LIMIT 1").fetchone() is None:
+        connection.execute(
+            "SELECT keep_values(array_agg(b.product_id)) FROM ("
+            "SELECT p.product_id, row_number() OVER (ORDER BY p.product_id) / 10000 AS batch "
+            "FROM product p) b GROUP BY b.batch"
+        )
+        connection.execute("VACUUM (ANALYZE) product_value")
+
+
 def searches(connection: Connection, queries: int) -> dict[str, list[tuple[str | None, str]]]:
     """By kind: terms and filters."""
     rows = connection.execute(
@@ -145,6 +156,7 @@ def main() -> None:
         with connect(url, "vitrine") as connection:
             if not options.filled:
                 fill_history(connection, options.events, options.flood)
+            keep_values(connection)
             for kind, asked in searches(connection, options.queries).items():
                 print(f"{kind} ({len(asked)} searches, milliseconds)")
                 print(measure(connection, asked, by_cpu=options.cpu))

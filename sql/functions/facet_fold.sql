@@ -26,6 +26,7 @@ BEGIN
     SELECT array_agg(t.product_id) FILTER (WHERE NOT t.prices_only), array_agg(t.product_id) FILTER (WHERE t.prices_only)
     INTO changed, repriced
     FROM (SELECT t.product_id, bool_and(t.prices_only) AS prices_only FROM taken t GROUP BY 1) t;
+    IF changed IS NOT NULL THEN PERFORM keep_values(changed); END IF;
     IF changed IS NOT NULL OR repriced IS NOT NULL THEN
         PERFORM fold_facet_patch(facet_patch(changed, repriced));
     END IF;

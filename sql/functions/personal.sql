@@ -1,86 +1,67 @@
 -- What a shopper's history says of some products: the features that personal search, its fitting and its evaluation use.
 
--- The values that products share with others, such as brand=acme, in one form: category and attributes too. Long texts
--- are no values; one that stands twice (two categories under one) comes twice.
--- One look at each product, for that is what reranking costs; in PL/pgSQL, because its plans are kept.
-CREATE OR REPLACE FUNCTION product_values(product_ids bigint[]) RETURNS TABLE (product_id bigint, value text)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
-DECLARE
-    given_ids CONSTANT bigint[] := product_ids;
-BEGIN
-    RETURN QUERY
-    WITH given AS MATERIALIZED (
-        SELECT p.product_id, p.brand, p.attributes FROM product p WHERE p.product_id = ANY (given_ids)
-    ), filed AS MATERIALIZED (
-        SELECT pc.product_id, pc.category_id FROM product_category pc WHERE pc.product_id = ANY (given_ids)
-    ), member AS MATERIALIZED (
-        SELECT g.product_id, m.key, m.value FROM given g CROSS JOIN LATERAL jsonb_each(g.attributes) m WHERE length(m.key) <= 60
-    )
-    SELECT g.product_id, 'brand=' || lower(g.brand) AS value FROM given g WHERE length(g.brand) <= 60
-    UNION ALL
-    -- A category lies in those above it.
-    SELECT f.product_id, a.value FROM filed f
-    JOIN (SELECT d.category_id, 'category=' || u.above AS value FROM (SELECT DISTINCT f.category_id FROM filed f) d
-          CROSS JOIN LATERAL (SELECT c.lineage FROM category c WHERE c.category_id = d.category_id OFFSET 0) c
-          CROSS JOIN unnest(c.lineage) u (above)) a USING (category_id)
-    UNION ALL
-    SELECT m.product_id, 'attributes.' || lower(m.key || '=' || (m.value #>> '{}')) FROM member m
-    WHERE jsonb_typeof(m.value) IN ('string', 'number', 'boolean') AND length(m.value #>> '{}') <= 60
-    UNION ALL
-    SELECT m.product_id, 'attributes.' || lower(m.key || '=' || (e.value #>> '{}')) FROM member m
-    CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value END) e (value)
-    WHERE jsonb_typeof(m.value) = 'array' AND jsonb_typeof(e.value) IN ('string', 'number', 'boolean') AND length(e.value #>> '{}') <= 60;
-END $$;
-
 -- How near products are to a shopper's taste, of a long time and of late, by the cosine: as the search saw it of the
--- picture that it found, else of the product's nearest picture or caption. NULL where it has none.
+-- picture that it found, else of the product's nearest picture or caption. In no order; without those that have none.
 CREATE OR REPLACE FUNCTION personal_nearness(
-    space_id integer, history personal_history, product_ids bigint[], arms search_arms, OUT tastes double precision[], OUT recents double precision[]
+    space_id integer, history personal_history, given bigint[], arms search_arms,
+    OUT product_ids bigint[], OUT tastes double precision[], OUT recents double precision[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    unseen CONSTANT bigint[] := CASE WHEN arms.near_ids IS NULL THEN product_ids ELSE ARRAY(SELECT unnest(product_ids) EXCEPT SELECT unnest(arms.near_ids)) END;
-    ids bigint[] := arms.near_ids;
-    long double precision[] := arms.tastes;
-    short double precision[] := arms.recents;
+    unseen CONSTANT bigint[] := CASE WHEN arms.near_ids IS NULL THEN given WHEN arms.near_ids @> given THEN '{}'
+        ELSE ARRAY(SELECT unnest(given) EXCEPT SELECT unnest(arms.near_ids)) END;
     others record;
 BEGIN
     IF history.kind IS NULL THEN RETURN; END IF;
+    product_ids := arms.near_ids;
+    tastes := arms.tastes;
+    recents := arms.recents;
     IF unseen <> '{}' THEN
         EXECUTE format('SELECT array_agg(n.product_id) AS ids, array_agg(n.taste) AS tastes, array_agg(n.recent) AS recents FROM (SELECT x.product_id, '
             'max(-(x.embedding <#> $2)) AS taste, max(-(x.embedding <#> $3)) AS recent FROM %I x WHERE x.product_id = ANY ($1) GROUP BY x.product_id) n',
             format('%s_vector_%s', history.kind, space_id)) INTO others USING unseen, history.taste, history.recent;
-        ids := ids || others.ids;
-        long := long || others.tastes;
-        short := short || others.recents;
+        product_ids := product_ids || others.ids;
+        tastes := tastes || others.tastes;
+        recents := recents || others.recents;
     END IF;
-    SELECT array_agg(n.taste ORDER BY g.place), array_agg(n.recent ORDER BY g.place) INTO tastes, recents
-    FROM unnest(product_ids) WITH ORDINALITY g (product_id, place) LEFT JOIN unnest(ids, long, short) n (product_id, taste, recent) ON n.product_id = g.product_id;
 END $$;
 
--- Each value of some products, and how much more or less the shopper deals with it than would be expected of anybody:
--- ln((amount + prior) / (expected + prior)), as a gamma prior shrinks a ratio of rates. None where nobody counted yet.
--- A row of each product and value.
+-- How much more or less a shopper deals with each value that some products have than would be expected of anybody:
+-- ln((amount + prior) / (expected + prior)), as a gamma prior shrinks a ratio of rates; and the sum of each product. How much
+-- the shopper deals with it say the products that weigh most in the history. None where nobody counted yet. A value that the
+-- shares do not know has no text.
 CREATE OR REPLACE FUNCTION personal_preferences(
-    history personal_history, given bigint[], OUT product_ids bigint[], OUT held text[], OUT preferences double precision[]
+    history personal_history, given bigint[], OUT product_ids bigint[], OUT sums double precision[],
+    OUT numbers bigint[], OUT texts text[], OUT preferences double precision[]
 )
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     least_share CONSTANT double precision := (SELECT s.share FROM value_share s WHERE s.value = '');
     prior CONSTANT double precision := (history.weights ->> 'prior')::double precision;
 BEGIN
-    IF least_share IS NULL OR history.total IS NULL THEN RETURN; END IF;
-    WITH own AS MATERIALIZED (
-        SELECT v.product_id, v.value FROM product_values(given) v
+    IF least_share IS NULL OR history.events = 0 THEN RETURN; END IF;
+    WITH told AS MATERIALIZED (
+        SELECT h.product_id, h.taste FROM unnest(history.product_ids, history.tastes) h (product_id, taste)
+        ORDER BY h.taste DESC, h.product_id LIMIT 100
+    ), known AS MATERIALIZED (
+        SELECT k.product_id, k.numbers FROM product_numbers(ARRAY(SELECT t.product_id FROM told t UNION SELECT unnest(given))) k
+    ), own AS MATERIALIZED (
+        SELECT k.product_id, unnest(k.numbers) AS number FROM unnest(given) g (product_id) JOIN known k USING (product_id)
+    ), liked AS (
+        SELECT u.number, sum(u.taste) AS amount FROM (SELECT t.taste, unnest(k.numbers) AS number FROM told t JOIN known k USING (product_id)) u GROUP BY u.number
     ), judged AS MATERIALIZED (
-        SELECT v.value, ln((coalesce(l.amount, 0) + prior) / (history.total * coalesce(s.share, least_share) + prior)) AS preference
-        FROM (SELECT DISTINCT o.value FROM own o) v
-        LEFT JOIN unnest(history.liked, history.amounts) l (value, amount) USING (value)
-        LEFT JOIN LATERAL (SELECT s.share FROM value_share s WHERE s.value = v.value OFFSET 0) s ON true
+        SELECT v.number, s.value, ln((coalesce(l.amount, 0) + prior) / (m.total * coalesce(s.share, least_share) + prior)) AS preference
+        FROM (SELECT DISTINCT o.number FROM own o) v LEFT JOIN liked l USING (number)
+        LEFT JOIN LATERAL (SELECT s.value, s.share FROM value_share s WHERE s.number = v.number LIMIT 1) s ON true
+        CROSS JOIN (SELECT sum(t.taste) AS total FROM told t) m
+    ), summed AS (
+        SELECT a.product_id, sum(a.preference) AS preference
+        FROM (SELECT o.product_id, j.preference FROM own o JOIN judged j USING (number) UNION ALL SELECT g.product_id, 0 FROM unnest(given) g (product_id)) a
+        GROUP BY a.product_id
     )
-    SELECT array_agg(o.product_id), array_agg(o.value), array_agg(j.preference) INTO product_ids, held, preferences
-    FROM own o JOIN judged j USING (value);
+    SELECT s.*, j.* INTO product_ids, sums, numbers, texts, preferences
+    FROM (SELECT array_agg(s.product_id), array_agg(s.preference) FROM summed s) s,
+        (SELECT array_agg(j.number), array_agg(j.value), array_agg(j.preference) FROM judged j) j;
 END $$;
 
 -- Likeness in units of how much some products differ in it; where they hardly do, it says little.
@@ -104,10 +85,10 @@ BEGIN
     RETURN QUERY
     SELECT g.product_id, ln(1 + p.popularity::double precision), likeness_units(g.taste, avg(g.taste) OVER w, stddev_pop(g.taste) OVER w),
         likeness_units(g.recent, avg(g.recent) OVER w, stddev_pop(g.recent) OVER w), coalesce(a.preference, 0), coalesce(b.repurchase, 0)
-    FROM unnest(given, near.tastes, near.recents) WITH ORDINALITY g (product_id, taste, recent, place)
+    FROM (SELECT u.product_id, u.place, n.taste, n.recent FROM unnest(given) WITH ORDINALITY u (product_id, place)
+          LEFT JOIN unnest(near.product_ids, near.tastes, near.recents) n (product_id, taste, recent) ON n.product_id = u.product_id) g
     CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = g.product_id OFFSET 0) p
-    LEFT JOIN (SELECT v.product_id, sum(v.preference) AS preference FROM unnest(own.product_ids, own.preferences) v (product_id, preference) GROUP BY v.product_id) a
-        ON a.product_id = g.product_id
+    LEFT JOIN unnest(own.product_ids, own.sums) a (product_id, preference) ON a.product_id = g.product_id
     LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = g.product_id
     WINDOW w AS () ORDER BY g.place;
 END $$;

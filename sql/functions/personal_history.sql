@@ -3,10 +3,10 @@
 -- What an event says of its product in units of a purchase, before it fades. A basket that was emptied again says nothing.
 CREATE OR REPLACE FUNCTION action_weight(action_name text, quantity numeric) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE action_name WHEN 'purchase' THEN 1 WHEN 'add_to_cart' THEN 0.6 WHEN 'remove_from_cart' THEN -0.6 WHEN 'wishlist' THEN 0.4 ELSE 0.2 END
-    * (1 + ln(least(greatest(coalesce(quantity, 1), 1), 8))::double precision);
+RETURN CASE action_name WHEN 'purchase' THEN 1 WHEN 'add_to_cart' THEN 0.6 WHEN 'remove_from_cart' THEN -0.6 WHEN 'wishlist' THEN 0.4 ELSE 0.2 END::double precision
+    * (1 + ln(least(greatest(coalesce(quantity, 1), 1), 8)::double precision));
 
--- A session's events count where they have no client: those of a client are its own already.
+-- The products that weigh most come first. A session's events count where they have no client: those of a client are its own already.
 CREATE OR REPLACE FUNCTION personal_history(client text, session text, as_of timestamptz DEFAULT NULL, weights jsonb DEFAULT NULL) RETURNS personal_history
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
@@ -40,20 +40,20 @@ BEGIN
              ORDER BY e.timestamp DESC LIMIT most)) e
         ORDER BY e.timestamp DESC LIMIT most
     ), known AS MATERIALIZED (
-        SELECT p.product_id, e.action_name, e.timestamp, extract(epoch FROM until - e.timestamp)::double precision AS age,
+        SELECT p.product_id, e.object_id, e.action_name, date_part('epoch', until - e.timestamp) AS age,
             action_weight(e.action_name, e.quantity) AS weight, row_number() OVER (ORDER BY e.timestamp DESC) - 1 AS place
         FROM latest e CROSS JOIN LATERAL (SELECT p.product_id FROM product p WHERE p.external_id = e.object_id OFFSET 0) p
     ), liked AS MATERIALIZED (
         -- No older than 60 half-lives: smaller numbers are an error.
-        SELECT k.product_id, count(*) AS events,
+        SELECT k.product_id, min(k.object_id) AS external_id, count(*) AS events,
             greatest(sum(k.weight * exp(-ln(2) * least(k.age / half_life, 60))), 0) AS taste,
             greatest(sum(k.weight * exp(-ln(2) * least(k.place / session_half_life, 60))), 0) AS recent,
             ln(1 + count(*) FILTER (WHERE k.action_name = 'purchase'))::double precision AS repurchase
         FROM known k GROUP BY k.product_id
     )
-    SELECT sum(l.events), array_agg(l.product_id ORDER BY l.product_id), array_agg(l.taste ORDER BY l.product_id),
-        array_agg(l.recent ORDER BY l.product_id), array_agg(l.repurchase ORDER BY l.product_id)
-    INTO history.events, history.product_ids, history.tastes, history.recents, history.repurchases FROM liked l;
+    SELECT sum(l.events), array_agg(l.product_id), array_agg(l.external_id), array_agg(l.taste), array_agg(l.recent), array_agg(l.repurchase)
+    INTO history.events, history.product_ids, history.external_ids, history.tastes, history.recents, history.repurchases
+    FROM (SELECT * FROM liked l ORDER BY l.taste > 0 DESC, l.taste + l.recent DESC, l.product_id) l;
     history.events := coalesce(history.events, 0);
     history.gate := coalesce(history.events / nullif(history.events + (used ->> 'gate')::double precision, 0), 0);
     history.weights := used;

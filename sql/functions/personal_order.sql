@@ -36,91 +36,72 @@ BEGIN
         WHERE fold(t.title) IN (words, asked) OR fold(concat_ws(' ', p.brand, t.title)) = asked);
 END $$;
 
--- What each part but attributes adds to the scores of some candidates, in their order, and who leads by these parts. What words
--- and pictures say counts by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says it.
-CREATE OR REPLACE FUNCTION personal_weighed(
-    question search_question, arms search_arms, product_ids bigint[], scores double precision[],
-    OUT bases double precision[], OUT tastes double precision[], OUT sessions double precision[], OUT repurchases double precision[], OUT leaders bigint[]
-)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-DECLARE
-    history CONSTANT personal_history := (question).history;
-    near CONSTANT record := personal_nearness((question).space_id, history, product_ids, arms);
-    w CONSTANT jsonb := history.weights;
-    browses CONSTANT boolean := (question).browses;
-    gate CONSTANT double precision := (question).strength * history.gate;
-    w_base CONSTANT double precision := (w ->> CASE WHEN browses THEN 'popularity' ELSE 'relevance' END)::double precision;
-    w_taste CONSTANT double precision := gate * (w ->> 'taste')::double precision;
-    w_session CONSTANT double precision := gate * (w ->> 'session')::double precision;
-    w_repurchase CONSTANT double precision := (question).strength * (w ->> 'repurchase')::double precision;
-BEGIN
-    WITH said AS (
-        SELECT u.*, CASE WHEN browses THEN ln(1 + u.score) ELSE ln(greatest(u.score, 1e-3)) END AS base
-        FROM unnest(product_ids, near.tastes, near.recents, scores) WITH ORDINALITY u (product_id, taste, recent, score, place)
-    ), weighed AS (
-        SELECT s.product_id, s.place, w_base * CASE WHEN browses THEN s.base ELSE (s.base - avg(s.base) OVER a) / greatest(stddev_pop(s.base) OVER a, 1e-6) END AS base,
-            w_taste * likeness_units(s.taste, avg(s.taste) OVER a, stddev_pop(s.taste) OVER a) AS taste,
-            w_session * likeness_units(s.recent, avg(s.recent) OVER a, stddev_pop(s.recent) OVER a) AS recent, w_repurchase * coalesce(b.repurchase, 0) AS repurchase
-        FROM said s LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = s.product_id WINDOW a AS ()
-    )
-    SELECT array_agg(e.base ORDER BY e.place), array_agg(e.taste ORDER BY e.place), array_agg(e.recent ORDER BY e.place), array_agg(e.repurchase ORDER BY e.place),
-        array_agg(e.product_id ORDER BY e.base + e.taste + e.recent + e.repurchase DESC, e.place)
-    INTO bases, tastes, sessions, repurchases, leaders FROM weighed e;
-END $$;
-
--- The first of the products given in their new order; each place keeps its score, and what moved says why. Attributes are
--- looked up of those that lead without them, three pages of them; what all of these have alike moves nothing.
+-- The first of the products given in their new order; each place keeps its score, and what moved says why. What words and
+-- pictures say counts by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says
+-- it. Attributes are looked up of those that lead without them, three pages of them; what all of these have alike
+-- moves nothing.
 CREATE OR REPLACE FUNCTION personal_order(
     question search_question, arms search_arms, shown integer, most integer,
     INOUT product_ids bigint[], INOUT image_ids bigint[], INOUT scores double precision[], INOUT reasons jsonb[]
 )
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     history CONSTANT personal_history := (question).history;
+    space_id CONSTANT integer := (question).space_id;
+    browses CONSTANT boolean := (question).browses;
     first CONSTANT integer := least(personal_candidates(), cardinality(product_ids));
-    ids CONSTANT bigint[] := product_ids[:first];
-    named CONSTANT boolean[] := ARRAY(SELECT r.reason ? 'named' FROM unnest(reasons[:first]) WITH ORDINALITY r (reason, place) ORDER BY r.place);
-    w_attributes CONSTANT double precision := (question).strength * history.gate * (history.weights ->> 'attributes')::double precision;
-    said CONSTANT jsonb := jsonb_build_object('gate', round(history.gate::numeric, 3), 'strength', (question).strength);
-    added record;
-    ahead bigint[];
-    own record;
-    places bigint[];
-    parts jsonb[];
+    leaders CONSTANT integer := CASE WHEN browses THEN first ELSE greatest(3 * most, 72) END;
+    near CONSTANT record := personal_nearness(space_id, history, product_ids[:first], arms);
+    strength CONSTANT double precision := (question).strength;
+    gate CONSTANT double precision := strength * history.gate;
+    w_base CONSTANT double precision := (history.weights ->> CASE WHEN browses THEN 'popularity' ELSE 'relevance' END)::double precision;
+    w_taste CONSTANT double precision := gate * (history.weights ->> 'taste')::double precision;
+    w_session CONSTANT double precision := gate * (history.weights ->> 'session')::double precision;
+    w_attributes CONSTANT double precision := gate * (history.weights ->> 'attributes')::double precision;
+    w_repurchase CONSTANT double precision := strength * (history.weights ->> 'repurchase')::double precision;
+    shown_gate CONSTANT numeric := round(history.gate::numeric, 3);
 BEGIN
     IF first < 2 THEN RETURN; END IF;
-    added := personal_weighed(question, arms, ids, scores[:first]);
-    ahead := added.leaders[:CASE WHEN (question).browses THEN first ELSE greatest(3 * most, 72) END];
-    own := personal_preferences(history, ahead);
-    WITH preferred AS (
-        SELECT l.id, coalesce(sum(v.preference), 0) AS preference FROM unnest(ahead) l (id)
-        LEFT JOIN unnest(own.product_ids, own.preferences) v (id, preference) USING (id) GROUP BY l.id
-    ), weighed AS (
-        SELECT u.*, w_attributes * coalesce(p.preference - avg(p.preference) OVER (), 0) AS attributes
-        FROM unnest(ids, added.bases, added.tastes, added.sessions, added.repurchases, named) WITH ORDINALITY u (id, base, taste, session, repurchase, named, place)
-        LEFT JOIN preferred p USING (id)
+    WITH candidate AS MATERIALIZED (
+        SELECT u.product_id, u.place, u.reason ? 'named' AS named, n.taste, n.recent, coalesce(b.repurchase, 0) AS repurchase,
+            CASE WHEN browses THEN ln(1 + u.score) ELSE ln(greatest(u.score, 1e-3)) END AS base
+        FROM unnest(product_ids[:first], scores[:first], reasons[:first]) WITH ORDINALITY u (product_id, score, reason, place)
+        LEFT JOIN unnest(near.product_ids, near.tastes, near.recents) n (product_id, taste, recent) ON n.product_id = u.product_id
+        LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = u.product_id
+    ), middle AS MATERIALIZED (
+        SELECT avg(c.base) AS base, greatest(stddev_pop(c.base), 1e-6) AS base_unit, avg(c.taste) AS taste, stddev_pop(c.taste) AS taste_unit,
+            avg(c.recent) AS recent, stddev_pop(c.recent) AS recent_unit FROM candidate c
+    ), weighed AS MATERIALIZED (
+        SELECT c.product_id, c.place, c.named, w_taste * likeness_units(c.taste, m.taste, m.taste_unit) AS taste, w_session * likeness_units(c.recent, m.recent, m.recent_unit) AS session,
+            w_base * CASE WHEN browses THEN c.base ELSE (c.base - m.base) / m.base_unit END AS base, w_repurchase * c.repurchase AS repurchase
+        FROM candidate c CROSS JOIN middle m
+    ), own (ids, sums, numbers, texts, preferences) AS MATERIALIZED (
+        SELECT p.* FROM personal_preferences(history, ARRAY(SELECT w.product_id FROM weighed w ORDER BY w.base + w.taste + w.session + w.repurchase DESC, w.place LIMIT leaders)) p
     ), ordered AS (
-        SELECT w.*, row_number() OVER (ORDER BY w.named DESC, w.base + w.taste + w.session + w.attributes + w.repurchase DESC, w.place) AS new_place FROM weighed w
-    )
-    SELECT array_agg(o.place ORDER BY o.new_place), array_agg(jsonb_build_object('taste', o.taste::real, 'session', o.session::real,
-        'attributes', o.attributes::real, 'repurchase', o.repurchase::real) ORDER BY o.new_place) INTO places, parts FROM ordered o WHERE o.new_place <= most;
-    WITH placed AS MATERIALIZED (
-        SELECT o.new_place, coalesce(places[o.new_place], o.new_place) AS place FROM generate_series(1, least(most, cardinality(product_ids))) o (new_place)
+        SELECT a.*, row_number() OVER () AS new_place
+        FROM (SELECT w.place, w.taste, w.session, w.repurchase, coalesce(w_attributes * (p.preference - m.preference), 0) AS attributes
+              FROM weighed w CROSS JOIN (SELECT avg(v.preference) AS preference FROM own o CROSS JOIN unnest(o.sums) v (preference)) m
+              LEFT JOIN (SELECT v.* FROM own o CROSS JOIN unnest(o.ids, o.sums) v (product_id, preference)) p USING (product_id)
+              ORDER BY w.named DESC, w.base + w.taste + w.session + coalesce(w_attributes * (p.preference - m.preference), 0) + w.repurchase DESC, w.place LIMIT most) a
+    ), placed AS MATERIALIZED (
+        SELECT n.new_place, coalesce(o.place, n.new_place) AS place, coalesce(o.place, n.new_place) <> n.new_place AS moved, o.taste, o.session, o.attributes, o.repurchase
+        FROM generate_series(1, least(most, cardinality(product_ids))) n (new_place) LEFT JOIN ordered o USING (new_place)
     ), because AS MATERIALIZED (
-        SELECT d.* FROM personal_reasons((question).space_id, history,
-            (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place <> p.new_place),
-            (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place > p.new_place), own.product_ids, own.held, own.preferences) d
+        SELECT r.* FROM own o CROSS JOIN LATERAL personal_reasons(space_id, history, (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.moved),
+            (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place > p.new_place), o.numbers, o.texts, o.preferences) r
     )
     SELECT array_agg(product_ids[p.place] ORDER BY p.new_place), array_agg(image_ids[p.place] ORDER BY p.new_place), array_agg(scores[p.new_place] ORDER BY p.new_place),
-        array_agg(reasons[p.place] || CASE WHEN p.place = p.new_place THEN '{}' ELSE jsonb_build_object('personal',
-            said || jsonb_build_object('from', shown + p.place, 'to', shown + p.new_place, 'parts', parts[p.new_place]) || coalesce(b.reason, '{}')) END ORDER BY p.new_place)
+        array_agg(coalesce(reasons[p.place], search_arm_reason(question, p.place,
+            ((arms).image_distances || (arms).caption_distances)[array_position((arms).image_ids || (arms).caption_ids, product_ids[p.place])])) || CASE WHEN p.moved THEN jsonb_strip_nulls(jsonb_build_object('personal',
+            jsonb_build_object('gate', shown_gate, 'strength', strength, 'from', shown + p.place, 'to', shown + p.new_place, 'values', b.telling, 'like', b.alike,
+            'parts', jsonb_build_object('taste', p.taste::real, 'session', p.session::real, 'attributes', p.attributes::real, 'repurchase', p.repurchase::real)))) ELSE '{}' END ORDER BY p.new_place)
     INTO product_ids, image_ids, scores, reasons
-    FROM placed p LEFT JOIN because b ON p.place <> p.new_place AND b.product_id = product_ids[p.place];
+    FROM placed p LEFT JOIN because b ON p.moved AND b.product_id = product_ids[p.place];
 END $$;
 
 -- What explain says of the history.
 CREATE OR REPLACE FUNCTION personal_explained(question search_question) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path FROM CURRENT
 RETURN jsonb_strip_nulls(jsonb_build_object('gate', round((coalesce(((question).history).gate, 0))::numeric, 3), 'strength', coalesce((question).strength, 0),
-    'events', coalesce(((question).history).events, 0), 'products', cardinality(((question).history).product_ids), 'values', cardinality(((question).history).liked),
+    'events', coalesce(((question).history).events, 0), 'products', cardinality(((question).history).product_ids),
     'vectors', ((question).history).kind));

@@ -13,8 +13,8 @@ BEGIN
     INTO items, pictures USING given;
     RETURN QUERY
     WITH example AS MATERIALIZED (
-        SELECT e.product_id, e.picture, p.external_id FROM unnest(history.examples, history.pictures) e (product_id, picture)
-        CROSS JOIN LATERAL (SELECT p.external_id FROM product p WHERE p.product_id = e.product_id OFFSET 0) p
+        SELECT e.product_id, e.picture, history.external_ids[array_position(history.product_ids, e.product_id)] AS external_id
+        FROM unnest(history.examples, history.pictures) e (product_id, picture)
     )
     SELECT i.product_id, jsonb_agg(n.external_id ORDER BY n.distance)
     FROM (SELECT DISTINCT ON (i.product_id) i.* FROM unnest(items, pictures) WITH ORDINALITY i (product_id, picture, place) ORDER BY i.product_id, i.place) i
@@ -22,25 +22,36 @@ BEGIN
     GROUP BY i.product_id;
 END $$;
 
--- What moved down did so because others rose: it is like nothing that pushed it.
+-- What moved down did so because others rose: it is like nothing that pushed it. Values that the shares do not know have
+-- their text in the catalogue alone.
 CREATE OR REPLACE FUNCTION personal_reasons(
-    space_id integer, history personal_history, given bigint[], risen bigint[], preferred bigint[], held text[], preferences double precision[]
-) RETURNS TABLE (product_id bigint, reason jsonb)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+    space_id integer, history personal_history, given bigint[], risen bigint[], numbers bigint[], texts text[], preferences double precision[]
+) RETURNS TABLE (product_id bigint, telling jsonb, alike jsonb)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     IF given IS NULL THEN RETURN; END IF;
     RETURN QUERY
-    WITH telling AS MATERIALIZED (
-        SELECT v.*, row_number() OVER (PARTITION BY v.product_id ORDER BY abs(v.preference) DESC, v.value) AS place
-        FROM unnest(preferred, held, preferences) v (product_id, value, preference) WHERE v.product_id = ANY (given)
-    ), named AS MATERIALIZED (
-        SELECT h.product_id, jsonb_agg(jsonb_build_object('field', split_part(h.value, '=', 1), 'value', coalesce(c.path, substr(h.value, strpos(h.value, '=') + 1)),
-            'preference', round(h.preference::numeric, 2)) ORDER BY h.place) AS said
-        FROM telling h LEFT JOIN LATERAL (SELECT c.path FROM category c WHERE h.value LIKE 'category=%' AND c.category_id = substr(h.value, 10)::bigint OFFSET 0) c ON true
-        WHERE h.place <= 3 GROUP BY h.product_id
+    WITH told AS MATERIALIZED (
+        SELECT t.* FROM (
+            SELECT v.*, row_number() OVER (PARTITION BY v.product_id ORDER BY abs(v.preference) DESC, v.value, v.number) AS place
+            FROM (SELECT h.product_id, h.number, j.value, j.preference FROM (SELECT k.product_id, unnest(k.numbers) AS number FROM product_numbers(given) k) h
+                  JOIN unnest(numbers, texts, preferences) j (number, value, preference) USING (number)) v) t
+        WHERE t.place <= 3
+    ), unknown AS (
+        SELECT DISTINCT value_number(v.value) AS number, v.value
+        FROM (SELECT array_agg(DISTINCT t.product_id) AS ids FROM told t WHERE t.value IS NULL) u CROSS JOIN LATERAL product_values(u.ids) v WHERE u.ids IS NOT NULL
+    ), said AS MATERIALIZED (
+        -- Many products have the same ones.
+        SELECT d.number, jsonb_build_object('field', split_part(d.value, '=', 1), 'value', coalesce(c.path, substr(d.value, strpos(d.value, '=') + 1)),
+            'preference', round(d.preference::numeric, 2)) AS object
+        FROM (SELECT t.number, t.preference, coalesce(t.value, u.value) AS value
+              FROM (SELECT DISTINCT t.number, t.value, t.preference FROM told t) t LEFT JOIN unknown u ON t.value IS NULL AND u.number = t.number) d
+        LEFT JOIN LATERAL (SELECT c.path FROM category c WHERE d.value LIKE 'category=%' AND c.category_id = substr(d.value, 10)::bigint OFFSET 0) c ON true
+        WHERE d.value IS NOT NULL
     )
-    SELECT g.product_id, jsonb_strip_nulls(jsonb_build_object('values', n.said, 'like', k.external_ids))
-    FROM unnest(given) g (product_id) LEFT JOIN named n ON n.product_id = g.product_id
+    SELECT g.product_id, n.telling, k.external_ids
+    FROM unnest(given) g (product_id)
+    LEFT JOIN (SELECT t.product_id, jsonb_agg(s.object ORDER BY t.place) AS telling FROM told t JOIN said s USING (number) GROUP BY t.product_id) n ON n.product_id = g.product_id
     LEFT JOIN personal_likeness(space_id, history, risen) k ON k.product_id = g.product_id;
 END $$;

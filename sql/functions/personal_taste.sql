@@ -1,17 +1,13 @@
--- A shopper's taste, from the history: how much of it has each value, and two vectors.
+-- A shopper's taste, from the history: two vectors, and some of the pictures that they are the middle of.
 
--- How much of what the shopper dealt with has each value, by the products that weigh most, and how much that is in all.
-CREATE OR REPLACE FUNCTION personal_values(history personal_history, OUT liked text[], OUT amounts double precision[], OUT total double precision)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off AS $$
-DECLARE
-    ids bigint[];
-    tastes double precision[];
-BEGIN
-    SELECT array_agg(h.product_id), array_agg(h.taste), sum(h.taste) INTO ids, tastes, total
-    FROM (SELECT h.* FROM unnest(history.product_ids, history.tastes) h (product_id, taste) WHERE h.taste > 0 ORDER BY h.taste DESC, h.product_id LIMIT 100) h;
-    SELECT array_agg(v.value), array_agg(v.amount) INTO liked, amounts
-    FROM (SELECT v.value, sum(h.taste) AS amount FROM product_values(ids) v JOIN unnest(ids, tastes) h (product_id, taste) USING (product_id) GROUP BY v.value) v;
-END $$;
+-- The sum of vectors of single precision, without counting them as the extension's own does.
+CREATE OR REPLACE AGGREGATE vector_total (vector) (SFUNC = vector_add, STYPE = vector);
+COMMENT ON AGGREGATE vector_total(vector) IS 'The sum of vectors.';
+
+-- A vector of so many dimensions, all alike, from an eighth of it: to fill all of it one by one costs three times as much.
+CREATE OR REPLACE FUNCTION vector_filled(eighth vector, dimension integer) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN subvector(eighth || eighth || eighth || eighth || eighth || eighth || eighth || eighth, 1, dimension);
 
 -- The middle of what the shopper dealt with, by weight: pictures where the history has any in the space, else captions.
 -- Of many products those that weigh most, whose middle hardly differs; a few of them are kept as examples.
@@ -19,26 +15,34 @@ CREATE OR REPLACE FUNCTION personal_vectors(
     space_id integer, history personal_history, OUT kind text, OUT taste halfvec, OUT recent halfvec, OUT examples bigint[], OUT pictures halfvec[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
 DECLARE
     dimension CONSTANT integer := (SELECT s.dimension FROM space s WHERE s.space_id = personal_vectors.space_id);
-    ids bigint[];
-    tastes real[];
-    recents real[];
+    eighth CONSTANT integer[] := ARRAY[(dimension + 7) / 8];
+    -- The first weigh most.
+    first CONSTANT bigint[] := history.product_ids[:48];
+    items bigint[];
+    vectors halfvec[];
 BEGIN
     IF dimension IS NULL THEN RETURN; END IF;
-    SELECT array_agg(m.product_id), array_agg(m.taste), array_agg(m.recent) INTO ids, tastes, recents
-    FROM (SELECT h.product_id, greatest(h.taste / max(h.taste) OVER (), 1e-6)::real AS taste,
-            greatest(h.recent / greatest(max(h.recent) OVER (), 1e-6), 1e-6)::real AS recent
-          FROM unnest(history.product_ids, history.tastes, history.recents) h (product_id, taste, recent) WHERE h.taste > 0
-          ORDER BY h.taste + h.recent DESC, h.product_id LIMIT 48) m;
     FOREACH kind IN ARRAY '{image,caption}'::text[] LOOP
+        EXECUTE format('SELECT array_agg(x.product_id), array_agg(x.embedding) FROM %I x WHERE x.product_id = ANY ($1)', format('%s_vector_%s', kind, space_id))
+        INTO items, vectors USING first;
         -- As vectors of single precision, and weights not too small: products that come out as 0 are an error.
-        EXECUTE format('SELECT l2_normalize(sum(e.embedding * array_fill(h.taste, ARRAY[%1$s])::vector(%1$s)))::halfvec(%1$s), '
-            'l2_normalize(sum(e.embedding * array_fill(h.recent, ARRAY[%1$s])::vector(%1$s)))::halfvec(%1$s)'
-            ', array_agg(h.product_id) FILTER (WHERE h.place <= 16), array_agg(e.embedding::halfvec(%1$s)) FILTER (WHERE h.place <= 16) '
-            'FROM unnest($1, $2, $3) WITH ORDINALITY h (product_id, taste, recent, place) '
-            'JOIN (SELECT x.product_id, avg(x.embedding::vector) AS embedding FROM %2$I x WHERE x.product_id = ANY ($1) GROUP BY x.product_id) e USING (product_id)',
-            dimension, format('%s_vector_%s', kind, space_id)) INTO taste, recent, examples, pictures USING ids, tastes, recents;
+        WITH item AS MATERIALIZED (
+            SELECT i.product_id, vector_total(i.embedding::vector) AS embedding, count(*) AS pictures
+            FROM unnest(items, vectors) i (product_id, embedding) GROUP BY i.product_id
+        ), weighed AS MATERIALIZED (
+            SELECT i.product_id, i.embedding, h.place, array_fill((greatest(h.taste / m.taste, 1e-6) / i.pictures)::real, eighth)::vector AS taste,
+                array_fill((greatest(h.recent / m.recent, 1e-6) / i.pictures)::real, eighth)::vector AS recent
+            FROM unnest(first, history.tastes[:48], history.recents[:48]) WITH ORDINALITY h (product_id, taste, recent, place) JOIN item i USING (product_id)
+            CROSS JOIN (SELECT max(t.taste) AS taste, greatest(max(t.recent), 1e-6) AS recent FROM unnest(history.tastes[:48], history.recents[:48]) t (taste, recent) WHERE t.taste > 0) m
+            WHERE h.taste > 0
+        )
+        SELECT l2_normalize(vector_total(w.embedding * vector_filled(w.taste, dimension)))::halfvec,
+            l2_normalize(vector_total(w.embedding * vector_filled(w.recent, dimension)))::halfvec,
+            array_agg(w.product_id) FILTER (WHERE w.place <= 16), array_agg(l2_normalize(w.embedding)::halfvec) FILTER (WHERE w.place <= 16)
+        INTO taste, recent, examples, pictures FROM weighed w;
         IF taste IS NOT NULL THEN RETURN; END IF;
     END LOOP;
     kind := NULL;
@@ -49,7 +53,6 @@ CREATE OR REPLACE FUNCTION personal_taste(space_id integer, history personal_his
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
     IF history.events = 0 THEN RETURN history; END IF;
-    SELECT v.* INTO history.liked, history.amounts, history.total FROM personal_values(history) v;
     SELECT v.* INTO history.kind, history.taste, history.recent, history.examples, history.pictures FROM personal_vectors(space_id, history) v;
     RETURN history;
 END $$;

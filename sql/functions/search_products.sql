@@ -34,19 +34,26 @@ BEGIN
     RETURN arms;
 END $$;
 
--- Products in their order, with what is known of each: product_ids, image_ids, scores, reasons.
+-- Why one arm alone found a product.
+CREATE OR REPLACE FUNCTION search_arm_reason(question search_question, place bigint, distance double precision) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN jsonb_build_object(CASE WHEN (question).image IS NULL THEN 'caption' ELSE 'image' END, jsonb_build_object('rank', place, 'similarity', (-distance)::real));
+
+-- Products in their order, with what is known of each: product_ids, image_ids, scores, reasons. Where a history chooses among
+-- those that one arm found, the reasons of most would be for nothing: they are NULL (search_arm_reason).
 CREATE OR REPLACE FUNCTION search_ordered(
     question search_question, arms search_arms, shown_already bigint[], most integer, needs_pictures boolean,
     OUT product_ids bigint[], OUT image_ids bigint[], OUT scores double precision[], OUT reasons jsonb[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    later CONSTANT boolean := (question).strength > 0 AND cardinality((arms).image_ids) + cardinality((arms).caption_ids) >= 2 + cardinality(shown_already);
 BEGIN
     IF coalesce((question).parts, '{}') = '{}' AND coalesce((question).boosts, '[]') = '[]' AND num_nonnulls((question).image, (question).caption) = 1
         AND (question).named = '{}' AND NOT needs_pictures THEN
         -- One arm alone has the order already, and the picture that it found of each.
         SELECT coalesce(array_agg(n.product_id ORDER BY n.place), '{}'), array_agg(n.image_id ORDER BY n.place), array_agg(1.02 * 21.0 / (20 + n.place) ORDER BY n.place),
-            array_agg(jsonb_build_object(CASE WHEN (question).image IS NULL THEN 'caption' ELSE 'image' END,
-                jsonb_build_object('rank', n.place, 'similarity', (-n.distance)::real)) ORDER BY n.place)
+            array_agg(CASE WHEN later THEN NULL ELSE search_arm_reason(question, n.place, n.distance) END ORDER BY n.place)
         INTO product_ids, image_ids, scores, reasons
         FROM (SELECT a.product_id, a.distance, a.image_id, row_number() OVER (ORDER BY a.place) AS place
               FROM unnest((arms).image_ids || (arms).caption_ids, (arms).image_distances || (arms).caption_distances, (arms).pictures) WITH ORDINALITY a (product_id, distance, image_id, place)

@@ -180,6 +180,7 @@ BEGIN
         DELETE FROM waiting_product;
         DELETE FROM facet_bitmap;
         DELETE FROM facet_column;
+        DELETE FROM product_value;
         UPDATE facet_value SET held = 0 WHERE held <> 0;
     END IF;
     PERFORM sketch_products(array_agg(p.product_id)), document_products(array_agg(p.product_id)), mark_facets(array_agg(p.product_id)) FROM product p;

@@ -17,7 +17,7 @@ DECLARE
         association_score,association_actions,association_days,association_events,count_products,count_bought_together,count_viewed_after,gather_due,
         tend_counts,tend_partners,tend_associations,tend_affinities,count_category_pairs,sampled_shoppers,sampled_categories,leaf_categories,
         product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,
-        product_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_repriced,facet_price_cells}';
+        product_values,value_number,keep_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_repriced,facet_price_cells}';
     -- What nobody but the owner reads.
     hidden text[] := '{encoding_request,client_secret,forgotten,opt_out,forget_gate}';
     routine regprocedure;
@@ -75,7 +75,7 @@ BEGIN
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
                           OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request',
-                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_column', 'facet_change', 'facet_horizon', 'trend')
+                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_column', 'product_value', 'facet_change', 'facet_horizon', 'trend')
                             THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname <> ALL (hidden) AND NOT k.keyed AND c.relname NOT IN ('search_log', 'event_log') THEN 'SELECT' END
                     WHEN analyst THEN CASE

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vitrine.models.base import Base, Now
+from vitrine.models.base import Base, BigInt, Now
 
-__all__ = ["RerankWeights", "ValueShare"]
+__all__ = ["ProductValue", "RerankWeights", "ValueShare"]
 
 
 class RerankWeights(Base):
@@ -52,6 +52,7 @@ class ValueShare(Base):
     __tablename__ = "value_share"
     __table_args__ = (
         sa.CheckConstraint("share > 0 AND share <= 1", name="value_share_valid"),
+        sa.Index("value_share_number_idx", "number"),
         {
             "comment": "The share of a value, such as brand=acme, in the catalogue by popularity,"
             " from a sample; the empty value has the least share that was counted, =again how far"
@@ -62,3 +63,24 @@ class ValueShare(Base):
     value: Mapped[str] = mapped_column(primary_key=True)
     share: Mapped[float]
     counted_at: Mapped[Now]
+    number: Mapped[BigInt | None] = mapped_column(
+        sa.Computed("hashtextextended(value, 0)", persisted=True),
+        comment="value_number of the value.",
+    )
+
+
+class ProductValue(Base):
+    """The values of a product as numbers, as they were when its changes were folded last."""
+
+    __tablename__ = "product_value"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("product_id", postgresql_include=["numbers"]),
+        {
+            "comment": "The values of a product, such as brand=acme, each as value_number, as they"
+            " were when its changes were folded last; personal search reads the catalogue for a"
+            " product that is not here."
+        },
+    )
+
+    product_id: Mapped[BigInt] = mapped_column(autoincrement=False)
+    numbers: Mapped[list[int]] = mapped_column(ARRAY(sa.BigInteger))
