@@ -95,28 +95,6 @@ BEGIN
             (SELECT max(f.value_id) - 99 FROM unnest((patch).value_id) f (value_id) WHERE f.value_id BETWEEN 100 AND 199)) END);
 END $$;
 
--- Which products' prices and stock have anything to say: those that the rest of the filter keeps, with and without what
--- each facet asks itself. NULL: too many to look at each.
-CREATE OR REPLACE FUNCTION facet_candidates(filters jsonb, facets jsonb, patch facet_patch, relevant bigint[]) RETURNS bigint[]
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-DECLARE
-    rest CONSTANT jsonb := coalesce((SELECT jsonb_object_agg(f.key, f.value) FROM jsonb_each(filters) f
-        WHERE NOT f.key IN ('price', 'in_stock') AND NOT jsonb_path_exists(f.value, '$.** ? (exists(@.price) || exists(@.in_stock))')), '{}');
-    plan record := facet_plan(rest, patch, 1, relevant IS NOT NULL);
-    bitmaps record;
-    ids integer[];
-    set_number integer[]; set_block integer[]; set_plane integer[]; set_bits bit(8192)[];
-BEGIN
-    IF plan.conjuncts = '[]' OR cardinality((patch).value_id) > 10000 THEN RETURN NULL; END IF;
-    bitmaps := facet_add_bitmaps(patch, plan.leaves, relevant);
-    ids := (SELECT c.ids FROM facet_columns(plan.conjuncts, bitmaps.leaves) c);
-    EXECUTE facet_sets_sql(plan.conjuncts, bitmaps.leaves, '[{"without": "", "planes": false}]' || CASE WHEN rest = filters THEN '[]' ELSE (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('without', lower(a.key), 'planes', false)), '[]')
-        FROM jsonb_object_keys(facets) a (key) WHERE facet_own(rest, a.key) IS NOT NULL) END, NOT bitmaps.patch IS NULL, ids)
-    INTO set_number, set_block, set_plane, set_bits USING bitmaps.patch, ids;
-    RETURN facet_products(NULL, set_number, set_block, set_plane, set_bits, facet_candidates_most());
-END $$;
-
 -- Of how many products prices and stock are sooner looked at one by one than all.
 CREATE OR REPLACE FUNCTION facet_candidates_most() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -159,9 +137,7 @@ BEGIN
     patch := facet_patch(changed, NULL);
     shown := facet_requests(facets, patch);
     IF asks_prices THEN
-        -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
-        products := facet_candidates(wanted, shown, patch, relevant);
-        patch := facet_repatched(patch, changed, products);
+        patch := facet_repatched(patch, changed, NULL);
     END IF;
     width := facet_price_width(patch);
     plan := facet_plan(wanted, patch, width, relevant IS NOT NULL);

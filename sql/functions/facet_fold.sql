@@ -33,12 +33,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fold_facets IS 'Fold changed products into the bitmaps that facets are counted from, as a worker does by itself; returns how many changes are left.';
 
--- Variants written since the last time become notes. The number is taken before the rows are looked at: what is
+-- Variants written since the last time become notes. The number and the clock are taken before the rows are looked at: what is
 -- older was finished then, hence seen.
 CREATE OR REPLACE FUNCTION move_facet_horizon() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     finished bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    settled bigint := settled_variant_clock();
     repriced bigint[];
 BEGIN
     -- Before anything was folded there is nothing that could be out of date.
@@ -48,9 +49,9 @@ BEGIN
         SELECT r.product_id, true FROM unnest(repriced) r (product_id)
         WHERE NOT EXISTS (SELECT FROM facet_change f WHERE f.product_id = r.product_id);
     END IF;
-    INSERT INTO facet_horizon (transaction_id, server)
-    SELECT finished, c.system_identifier FROM pg_control_system() c
-    ON CONFLICT (one) DO UPDATE SET transaction_id = excluded.transaction_id, server = excluded.server;
+    INSERT INTO facet_horizon (transaction_id, clock, server)
+    SELECT finished, settled, c.system_identifier FROM pg_control_system() c
+    ON CONFLICT (one) DO UPDATE SET transaction_id = excluded.transaction_id, clock = excluded.clock, server = excluded.server;
 END $$;
 
 CREATE OR REPLACE FUNCTION fold_facet_patch(patch facet_patch) RETURNS void

@@ -67,6 +67,44 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         ' FROM r GROUP BY r.block, r.plane), m AS (SELECT v.*, v.s4 & v.s0 AS kept FROM v OFFSET 0) ')
 $$;
 
+-- The lowest or the highest price of a set that is not too sparse: the prices themselves are walked in their order until the set
+-- holds one. NULL where that takes too many steps. Prices are thousandths here, which floating point tells apart.
+CREATE OR REPLACE FUNCTION facet_extreme_walked(
+    highest boolean, by_variant boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+) RETURNS numeric
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    steps CONSTANT integer := facet_steps_walked();
+    -- Of each block, from 0 on.
+    products CONSTANT bit(8192)[] := (SELECT array_agg(s.bits ORDER BY i) FROM (SELECT max(b) AS last FROM unnest(set_block) b) m CROSS JOIN generate_series(0, m.last) i
+        LEFT JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON s.number = of_set AND s.plane = 0 AND s.block = i);
+    way refcursor;
+    step record;
+BEGIN
+    IF highest THEN
+        OPEN way FOR SELECT v.product_id, v.variant_id, v.price FROM variant v WHERE v.price::double precision >= 0 AND v.status = 'active' ORDER BY v.price::double precision DESC LIMIT steps;
+    ELSE
+        OPEN way FOR SELECT v.product_id, v.variant_id, v.price FROM variant v WHERE v.price::double precision >= 0 AND v.status = 'active' ORDER BY v.price::double precision LIMIT steps;
+    END IF;
+    LOOP
+        FETCH way INTO step;
+        EXIT WHEN step IS NULL;
+        IF get_bit(products[(step.product_id >> 13) + 1], (step.product_id & 8191)::integer) = 1 AND (NOT by_variant OR EXISTS (
+            SELECT FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+            WHERE s.number = of_set AND s.block = step.product_id >> 13 AND get_bit(s.bits, (step.product_id & 8191)::integer) = 1 AND s.plane = (
+                SELECT count(*) FROM variant v WHERE v.product_id = step.product_id AND v.variant_id <= step.variant_id AND v.status = 'active'))) THEN
+            EXIT;
+        END IF;
+    END LOOP;
+    CLOSE way;
+    RETURN step.price;
+END $$;
+
+-- How many of all prices are walked at most to find a set's lowest or highest.
+CREATE OR REPLACE FUNCTION facet_steps_walked() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 1000;
+
 -- The lowest and the highest price of what a set holds.
 CREATE OR REPLACE FUNCTION facet_extremes(
     patch facet_patch, width integer, by_variant boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
@@ -79,6 +117,12 @@ DECLARE
     ids CONSTANT integer[] := ARRAY(SELECT DISTINCT unnest(4 || low || high));
     part record;
 BEGIN
+    lowest := facet_extreme_walked(false, by_variant, of_set, set_number, set_block, set_plane, set_bits);
+    IF lowest IS NOT NULL THEN
+        highest := facet_extreme_walked(true, by_variant, of_set, set_number, set_block, set_plane, set_bits);
+    END IF;
+    IF highest IS NOT NULL THEN RETURN; END IF;
+    lowest := NULL;
     FOR part IN EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids, by_variant), 'SELECT m.kept, ',
         (SELECT format('ARRAY[%s] AS low', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(low) i), ', ',
         CASE WHEN by_variant THEN 'NULL::bit(8192)[] AS high' ELSE (SELECT format('ARRAY[%s] AS high', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(high) i) END, ' FROM m WHERE bit_count(m.kept) > 0')

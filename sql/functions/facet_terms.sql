@@ -161,21 +161,22 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         UNION SELECT s.product_id FROM stale_product s) c
 $$;
 
--- No trigger tells of prices and stock: updates of them must stay cheap. But each row says which transaction wrote
--- it, and one look at all of them finds those written since. Compared by age, numbers may wrap around. A catalogue that was
--- restored on another server begins anew: its numbers mean nothing there.
+-- No trigger tells of which prices and stock: updates of them must stay cheap. But a clock stands still while nobody updates a variant,
+-- and else each row says which transaction wrote it: one look at all of them finds those written since. Compared by age, numbers may wrap
+-- around. A catalogue that was restored on another server begins anew: its numbers mean nothing there.
 CREATE OR REPLACE FUNCTION facet_repriced(among bigint[] DEFAULT NULL) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET max_parallel_workers_per_gather = 0 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    horizon bigint := (SELECT h.transaction_id FROM facet_horizon h
-        WHERE h.server = (SELECT c.system_identifier FROM pg_control_system() c));
-    oldest integer := age((horizon & 4294967295)::text::xid);
+    horizon facet_horizon := (SELECT h FROM facet_horizon h WHERE h.server = (SELECT c.system_identifier FROM pg_control_system() c));
+    oldest integer := age((horizon.transaction_id & 4294967295)::text::xid);
     products bigint[];
 BEGIN
-    IF horizon IS NULL OR horizon + 2000000000 < pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN
+    IF horizon.transaction_id IS NULL OR horizon.transaction_id + 2000000000 < pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN
         oldest := 2147483647;
     END IF;
-    IF among IS NULL THEN
+    IF horizon.clock = (SELECT c.last_value FROM variant_clock c) THEN
+        NULL;
+    ELSIF among IS NULL THEN
         -- Not DISTINCT here: that would read the rows in the order of an index.
         SELECT array_agg(v.product_id) INTO products FROM variant v WHERE age(v.xmin) <= oldest;
     ELSE

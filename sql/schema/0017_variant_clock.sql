@@ -1,0 +1,15 @@
+-- A clock that every statement that updates variants moves: while it stands, nobody need look which prices and stock were written.
+
+-- Not of the transaction: a statement moves it before it writes, and all see it at once. Logged: after a crash it is further on, never back.
+CREATE SEQUENCE variant_clock;
+COMMENT ON SEQUENCE variant_clock IS 'Moved by each statement that updates variants, before it writes.';
+-- From here on each move shows in last_value; the first would not.
+SELECT nextval('variant_clock');
+-- Whoever may update variants has to be able to move it.
+GRANT USAGE, SELECT ON SEQUENCE variant_clock TO PUBLIC;
+
+ALTER TABLE facet_horizon ADD clock bigint;
+COMMENT ON COLUMN facet_horizon.clock IS 'Where the clock of variants stood; NULL where somebody was still writing.';
+
+-- No longer asked which products might count before prices are.
+DROP FUNCTION IF EXISTS facet_candidates(jsonb, jsonb, facet_patch, bigint[]);
