@@ -31,55 +31,24 @@ BEGIN
         (SELECT array_agg(m.facet ORDER BY m.place), array_agg(m.shown ORDER BY m.place) FROM meant m) m) o (value_id, set, place, alone, whole, by_variant, facet, shown);
 END $$;
 
--- The sets as bitmaps for each block from 0 on, set after set, and the numbers of their bits: places in an array are found
--- sooner than rows in a hash table. Without the products that changed: those meet the patch.
-CREATE OR REPLACE FUNCTION facet_sets_of_products(
-    patch facet_patch, of_prices boolean, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
-    OUT blocks integer, OUT bits bit(8192)[], OUT ones integer[]
-)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
-BEGIN
-    SELECT o.* INTO blocks, bits, ones FROM (
-    WITH s AS MATERIALIZED (
-        SELECT s.number, s.block, s.bits & coalesce(CASE WHEN of_prices THEN m.prices_keep ELSE m.keep END, ~0::bit(8192)) AS bits
-        FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-        LEFT JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) m (block, keep, prices_keep) ON m.block = s.block
-        WHERE s.plane = 0
-    ), size AS (
-        SELECT max(s.number) AS sets, max(s.block) + 1 AS blocks FROM s
-    )
-    SELECT max(z.blocks), array_agg(coalesce(s.bits, 0::bit(8192)) ORDER BY n.number, b.block), array_agg(coalesce(bit_count(s.bits), 0)::integer ORDER BY n.number, b.block)
-    FROM size z CROSS JOIN generate_series(1, z.sets) n (number) CROSS JOIN generate_series(0, z.blocks - 1) b (block)
-    LEFT JOIN s ON s.number = n.number AND s.block = b.block) o (blocks, bits, ones);
-END $$;
-
 -- How many products of their sets have each of some values, as products: what two bitmaps share follows from how many
--- bits differ, which pgvector counts sooner. First of what is stored, then of the patch.
+-- bits differ, which pgvector counts sooner. First of what is stored, then of the patch. Without the products that changed: those meet the patch.
 CREATE OR REPLACE FUNCTION facet_counts_of_products(
     patch facet_patch, of_values integer[], of_sets integer[], of_prices boolean,
     set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS TABLE (of_value integer, count bigint)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off SET enable_sort = off AS $$
-DECLARE
-    sets record := facet_sets_of_products(patch, of_prices, set_number, set_block, set_plane, set_bits);
-    lowest CONSTANT integer := (SELECT min(v.id) FROM unnest(of_values) v (id) WHERE v.id >= 0);
-    highest CONSTANT integer := (SELECT max(v.id) FROM unnest(of_values) v (id));
-    -- Where the set of each number begins, far below zero for those not asked for: in an array with NULL, each look-up
-    -- walks. Of numbers far apart a look-up each is as good.
-    begins integer[] := CASE WHEN highest - lowest < 10 * cardinality(of_values) + 1000 THEN ARRAY(
-        SELECT coalesce((v.set - 1) * sets.blocks + 1, -1000000000) FROM generate_series(lowest, highest) i LEFT JOIN unnest(of_values, of_sets) v (id, set) ON v.id = i ORDER BY i) END;
 BEGIN
-    IF sets.blocks IS NULL THEN RETURN; END IF;
-    -- Not as variables of this language: each look at one would be a call. Plus nothing: an index would be slower than the table.
-    RETURN QUERY EXECUTE concat('SELECT r.value_id, sum(r.ones + $1[r.place] - (r.bits <~> $2[r.place])::integer) / 2 FROM (',
-        CASE WHEN begins IS NOT NULL AND pg_relation_size('facet_bitmap') / 8192 <= 4 * cardinality(of_values) THEN
-            'SELECT b.value_id, b.ones, b.bits, b.block + $3[b.value_id - $4] AS place FROM facet_bitmap b '
-            'WHERE b.plane = 0 AND b.value_id + 0 > $4 AND b.value_id + 0 <= $4 + cardinality($3) AND b.block < $5 OFFSET 0'
-        ELSE 'SELECT b.*, b.block + (v.set - 1) * $5 + 1 AS place FROM unnest($6, $7) v (id, set) CROSS JOIN LATERAL ('
-            'SELECT b.value_id, b.block, b.ones, b.bits FROM facet_bitmap b WHERE b.value_id = v.id AND b.plane = 0 AND b.block < $5 OFFSET 0) b' END,
-        ') r WHERE r.place > 0 GROUP BY r.value_id')
-    USING sets.ones, sets.bits, begins, lowest - 1, sets.blocks, of_values, of_sets;
+    -- GROUP BY tells the planner that a set's bitmap is there once: those of values then stream by.
+    RETURN QUERY SELECT r.value_id, sum(r.ones + s.ones - (r.bits <~> s.bits)::integer) / 2 FROM (
+        SELECT v.set, b.value_id, b.block, b.ones, b.bits FROM unnest(of_values, of_sets) v (id, set) CROSS JOIN LATERAL (
+            SELECT b.value_id, b.block, b.ones, b.bits FROM facet_bitmap b WHERE b.value_id = v.id AND b.plane = 0 OFFSET 0) b OFFSET 0) r
+    JOIN (SELECT k.number, k.block, bit_or(k.bits) AS bits, bit_count(bit_or(k.bits))::integer AS ones FROM (
+            SELECT s.number, s.block, CASE WHEN m.block IS NULL THEN s.bits ELSE s.bits & CASE WHEN of_prices THEN m.prices_keep ELSE m.keep END END AS bits
+            FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+            LEFT JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) m (block, keep, prices_keep) ON m.block = s.block WHERE s.plane = 0) k
+        GROUP BY k.number, k.block) s ON s.number = r.set AND s.block = r.block
+    GROUP BY r.value_id;
     IF patch IS NULL THEN RETURN; END IF;
     RETURN QUERY SELECT * FROM facet_counts_of_patch(patch, of_values, of_sets, set_number, set_block, set_plane, set_bits);
 END $$;

@@ -128,7 +128,7 @@ DECLARE
     plan record;
     asked record;
     bitmaps record;
-    ids integer[];
+    used record;
     set_number integer[]; set_block integer[]; set_plane integer[]; set_bits bit(8192)[];
     result jsonb;
 BEGIN
@@ -144,9 +144,9 @@ BEGIN
     asked := facet_requests_sets(wanted, shown, patch, plan.conjuncts, plan.leaves);
     bitmaps := facet_add_bitmaps(patch, asked.leaves, relevant);
     patch := bitmaps.patch;
-    ids := (SELECT c.ids FROM facet_columns(asked.conjuncts, bitmaps.leaves) c);
-    EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, ids)
-    INTO set_number, set_block, set_plane, set_bits USING patch, ids;
+    used := facet_columns(asked.conjuncts, bitmaps.leaves);
+    EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, used.product_ids, used.variant_ids)
+    INTO set_number, set_block, set_plane, set_bits USING patch, used.product_ids, used.variant_ids;
     IF shown ?| '{price,in_stock}' THEN
         -- Few are read from the catalogue, which needs no bitmaps that are up to date.
         products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN asks_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);

@@ -166,7 +166,7 @@ BEGIN
 END $$;
 
 -- The same by the cells of products' prices. Where the set is of variants, cells tell of products that lie in one with all
--- of their variants; the others are read. NULL where they are too many, or the step has no cells.
+-- of their variants, and of those that it holds with all; the others are read. NULL where they are too many, or the step has no cells.
 CREATE OR REPLACE FUNCTION facet_buckets_by_cells(
     bounds numeric[], patch facet_patch, by_variant boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS bigint[]
@@ -186,8 +186,9 @@ BEGIN
     IF by_variant THEN
         EXECUTE concat('SELECT array_agg(s.block) AS block, array_agg(0) AS plane, array_agg(s.bits & ~coalesce(r.bits, 0::bit(8192))) AS within, '
             'array_agg(s.bits & coalesce(r.bits, 0::bit(8192))) AS across FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) LEFT JOIN ('
-            'SELECT r.block, bit_or(r.bits) AS bits FROM (', facet_rows_sql(NOT patch IS NULL, '$2', ARRAY[first + 63]), ') r GROUP BY r.block) r ON r.block = s.block '
-            'WHERE s.number = $3 AND s.plane = 0')
+            'SELECT c.block, c.bits & l.bits AS bits FROM (SELECT r.block, bit_or(r.bits) AS bits FROM (', facet_rows_sql(NOT patch IS NULL, '$2', ARRAY[first + 63]), ') r GROUP BY r.block) c '
+            'JOIN (SELECT v.block, bit_or(CASE WHEN s.bits IS NULL THEN v.bits ELSE v.bits & ~s.bits END) AS bits FROM facet_rows($1, ''{2}'') v LEFT JOIN unnest($4, $5, $6, $7) s (number, block, plane, bits) '
+            'ON s.number = $3 AND s.block = v.block AND s.plane = v.plane GROUP BY v.block) l ON l.block = c.block) r ON r.block = s.block WHERE s.number = $3 AND s.plane = 0')
         INTO split USING patch, ARRAY[first + 63], of_set, set_number, set_block, set_plane, set_bits;
         number := array_fill(of_set, ARRAY[cardinality(split.block)]);
         products := facet_products(of_set, number, split.block, split.plane, split.across, 2000);

@@ -11,5 +11,8 @@ GRANT USAGE, SELECT ON SEQUENCE variant_clock TO PUBLIC;
 ALTER TABLE facet_horizon ADD clock bigint;
 COMMENT ON COLUMN facet_horizon.clock IS 'Where the clock of variants stood; NULL where somebody was still writing.';
 
--- No longer asked which products might count before prices are.
+-- Functions whose arguments or answers changed, and those that are gone.
 DROP FUNCTION IF EXISTS facet_candidates(jsonb, jsonb, facet_patch, bigint[]);
+DROP FUNCTION IF EXISTS facet_columns(jsonb, jsonb);
+DROP FUNCTION IF EXISTS facet_sets_of_products(facet_patch, boolean, integer[], integer[], integer[], bit[]);
+DROP FUNCTION IF EXISTS facet_sets_sql(jsonb, jsonb, jsonb, boolean, integer[]);
