@@ -52,11 +52,12 @@ BEGIN
         END IF;
         requests := requests || one;
     END LOOP;
-    -- Whether a set is of variants that fulfil something together, or of products alone, and of these of all.
-    requests := (SELECT coalesce(jsonb_agg(q.value || jsonb_build_object('by_variant', q.value -> 'exact' IS NOT NULL OR coalesce(k.by_variant, false),
-            'whole', q.value -> 'exact' IS NULL AND k.by_variant IS NULL)), '[]')
-        FROM jsonb_array_elements(requests) q (value) CROSS JOIN LATERAL (
-            SELECT bool_or((conjuncts -> k -> 'variant')::boolean) AS by_variant FROM facet_kept(conjuncts, sets -> (q.value -> 'set')::integer - 1) k) k);
+    -- Whether a set is of variants that fulfil something together, or of products alone, those in stock or of these of all.
+    requests := (SELECT coalesce(jsonb_agg(q.value || jsonb_build_object('by_variant', q.value -> 'exact' IS NOT NULL OR coalesce(k.by_variant AND NOT s.stocked, false),
+            'stocked', q.value -> 'exact' IS NULL AND coalesce(s.stocked, false), 'whole', q.value -> 'exact' IS NULL AND k.by_variant IS NULL)), '[]')
+        FROM jsonb_array_elements(requests) q (value) CROSS JOIN LATERAL (SELECT sets -> (q.value -> 'set')::integer - 1) o (of_set)
+        CROSS JOIN LATERAL (SELECT facet_is_stocked(conjuncts, o.of_set)) s (stocked)
+        CROSS JOIN LATERAL (SELECT bool_or((conjuncts -> k -> 'variant')::boolean) AS by_variant FROM facet_kept(conjuncts, o.of_set) k) k);
 END $$;
 
 -- The bitmaps of what no bitmap knows: leaves that are SQL, and the products that a search found relevant.

@@ -63,9 +63,10 @@ BEGIN
     INSERT INTO facet_value (field, name, element)
     SELECT n.* FROM unnest((patch).new_field, (patch).new_name, (patch).new_element) n ON CONFLICT DO NOTHING;
     added := ARRAY(
-        SELECT coalesce(k.value_id, b.value_id) FROM unnest((patch).value_id) WITH ORDINALITY b (value_id, place)
+        SELECT CASE WHEN k.value_id IS NULL THEN b.value_id WHEN n.id = b.value_id THEN k.value_id ELSE facet_stocked(k.value_id) END
+        FROM unnest((patch).value_id) WITH ORDINALITY b (value_id, place)
         LEFT JOIN unnest((patch).new_id, (patch).new_field, (patch).new_name, (patch).new_element) n (id, field, name, element)
-            ON n.id = b.value_id
+            ON b.value_id < 0 AND b.value_id IN (n.id, facet_stocked(n.id))
         LEFT JOIN facet_value k ON (k.field, k.name) = (n.field, n.name) AND md5(k.element::text) IS NOT DISTINCT FROM md5(n.element::text)
         ORDER BY b.place);
     -- What the changed products had goes, what they have now comes.

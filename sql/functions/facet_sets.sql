@@ -22,7 +22,9 @@ BEGIN
     LOOP
         one := facet_condition(part.filter, patch, width, leaves);
         leaves := one.leaves;
-        conjuncts := conjuncts || jsonb_build_object('own', part.own, 'sql', one.expression, 'variant', one.needs_variant);
+        -- That a variant is in stock may be asked of the product, where nothing else is asked of its variants.
+        conjuncts := conjuncts || (jsonb_build_object('own', part.own, 'sql', one.expression, 'variant', one.needs_variant)
+            || CASE WHEN part.filter = '{"in_stock": true}' THEN '{"stocked": "p.s6"}'::jsonb ELSE '{}' END);
     END LOOP;
 END $$;
 
@@ -61,6 +63,7 @@ BEGIN
     WITH col AS (
         SELECT 'p' AS alias, 's1' AS name, '{1}'::integer[] AS ids
         UNION ALL SELECT 'v', 's2', '{2}'
+        UNION ALL SELECT 'p', 's6', '{6}' WHERE jsonb_path_exists(conjuncts, '$[*].stocked')
         UNION ALL SELECT DISTINCT 'v', 's' || m.found[1], ARRAY[m.found[1]::integer]
             FROM jsonb_array_elements(conjuncts) c (value) CROSS JOIN LATERAL regexp_matches(c.value ->> 'sql', 'v\.s(\d+)', 'g') m (found)
         UNION ALL SELECT CASE WHEN (l.value -> 'variant')::boolean THEN 'v' ELSE 'p' END, 'l' || l.place - 1,
@@ -84,6 +87,13 @@ BEGIN ATOMIC
     WHERE CASE WHEN c.value ? 'only' THEN c.value -> 'only' = of_set -> 'mask' ELSE c.value ->> 'own' IS DISTINCT FROM of_set ->> 'without' END;
 END;
 
+-- Whether all that a set asks of variants is that one is in stock: then its products are known without looking at each.
+CREATE OR REPLACE FUNCTION facet_is_stocked(conjuncts jsonb, of_set jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT count(*) FILTER (WHERE (conjuncts -> k -> 'variant')::boolean) = 1 AND bool_or(conjuncts -> k ? 'stocked') FROM facet_kept(conjuncts, of_set) k;
+END;
+
 -- sets: [{"without": own, "planes": whether the variants are asked for too, "mask": which of the conditions that few
 -- sets have}]. Rows are (number, block, plane, bits); in plane 0 are the products of which any variant does.
 CREATE OR REPLACE FUNCTION facet_sets_sql(conjuncts jsonb, leaves jsonb, sets jsonb, patched boolean, product_ids integer[], variant_ids integer[]) RETURNS text
@@ -92,15 +102,17 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
     RETURN (
     WITH asked AS (
-        SELECT s.place AS number, (s.value -> 'planes')::boolean AND (s.value ? 'always' OR bool_or((c.value -> 'variant')::boolean)) IS TRUE AS planes, coalesce(bool_or((c.value -> 'variant')::boolean), false) AS needs_variant,
+        SELECT s.place AS number, (s.value -> 'planes')::boolean AND (s.value ? 'always' OR count(*) FILTER (WHERE (c.value -> 'variant')::boolean) > k.stocked) AS planes,
+            count(*) FILTER (WHERE (c.value -> 'variant')::boolean) > k.stocked AS needs_variant,
             coalesce(string_agg(format('k%s', c.place), ' & ') FILTER (WHERE c.place IS NOT NULL), '~0::bit(8192)') AS kept
         FROM jsonb_array_elements(sets) WITH ORDINALITY s (value, place)
+        CROSS JOIN LATERAL (SELECT CASE WHEN facet_is_stocked(conjuncts, s.value) AND NOT s.value ? 'always' THEN 1 ELSE 0 END) k (stocked)
         LEFT JOIN LATERAL (SELECT k + 1 AS place, conjuncts -> k AS value FROM facet_kept(conjuncts, s.value) k) c ON true
-        GROUP BY s.place, s.value
+        GROUP BY s.place, s.value, k.stocked
     ), made AS (
         SELECT c.*,
-            (SELECT string_agg(format(', %s AS k%s', k.value ->> 'sql', k.place), '') FROM jsonb_array_elements(conjuncts) WITH ORDINALITY k (value, place)
-                WHERE NOT (k.value -> 'variant')::boolean) AS of_products,
+            (SELECT string_agg(format(', %s AS k%s', coalesce(k.value ->> 'stocked', k.value ->> 'sql'), k.place), '') FROM jsonb_array_elements(conjuncts) WITH ORDINALITY k (value, place)
+                WHERE NOT (k.value -> 'variant')::boolean OR k.value ? 'stocked') AS of_products,
             (SELECT string_agg(format(', %s AS k%s', CASE WHEN (k.value -> 'variant')::boolean THEN k.value ->> 'sql' ELSE 'p.k' || k.place END, k.place), '')
                 FROM jsonb_array_elements(conjuncts) WITH ORDINALITY k (value, place)) AS of_variants
         FROM facet_columns(conjuncts, leaves) c

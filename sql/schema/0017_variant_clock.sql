@@ -11,8 +11,18 @@ GRANT USAGE, SELECT ON SEQUENCE variant_clock TO PUBLIC;
 ALTER TABLE facet_horizon ADD clock bigint;
 COMMENT ON COLUMN facet_horizon.clock IS 'Where the clock of variants stood; NULL where somebody was still writing.';
 
+-- Bitmaps of what is in stock have yet to be made.
+INSERT INTO facet_change (product_id, prices_only) SELECT p.product_id, true FROM product p ORDER BY p.product_id;
+
 -- Functions whose arguments or answers changed, and those that are gone.
 DROP FUNCTION IF EXISTS facet_candidates(jsonb, jsonb, facet_patch, bigint[]);
 DROP FUNCTION IF EXISTS facet_columns(jsonb, jsonb);
 DROP FUNCTION IF EXISTS facet_sets_of_products(facet_patch, boolean, integer[], integer[], integer[], bit[]);
 DROP FUNCTION IF EXISTS facet_sets_sql(jsonb, jsonb, jsonb, boolean, integer[]);
+DROP FUNCTION IF EXISTS facet_value_counts(facet_patch, integer[], integer[], integer[], boolean[], boolean[], boolean[], text[], integer[], integer[], integer[], bit[]);
+DROP FUNCTION IF EXISTS facet_buckets_by_cells(numeric[], facet_patch, boolean, integer, integer[], integer[], integer[], bit[]);
+DROP FUNCTION IF EXISTS facet_counts_of_products(facet_patch, integer[], integer[], boolean, integer[], integer[], integer[], bit[]);
+DROP FUNCTION IF EXISTS facet_extremes(facet_patch, integer, boolean, integer, integer[], integer[], integer[], bit[]);
+DROP FUNCTION IF EXISTS facet_offers(bigint[], boolean, integer, integer[], integer[], integer[], bit[]);
+DROP FUNCTION IF EXISTS facet_planes(facet_patch, integer, integer[], integer[], integer[], bit[]);
+DROP FUNCTION IF EXISTS facet_price_terms(bigint[]);
