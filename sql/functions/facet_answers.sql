@@ -63,7 +63,7 @@ BEGIN
         facet_rows_sql(NOT patch IS NULL, '$2', value_id, true), ' OFFSET 0) r JOIN (SELECT a.value_id, min(a.set) AS set, min(a.place) AS place, '
         'bool_or(a.by_variant) AS by_variant FROM unnest($2, $3, $4, $5) a (value_id, set, place, by_variant) GROUP BY a.value_id) a ON a.value_id = r.value_id '
         'WHERE (r.plane > 0) = a.by_variant OFFSET 0) r JOIN (SELECT (s.number::bigint << 40) + (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits '
-        'FROM unnest($6, $7, $8, $9) s (number, block, plane, bits) GROUP BY 1) s ON s.key = r.key GROUP BY r.place, r.block) o GROUP BY o.place')
+        'FROM unnest($6, $7, $8, $9) s (number, block, plane, bits) WHERE s.number = ANY ($3) GROUP BY 1) s ON s.key = r.key GROUP BY r.place, r.block) o GROUP BY o.place')
     USING patch, value_id, set, place, by_variant, set_number, set_block, set_plane, set_bits;
 END $$;
 
@@ -77,9 +77,13 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     part record;
     own bigint[];
+    -- Of products alone: whoever unpacks an array unpacks all of it.
+    products record;
     left_id integer[] := '{}'; left_set integer[] := '{}'; left_place integer[] := '{}';
     more record;
 BEGIN
+    SELECT array_agg(s.number) AS numbers, array_agg(s.block) AS blocks, array_agg(s.plane) AS planes, array_agg(s.bits) AS bits INTO products
+    FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.plane = 0;
     of_place := '{}';
     counts := '{}';
     FOR part IN
@@ -95,7 +99,7 @@ BEGIN
             CONTINUE;
         END IF;
         own := CASE WHEN part.whole THEN facet_counts_of_all(patch, part.ids)
-            WHEN cardinality(part.ids) > facet_wide() AND NOT facet_is_price(part.ids[1]) THEN facet_counts_by_column(patch, part.ids, part.facet, part.set, set_number, set_block, set_plane, set_bits) END;
+            WHEN cardinality(part.ids) > facet_wide() AND NOT facet_is_price(part.ids[1]) THEN facet_counts_by_column(patch, part.ids, part.facet, part.set, products.numbers, products.blocks, products.planes, products.bits) END;
         IF own IS NULL THEN
             left_id := left_id || part.ids;
             left_set := left_set || part.sets;
@@ -107,7 +111,7 @@ BEGIN
     END LOOP;
     IF left_id <> '{}' THEN
         SELECT array_agg(a.place) AS places, array_agg(n.count) AS counts INTO more
-        FROM facet_counts_of_products(patch, left_id, left_set, set_number, set_block, set_plane, set_bits) n
+        FROM facet_counts_of_products(patch, left_id, left_set, products.numbers, products.blocks, products.planes, products.bits) n
         JOIN unnest(left_id, left_place) a (value_id, place) ON a.value_id = n.of_value;
         of_place := of_place || more.places;
         counts := counts || more.counts;
