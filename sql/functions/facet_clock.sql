@@ -10,6 +10,8 @@ END $$;
 -- Of all updates, not of prices alone: a trigger of the shop's own may write a price under any of them. New and deleted variants are noted.
 CREATE OR REPLACE TRIGGER variant_clock BEFORE UPDATE ON variant
     FOR EACH STATEMENT WHEN (nextval('variant_clock') IS NULL) EXECUTE FUNCTION move_variant_clock();
+-- Also for who loads with triggers switched off.
+ALTER TABLE variant ENABLE ALWAYS TRIGGER variant_clock;
 
 -- Where the clock stands, or NULL while others may be writing what is not seen yet. A writer locks the table before it
 -- moves the clock, and lets go when all see what it wrote: so the clock is read first, then the locks, and the rows with a later
@@ -17,7 +19,7 @@ CREATE OR REPLACE TRIGGER variant_clock BEFORE UPDATE ON variant
 CREATE OR REPLACE FUNCTION settled_variant_clock() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
-    now_at CONSTANT bigint := (SELECT c.last_value FROM variant_clock c);
+    now_at CONSTANT bigint := pg_sequence_last_value('variant_clock');
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' OR EXISTS (
         SELECT FROM pg_locks l

@@ -3,10 +3,9 @@
 -- Not of the transaction: a statement moves it before it writes, and all see it at once. Logged: after a crash it is further on, never back.
 CREATE SEQUENCE variant_clock;
 COMMENT ON SEQUENCE variant_clock IS 'Moved by each statement that updates variants, before it writes.';
--- From here on each move shows in last_value; the first would not.
 SELECT nextval('variant_clock');
--- Whoever may update variants has to be able to move it.
-GRANT USAGE, SELECT ON SEQUENCE variant_clock TO PUBLIC;
+-- Whoever may update variants has to be able to move it, also with a right that the shop gave by hand. It tells nothing.
+GRANT USAGE ON SEQUENCE variant_clock TO PUBLIC;
 
 ALTER TABLE facet_horizon ADD clock bigint;
 COMMENT ON COLUMN facet_horizon.clock IS 'Where the clock of variants stood; NULL where somebody was still writing.';
