@@ -13,6 +13,14 @@ CREATE OR REPLACE TRIGGER variant_clock BEFORE UPDATE ON variant
 -- Also for who loads with triggers switched off.
 ALTER TABLE variant ENABLE ALWAYS TRIGGER variant_clock;
 
+-- Whether nobody has updated a variant since prices and stock were folded.
+CREATE OR REPLACE FUNCTION facet_prices_hold() RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM facet_horizon h
+        WHERE h.server = (SELECT c.system_identifier FROM pg_control_system() c) AND h.clock = pg_sequence_last_value('variant_clock'));
+END $$;
+
 -- Where the clock stands, or NULL while others may be writing what is not seen yet. A writer locks the table before it
 -- moves the clock, and lets go when all see what it wrote: so the clock is read first, then the locks, and the rows with a later
 -- snapshot, which a stricter isolation does not take.

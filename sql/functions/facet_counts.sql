@@ -119,7 +119,8 @@ SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     wanted CONSTANT jsonb := coalesce(nullif(filters, 'null'), '{}');
-    asks_prices CONSTANT boolean := jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))');
+    -- Before the rest of the filter is known: where it asks of them, and where that costs nothing.
+    knows_prices CONSTANT boolean := facet_prices_hold() OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))');
     changed bigint[];
     products bigint[];
     few bigint[];
@@ -137,7 +138,7 @@ BEGIN
     changed := facet_changed();
     patch := facet_patch(changed, NULL);
     shown := facet_requests(facets, patch);
-    IF asks_prices THEN
+    IF knows_prices THEN
         patch := facet_repatched(patch, changed, NULL);
     END IF;
     width := facet_price_width(patch);
@@ -150,9 +151,9 @@ BEGIN
     INTO set_number, set_block, set_plane, set_bits USING patch, used.product_ids, used.variant_ids;
     IF shown ?| '{price,in_stock}' THEN
         -- Few are read from the catalogue, which needs no bitmaps that are up to date.
-        products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN asks_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
+        products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN knows_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
         few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
-        IF few IS NULL AND NOT asks_prices THEN
+        IF few IS NULL AND NOT knows_prices THEN
             patch := facet_repatched(patch, changed, products);
             width := facet_price_width(patch);
         END IF;

@@ -35,29 +35,20 @@ DECLARE
     -- Of each block, from 0 on.
     products CONSTANT bit(8192)[] := (SELECT array_agg(s.bits ORDER BY i) FROM (SELECT max(b) AS last FROM unnest(set_block) b) m CROSS JOIN generate_series(0, m.last) i
         LEFT JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON s.number = of_set AND s.plane = 0 AND s.block = i);
-    reached boolean := false;
-    way refcursor;
     step record;
 BEGIN
-    IF highest THEN
-        OPEN way FOR SELECT v.product_id, v.variant_id, v.price, v.stock FROM variant v WHERE v.price::double precision >= 0 AND v.status = 'active' ORDER BY v.price::double precision DESC LIMIT steps;
-    ELSE
-        OPEN way FOR SELECT v.product_id, v.variant_id, v.price, v.stock FROM variant v WHERE v.price::double precision >= 0 AND v.status = 'active' ORDER BY v.price::double precision LIMIT steps;
-    END IF;
+    FOR step IN EXECUTE concat('SELECT v.product_id, v.variant_id, v.price FROM variant v WHERE v.price::double precision >= 0 AND v.status = ''active'' ',
+        CASE WHEN stocked THEN 'AND (v.stock > 0) IS NOT FALSE ' END, 'ORDER BY v.price::double precision ', CASE WHEN highest THEN 'DESC ' END, 'LIMIT $1') USING steps
     LOOP
-        FETCH way INTO step;
-        EXIT WHEN NOT found OR products IS NULL;
-        CONTINUE WHEN stocked AND step.stock <= 0;
-        IF get_bit(products[(step.product_id >> 13) + 1], (step.product_id & 8191)::integer) = 1 AND (NOT by_variant OR EXISTS (
+        CONTINUE WHEN get_bit(products[(step.product_id >> 13) + 1], (step.product_id & 8191)::integer) IS DISTINCT FROM 1;
+        IF NOT by_variant OR EXISTS (
             SELECT FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
             WHERE s.number = of_set AND s.block = step.product_id >> 13 AND get_bit(s.bits, (step.product_id & 8191)::integer) = 1 AND s.plane = (
-                SELECT count(*) FROM variant v WHERE v.product_id = step.product_id AND v.variant_id <= step.variant_id AND v.status = 'active'))) THEN
-            reached := true;
-            EXIT;
+                SELECT count(*) FROM variant v WHERE v.product_id = step.product_id AND v.variant_id <= step.variant_id AND v.status = 'active')) THEN
+            RETURN step.price;
         END IF;
     END LOOP;
-    CLOSE way;
-    RETURN CASE WHEN reached THEN step.price END;
+    RETURN NULL;
 END $$;
 
 -- How many of all prices are walked at most to find a set's lowest or highest.
