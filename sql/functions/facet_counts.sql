@@ -102,14 +102,27 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 8000;
 
 -- The patch with the prices and stock that were written since they were folded, of some products or of all.
-CREATE OR REPLACE FUNCTION facet_repatched(patch facet_patch, changed bigint[], among bigint[]) RETURNS facet_patch
+CREATE OR REPLACE FUNCTION facet_repatched(patch facet_patch, changed bigint[], among bigint[], stocked boolean) RETURNS facet_patch
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     repriced bigint[] := facet_repriced(among);
 BEGIN
     IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
-    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced); END IF;
+    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced, stocked); END IF;
     RETURN patch;
+END $$;
+
+-- Whether prices and options in stock alone are counted (true), in none of the sets (false), or perhaps both (NULL). A set is of what is in stock where it
+-- asks nothing else of variants, and each facet ignores its own filter.
+CREATE OR REPLACE FUNCTION facet_needs_stocked(filters jsonb) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    options CONSTANT bigint := (SELECT count(DISTINCT lower(o)) FROM jsonb_object_keys(coalesce(filters -> 'options', '{}')) o);
+BEGIN
+    RETURN CASE WHEN filters -> 'in_stock' IS DISTINCT FROM 'true' OR filters ? 'sku' THEN false
+        WHEN filters ?| '{any,all,not}' THEN NULL
+        WHEN options = 0 THEN true
+        WHEN options + (filters ? 'price')::integer > 1 THEN false END;
 END $$;
 
 CREATE OR REPLACE FUNCTION facet_counts(filters jsonb DEFAULT '{}', facets jsonb DEFAULT 'true', relevant bigint[] DEFAULT NULL) RETURNS jsonb
@@ -121,6 +134,7 @@ DECLARE
     wanted CONSTANT jsonb := coalesce(nullif(filters, 'null'), '{}');
     -- Before the rest of the filter is known: where it asks of them, and where that costs nothing.
     knows_prices CONSTANT boolean := facet_prices_hold() OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))');
+    stocked CONSTANT boolean := facet_needs_stocked(wanted);
     changed bigint[];
     products bigint[];
     few bigint[];
@@ -136,10 +150,10 @@ DECLARE
 BEGIN
     PERFORM compile_filter(wanted);
     changed := facet_changed();
-    patch := facet_patch(changed, NULL);
+    patch := facet_patch(changed, NULL, stocked);
     shown := facet_requests(facets, patch);
     IF knows_prices THEN
-        patch := facet_repatched(patch, changed, NULL);
+        patch := facet_repatched(patch, changed, NULL, stocked);
     END IF;
     width := facet_price_width(patch);
     plan := facet_plan(wanted, patch, width, relevant IS NOT NULL);
@@ -154,7 +168,7 @@ BEGIN
         products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN knows_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
         few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
         IF few IS NULL AND NOT knows_prices THEN
-            patch := facet_repatched(patch, changed, products);
+            patch := facet_repatched(patch, changed, products, stocked);
             width := facet_price_width(patch);
         END IF;
     END IF;

@@ -100,8 +100,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WHERE h.lowest / s.step <= 50
 $$;
 
--- Without a number: the options of variants in stock.
-CREATE OR REPLACE FUNCTION facet_price_terms(products bigint[])
+-- Without a number: the options of variants in stock. stocked: cells and options of these alone (true), of all variants (false), or both (NULL).
+CREATE OR REPLACE FUNCTION facet_price_terms(products bigint[], stocked boolean)
 RETURNS TABLE (product_id bigint, plane integer, value_id integer, name text, element jsonb)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH offered AS MATERIALIZED (
@@ -126,15 +126,15 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     UNION ALL
     SELECT c.product_id, 0, CASE WHEN a.is_stocked THEN facet_stocked(c.value_id) ELSE c.value_id END, NULL, NULL
     FROM (SELECT s.is_stocked, array_agg(o.product_id) AS products, array_agg(o.units) AS units
-          FROM offered o JOIN (VALUES (false), (true)) s (is_stocked) ON o.is_stocked OR NOT s.is_stocked GROUP BY s.is_stocked) a
+          FROM offered o JOIN (VALUES (false), (true)) s (is_stocked) ON (o.is_stocked OR NOT s.is_stocked) AND s.is_stocked = coalesce(stocked, s.is_stocked) GROUP BY s.is_stocked) a
     CROSS JOIN LATERAL facet_price_cells(a.products, a.units) c
     UNION ALL
-    SELECT o.product_id, 0, NULL, m.name, m.element FROM offered o JOIN members m ON m.options = o.options WHERE o.is_stocked
+    SELECT o.product_id, 0, NULL, m.name, m.element FROM offered o JOIN members m ON m.options = o.options WHERE o.is_stocked AND stocked IS NOT FALSE
 $$;
 
 -- Products as bitmaps: what is in them (changed), or their prices and stock alone (repriced). Values that have no
 -- number yet get one under zero.
-CREATE OR REPLACE FUNCTION facet_patch(changed bigint[], repriced bigint[]) RETURNS facet_patch
+CREATE OR REPLACE FUNCTION facet_patch(changed bigint[], repriced bigint[], stocked boolean DEFAULT NULL) RETURNS facet_patch
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     patch facet_patch;
@@ -142,7 +142,7 @@ BEGIN
     IF changed IS NULL AND repriced IS NULL THEN RETURN NULL; END IF;
     WITH terms AS MATERIALIZED (
         SELECT t.*, false AS is_stocked FROM facet_terms(changed) t
-        UNION ALL SELECT t.product_id, t.plane, t.value_id, CASE WHEN t.value_id IS NULL THEN 'options' END, t.name, t.element, true FROM facet_price_terms(changed || repriced) t
+        UNION ALL SELECT t.product_id, t.plane, t.value_id, CASE WHEN t.value_id IS NULL THEN 'options' END, t.name, t.element, true FROM facet_price_terms(changed || repriced, stocked) t
     ), named AS MATERIALIZED (
         SELECT t.field, t.name, t.element, coalesce(k.value_id, -(row_number() OVER ())::integer) AS value_id
         FROM (SELECT DISTINCT t.field, t.name, t.element FROM terms t WHERE t.value_id IS NULL) t

@@ -25,3 +25,5 @@ DROP FUNCTION IF EXISTS facet_extremes(facet_patch, integer, boolean, integer, i
 DROP FUNCTION IF EXISTS facet_offers(bigint[], boolean, integer, integer[], integer[], integer[], bit[]);
 DROP FUNCTION IF EXISTS facet_planes(facet_patch, integer, integer[], integer[], integer[], bit[]);
 DROP FUNCTION IF EXISTS facet_price_terms(bigint[]);
+DROP FUNCTION IF EXISTS facet_patch(bigint[], bigint[]);
+DROP FUNCTION IF EXISTS facet_repatched(facet_patch, bigint[], bigint[]);

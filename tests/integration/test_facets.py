@@ -57,6 +57,8 @@ def some_filters(rng: random.Random) -> list[dict[str, Any]]:
     return [
         {},
         {"in_stock": True, "category": "women"},
+        {"in_stock": True, "price": {"gte": 10}},
+        {"in_stock": True, "options": {"color": "red", "size": "M"}},
         {"options": {"color": "red"}, "price": {"lt": 20}},
         {"brand": "Acme", "options": {"size": ["M", 40]}, "in_stock": rng.random() < 0.5},
         {"any": [{"price": {"gte": 20}}, {"attributes": {"material": "silk"}}]},
