@@ -5,7 +5,7 @@ from __future__ import annotations
 from vitrine.migrate import run_schema_file
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

@@ -1,8 +1,9 @@
 -- Counts the values of facets in sets of products, and shows them.
 
 -- The values of facets, each with the set that it is counted in: those of a name in the facet's own, one written
--- exactly in another where there are such. Spellings of one value (place) are counted together; alone: it has no other.
--- whole: all products are in the set. by_variant: a product has to have it in a variant that is in the set, not in any.
+-- exactly in another where there are such. Spellings of one value are counted together, at the place of one of them; alone: it has no other.
+-- whole: all products are in the set. by_variant: a product has to have it in a variant that is in the set, not in any; where those
+-- are all that are in stock, that has a number.
 CREATE OR REPLACE FUNCTION facet_asked_values(
     requests jsonb, patch facet_patch, OUT value_id integer[], OUT set integer[], OUT place integer[], OUT alone boolean[],
     OUT whole boolean[], OUT by_variant boolean[], OUT facet text[], OUT shown text[]
@@ -12,74 +13,39 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
     SELECT o.* INTO value_id, set, place, alone, whole, by_variant, facet, shown FROM (
     WITH asked AS MATERIALIZED (
-        SELECT q.facet, q.whole, q.by_variant AND q.field = 'options' AS by_variant, d.value_id, CASE WHEN d.field LIKE '%=' THEN q.exact ELSE q.set END AS set,
+        SELECT row_number() OVER ()::integer AS place, q.facet, q.whole, q.by_variant AND q.field = 'options' AS by_variant,
+            CASE WHEN q.stocked AND q.field = 'options' THEN facet_stocked(d.value_id) ELSE d.value_id END AS value_id, CASE WHEN d.field LIKE '%=' THEN q.exact ELSE q.set END AS set,
             d.element #>> '{}' AS shown, lower(d.element #>> '{}') COLLATE "C" AS value
-        FROM jsonb_to_recordset(requests) q (facet text, field text, name text, set integer, exact integer, by_variant boolean, whole boolean)
+        FROM jsonb_to_recordset(requests) q (facet text, field text, name text, set integer, exact integer, by_variant boolean, stocked boolean, whole boolean)
         CROSS JOIN LATERAL (SELECT * FROM facet_values(patch, q.field, q.name)
             UNION ALL SELECT * FROM facet_values(patch, q.field || '=', q.name) e WHERE q.exact IS NOT NULL AND e.name = q.name) d
         WHERE q.field IN ('category', 'brand', 'options', 'attributes') AND d.element IS NOT NULL
-    ), placed AS MATERIALIZED (
-        SELECT a.*, dense_rank() OVER (ORDER BY a.facet COLLATE "C", a.value) AS place FROM asked a
-    ), meant AS MATERIALIZED (
-        SELECT p.place, min(p.facet) AS facet, min(p.shown COLLATE "C") AS shown, count(*) = 1 AND NOT bool_or(p.by_variant) AS alone,
-            bool_and(p.whole) AS whole, bool_or(p.by_variant) AS by_variant
-        FROM placed p GROUP BY p.place
+    ), spelt AS MATERIALIZED (
+        SELECT a.facet, a.value, min(a.place) AS place, min(a.shown COLLATE "C") AS shown FROM asked a GROUP BY a.facet, a.value HAVING count(*) > 1
     )
-    SELECT v.*, m.* FROM (
-        SELECT array_agg(p.value_id), array_agg(p.set), array_agg(p.place::integer), array_agg(m.alone), array_agg(m.whole), array_agg(m.by_variant)
-        FROM placed p JOIN meant m ON m.place = p.place) v,
-        (SELECT array_agg(m.facet ORDER BY m.place), array_agg(m.shown ORDER BY m.place) FROM meant m) m) o (value_id, set, place, alone, whole, by_variant, facet, shown);
-END $$;
-
--- The sets as bitmaps for each block from 0 on, set after set, and the numbers of their bits: places in an array are found
--- sooner than rows in a hash table. Without the products that changed: those meet the patch.
-CREATE OR REPLACE FUNCTION facet_sets_of_products(
-    patch facet_patch, of_prices boolean, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
-    OUT blocks integer, OUT bits bit(8192)[], OUT ones integer[]
-)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
-BEGIN
-    SELECT o.* INTO blocks, bits, ones FROM (
-    WITH s AS MATERIALIZED (
-        SELECT s.number, s.block, s.bits & coalesce(CASE WHEN of_prices THEN m.prices_keep ELSE m.keep END, ~0::bit(8192)) AS bits
-        FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-        LEFT JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) m (block, keep, prices_keep) ON m.block = s.block
-        WHERE s.plane = 0
-    ), size AS (
-        SELECT max(s.number) AS sets, max(s.block) + 1 AS blocks FROM s
-    )
-    SELECT max(z.blocks), array_agg(coalesce(s.bits, 0::bit(8192)) ORDER BY n.number, b.block), array_agg(coalesce(bit_count(s.bits), 0)::integer ORDER BY n.number, b.block)
-    FROM size z CROSS JOIN generate_series(1, z.sets) n (number) CROSS JOIN generate_series(0, z.blocks - 1) b (block)
-    LEFT JOIN s ON s.number = n.number AND s.block = b.block) o (blocks, bits, ones);
+    SELECT array_agg(a.value_id), array_agg(a.set), array_agg(coalesce(s.place, a.place)), array_agg(s.place IS NULL AND NOT a.by_variant),
+        array_agg(a.whole), array_agg(a.by_variant), array_agg(a.facet), array_agg(coalesce(s.shown, a.shown))
+    FROM asked a LEFT JOIN spelt s ON s.facet = a.facet AND s.value = a.value) o (value_id, set, place, alone, whole, by_variant, facet, shown);
 END $$;
 
 -- How many products of their sets have each of some values, as products: what two bitmaps share follows from how many
--- bits differ, which pgvector counts sooner. First of what is stored, then of the patch.
+-- bits differ, which pgvector counts sooner. First of what is stored, then of the patch. Without the products that changed: those meet the patch.
 CREATE OR REPLACE FUNCTION facet_counts_of_products(
-    patch facet_patch, of_values integer[], of_sets integer[], of_prices boolean,
+    patch facet_patch, of_values integer[], of_sets integer[],
     set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS TABLE (of_value integer, count bigint)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off SET enable_sort = off AS $$
-DECLARE
-    sets record := facet_sets_of_products(patch, of_prices, set_number, set_block, set_plane, set_bits);
-    lowest CONSTANT integer := (SELECT min(v.id) FROM unnest(of_values) v (id) WHERE v.id >= 0);
-    highest CONSTANT integer := (SELECT max(v.id) FROM unnest(of_values) v (id));
-    -- Where the set of each number begins, far below zero for those not asked for: in an array with NULL, each look-up
-    -- walks. Of numbers far apart a look-up each is as good.
-    begins integer[] := CASE WHEN highest - lowest < 10 * cardinality(of_values) + 1000 THEN ARRAY(
-        SELECT coalesce((v.set - 1) * sets.blocks + 1, -1000000000) FROM generate_series(lowest, highest) i LEFT JOIN unnest(of_values, of_sets) v (id, set) ON v.id = i ORDER BY i) END;
 BEGIN
-    IF sets.blocks IS NULL THEN RETURN; END IF;
-    -- Not as variables of this language: each look at one would be a call. Plus nothing: an index would be slower than the table.
-    RETURN QUERY EXECUTE concat('SELECT r.value_id, sum(r.ones + $1[r.place] - (r.bits <~> $2[r.place])::integer) / 2 FROM (',
-        CASE WHEN begins IS NOT NULL AND pg_relation_size('facet_bitmap') / 8192 <= 4 * cardinality(of_values) THEN
-            'SELECT b.value_id, b.ones, b.bits, b.block + $3[b.value_id - $4] AS place FROM facet_bitmap b '
-            'WHERE b.plane = 0 AND b.value_id + 0 > $4 AND b.value_id + 0 <= $4 + cardinality($3) AND b.block < $5 OFFSET 0'
-        ELSE 'SELECT b.*, b.block + (v.set - 1) * $5 + 1 AS place FROM unnest($6, $7) v (id, set) CROSS JOIN LATERAL ('
-            'SELECT b.value_id, b.block, b.ones, b.bits FROM facet_bitmap b WHERE b.value_id = v.id AND b.plane = 0 AND b.block < $5 OFFSET 0) b' END,
-        ') r WHERE r.place > 0 GROUP BY r.value_id')
-    USING sets.ones, sets.bits, begins, lowest - 1, sets.blocks, of_values, of_sets;
+    -- GROUP BY tells the planner that a set's bitmap is there once: those of values then stream by.
+    RETURN QUERY SELECT r.value_id, sum(r.ones + s.ones - (r.bits <~> s.bits)::integer) / 2 FROM (
+        SELECT v.set, b.value_id, b.block, b.ones, b.bits FROM unnest(of_values, of_sets) v (id, set) CROSS JOIN LATERAL (
+            SELECT b.value_id, b.block, b.ones, b.bits FROM facet_bitmap b WHERE b.value_id = v.id AND b.plane = 0 OFFSET 0) b OFFSET 0) r
+    JOIN (SELECT k.number, k.block, k.of_prices, bit_or(k.bits) AS bits, bit_count(bit_or(k.bits))::integer AS ones FROM (
+            SELECT s.number, s.block, p.of_prices, CASE WHEN m.block IS NULL THEN s.bits ELSE s.bits & CASE WHEN p.of_prices THEN m.prices_keep ELSE m.keep END END AS bits
+            FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) CROSS JOIN (SELECT DISTINCT facet_is_price(v) FROM unnest(of_values) v) p (of_prices)
+            LEFT JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) m (block, keep, prices_keep) ON m.block = s.block WHERE s.plane = 0) k
+        GROUP BY k.number, k.block, k.of_prices) s ON s.number = r.set AND s.block = r.block AND s.of_prices = facet_is_price(r.value_id)
+    GROUP BY r.value_id;
     IF patch IS NULL THEN RETURN; END IF;
     RETURN QUERY SELECT * FROM facet_counts_of_patch(patch, of_values, of_sets, set_number, set_block, set_plane, set_bits);
 END $$;
@@ -97,51 +63,59 @@ BEGIN
         facet_rows_sql(NOT patch IS NULL, '$2', value_id, true), ' OFFSET 0) r JOIN (SELECT a.value_id, min(a.set) AS set, min(a.place) AS place, '
         'bool_or(a.by_variant) AS by_variant FROM unnest($2, $3, $4, $5) a (value_id, set, place, by_variant) GROUP BY a.value_id) a ON a.value_id = r.value_id '
         'WHERE (r.plane > 0) = a.by_variant OFFSET 0) r JOIN (SELECT (s.number::bigint << 40) + (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits '
-        'FROM unnest($6, $7, $8, $9) s (number, block, plane, bits) GROUP BY 1) s ON s.key = r.key GROUP BY r.place, r.block) o GROUP BY o.place')
+        'FROM unnest($6, $7, $8, $9) s (number, block, plane, bits) WHERE s.number = ANY ($3) GROUP BY 1) s ON s.key = r.key GROUP BY r.place, r.block) o GROUP BY o.place')
     USING patch, value_id, set, place, by_variant, set_number, set_block, set_plane, set_bits;
 END $$;
 
--- How many products of their sets have each of the values asked for, by place (which is of a facet). A value alone is
+-- How many products of their sets have each of the values asked for (which of_place lie at places). A value alone is
 -- counted where it lies, each facet's by what is cheapest.
 CREATE OR REPLACE FUNCTION facet_value_counts(
     patch facet_patch, value_id integer[], set integer[], place integer[], alone boolean[], whole boolean[], by_variant boolean[], facet text[],
-    set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
-) RETURNS bigint[]
+    set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[], OUT of_place integer[], OUT counts bigint[]
+)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     part record;
-    counts bigint[];
-    known_place integer[] := '{}'; known bigint[] := '{}';
-    left_id integer[] := '{}'; left_set integer[] := '{}';
-    other record;
+    own bigint[];
+    -- Of products alone: whoever unpacks an array unpacks all of it.
+    products record;
+    left_id integer[] := '{}'; left_set integer[] := '{}'; left_place integer[] := '{}';
+    more record;
 BEGIN
+    SELECT array_agg(s.number) AS numbers, array_agg(s.block) AS blocks, array_agg(s.plane) AS planes, array_agg(s.bits) AS bits INTO products
+    FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.plane = 0;
+    of_place := '{}';
+    counts := '{}';
     FOR part IN
-        SELECT a.set, a.whole, f.facet, array_agg(a.value_id) AS ids, array_agg(a.set) AS sets, array_agg(a.place) AS places
-        FROM unnest(value_id, set, place, alone, whole) a (value_id, set, place, alone, whole) JOIN unnest(facet) WITH ORDINALITY f (facet, place) ON f.place = a.place
-        WHERE a.alone GROUP BY a.set, a.whole, f.facet
+        SELECT a.alone, min(a.facet) AS facet, min(a.set) AS set, bool_and(a.whole) AS whole, array_agg(a.value_id) AS ids, array_agg(a.set) AS sets, array_agg(a.place) AS places, array_agg(a.by_variant) AS by_variants
+        FROM unnest(value_id, set, place, alone, whole, by_variant, facet) a (value_id, set, place, alone, whole, by_variant, facet)
+        GROUP BY a.alone, CASE WHEN a.alone THEN a.facet END, CASE WHEN a.alone THEN a.set END
     LOOP
-        counts := CASE WHEN part.whole THEN facet_counts_of_all(patch, part.ids)
-            WHEN cardinality(part.ids) > facet_wide() THEN facet_counts_by_column(patch, part.ids, part.facet, part.set, set_number, set_block, set_plane, set_bits) END;
-        IF counts IS NULL THEN
+        IF NOT part.alone THEN
+            SELECT array_agg(n.of_place) AS places, array_agg(n.count) AS counts INTO more
+            FROM facet_counts_together(patch, part.ids, part.sets, part.places, part.by_variants, set_number, set_block, set_plane, set_bits) n;
+            of_place := of_place || more.places;
+            counts := counts || more.counts;
+            CONTINUE;
+        END IF;
+        own := CASE WHEN part.whole THEN facet_counts_of_all(patch, part.ids)
+            WHEN cardinality(part.ids) > facet_wide() AND NOT facet_is_price(part.ids[1]) THEN facet_counts_by_column(patch, part.ids, part.facet, part.set, products.numbers, products.blocks, products.planes, products.bits) END;
+        IF own IS NULL THEN
             left_id := left_id || part.ids;
             left_set := left_set || part.sets;
+            left_place := left_place || part.places;
         ELSE
-            known_place := known_place || part.places;
-            known := known || counts;
+            of_place := of_place || part.places;
+            counts := counts || own;
         END IF;
     END LOOP;
-    SELECT array_agg(a.value_id) AS ids, array_agg(a.set) AS sets, array_agg(a.place) AS places, array_agg(a.by_variant) AS by_variants INTO other
-    FROM unnest(value_id, set, place, alone, by_variant) a (value_id, set, place, alone, by_variant) WHERE NOT a.alone;
-    RETURN (SELECT array_agg(c.count ORDER BY c.place) FROM (
-        SELECT l.place, sum(l.count)::bigint AS count FROM (
-            SELECT * FROM unnest(known_place, known) k (place, count)
-            UNION ALL
-            SELECT a.place, n.count FROM facet_counts_of_products(patch, left_id, left_set, false, set_number, set_block, set_plane, set_bits) n
-            JOIN unnest(value_id, place) a (value_id, place) ON a.value_id = n.of_value WHERE left_id <> '{}'
-            UNION ALL
-            SELECT n.* FROM facet_counts_together(patch, other.ids, other.sets, other.places, other.by_variants, set_number, set_block, set_plane, set_bits) n WHERE other.ids <> '{}'
-            UNION ALL SELECT f.place, 0 FROM generate_series(1, cardinality(facet)) f (place)) l
-        GROUP BY l.place) c);
+    IF left_id <> '{}' THEN
+        SELECT array_agg(a.place) AS places, array_agg(n.count) AS counts INTO more
+        FROM facet_counts_of_products(patch, left_id, left_set, products.numbers, products.blocks, products.planes, products.bits) n
+        JOIN unnest(left_id, left_place) a (value_id, place) ON a.value_id = n.of_value;
+        of_place := of_place || more.places;
+        counts := counts || more.counts;
+    END IF;
 END $$;
 
 -- Which of some values the filter asks for.
@@ -226,7 +200,7 @@ CREATE OR REPLACE FUNCTION facet_answers(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     asked record := facet_asked_values(requests, patch);
-    places bigint[] := facet_value_counts(patch, asked.value_id, asked.set, asked.place, asked.alone, asked.whole, asked.by_variant, asked.facet, set_number, set_block, set_plane, set_bits);
+    counted record := facet_value_counts(patch, asked.value_id, asked.set, asked.place, asked.alone, asked.whole, asked.by_variant, asked.facet, set_number, set_block, set_plane, set_bits);
     request record;
     last_set integer;
     products bigint[];
@@ -238,8 +212,10 @@ BEGIN
     FOR request IN
         SELECT q.value, q.value ->> 'facet' AS facet, q.value ->> 'field' AS field, (q.value -> 'set')::integer AS set, c.given, c.counts
         FROM jsonb_array_elements(requests) q (value) LEFT JOIN (
-            SELECT l.facet, array_agg(l.shown) AS given, array_agg(l.count) AS counts
-            FROM unnest(asked.facet, asked.shown, places) l (facet, shown, count) WHERE l.count > 0 GROUP BY l.facet) c ON c.facet = q.value ->> 'facet'
+            SELECT l.facet, array_agg(l.shown) AS given, array_agg(n.count) AS counts
+            FROM unnest(asked.facet, asked.shown) WITH ORDINALITY l (facet, shown, place) JOIN (
+                SELECT n.place, sum(n.count)::bigint AS count FROM unnest(counted.of_place, counted.counts) n (place, count) WHERE n.count > 0 GROUP BY n.place) n ON n.place = l.place
+            GROUP BY l.facet) c ON c.facet = q.value ->> 'facet'
     LOOP
         IF request.field IN ('price', 'in_stock') AND (last_set IS DISTINCT FROM request.set OR offers IS NULL) THEN
             -- Prices of another set than the whole filter's are up to date in the bitmaps, and stock is counted soon there.
@@ -252,7 +228,7 @@ BEGIN
                 products := facet_products(request.set, set_number, set_block, set_plane, set_bits, NULL);
             END IF;
             IF products IS NOT NULL THEN
-                offers := facet_offers(products, (request.value -> 'by_variant')::boolean, request.set, set_number, set_block, set_plane, set_bits);
+                offers := facet_offers(products, (request.value -> 'by_variant')::boolean, (request.value -> 'stocked')::boolean, request.set, set_number, set_block, set_plane, set_bits);
             END IF;
         END IF;
         answer := CASE request.field

@@ -87,8 +87,8 @@ BEGIN
         LEFT JOIN gone g ON g.value_id = i.value_id LEFT JOIN come c ON c.value_id = i.value_id);
 END $$;
 
--- How many products of a set have each of some values of one facet, by looking at each product; NULL where they are
--- too many, or the field has no columns.
+-- How many products of a set have each of some values of one facet, by looking at each product, or at each that the set lacks
+-- of all; NULL where they are too many, or the field has no columns.
 CREATE OR REPLACE FUNCTION facet_counts_by_column(
     patch facet_patch, of_values integer[], facet text, of_set integer,
     set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
@@ -98,13 +98,25 @@ DECLARE
     of_field CONSTANT text := split_part(facet, '.', 1);
     of_name CONSTANT text := CASE WHEN of_field = facet THEN '' ELSE lower(substr(facet, strpos(facet, '.') + 1)) END;
     stored record;
+    lacking record;
+    lacked bigint[];
     products bigint[];
 BEGIN
     SELECT array_agg(s.block) AS blocks, array_agg(0) AS planes, array_agg(of_set) AS numbers, array_agg(s.bits) AS bits, sum(bit_count(s.bits)) AS ones INTO stored FROM (
         SELECT s.block, CASE WHEN m.keep IS NULL THEN s.bits ELSE s.bits & m.keep END AS bits FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
         LEFT JOIN unnest((patch).masked, (patch).keep) m (block, keep) ON m.block = s.block
         WHERE s.number = of_set AND s.plane = 0) s;
-    IF stored.ones > facet_looks() * cardinality(of_values) * cardinality(stored.blocks) OR cardinality(stored.blocks) > (
+    IF stored.ones > facet_looks() * cardinality(of_values) * cardinality(stored.blocks) THEN
+        SELECT array_agg(l.block) AS blocks, array_agg(0) AS planes, array_agg(of_set) AS numbers, array_agg(l.bits) AS bits, sum(bit_count(l.bits)) AS ones INTO lacking FROM (
+            SELECT r.block, CASE WHEN s.bits IS NULL THEN r.bits ELSE r.bits & ~s.bits END AS bits FROM (SELECT r.block, bit_or(r.bits) AS bits FROM facet_rows(patch, '{1}') r GROUP BY r.block) r
+            LEFT JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON s.number = of_set AND s.plane = 0 AND s.block = r.block) l;
+        IF lacking.ones <= facet_looks() * cardinality(of_values) * cardinality(lacking.blocks) THEN
+            lacked := facet_counts_by_column(patch, of_values, facet, of_set, lacking.numbers, lacking.blocks, lacking.planes, lacking.bits);
+        END IF;
+        RETURN (SELECT array_agg(a.count - l.count ORDER BY a.place) FROM unnest(facet_counts_of_all(patch, of_values)) WITH ORDINALITY a (count, place)
+            JOIN unnest(lacked) WITH ORDINALITY l (count, place) ON l.place = a.place);
+    END IF;
+    IF cardinality(stored.blocks) > (
         SELECT count(*) FROM facet_column c WHERE c.field = of_field AND c.name = of_name AND c.block = ANY (stored.blocks) AND c.firsts IS NOT NULL) THEN
         RETURN NULL;
     END IF;

@@ -52,11 +52,12 @@ BEGIN
         END IF;
         requests := requests || one;
     END LOOP;
-    -- Whether a set is of variants that fulfil something together, or of products alone, and of these of all.
-    requests := (SELECT coalesce(jsonb_agg(q.value || jsonb_build_object('by_variant', q.value -> 'exact' IS NOT NULL OR coalesce(k.by_variant, false),
-            'whole', q.value -> 'exact' IS NULL AND k.by_variant IS NULL)), '[]')
-        FROM jsonb_array_elements(requests) q (value) CROSS JOIN LATERAL (
-            SELECT bool_or((conjuncts -> k -> 'variant')::boolean) AS by_variant FROM facet_kept(conjuncts, sets -> (q.value -> 'set')::integer - 1) k) k);
+    -- Whether a set is of variants that fulfil something together, or of products alone, those in stock or of these of all.
+    requests := (SELECT coalesce(jsonb_agg(q.value || jsonb_build_object('by_variant', q.value -> 'exact' IS NOT NULL OR coalesce(k.by_variant AND NOT s.stocked, false),
+            'stocked', q.value -> 'exact' IS NULL AND coalesce(s.stocked, false), 'whole', q.value -> 'exact' IS NULL AND k.by_variant IS NULL)), '[]')
+        FROM jsonb_array_elements(requests) q (value) CROSS JOIN LATERAL (SELECT sets -> (q.value -> 'set')::integer - 1) o (of_set)
+        CROSS JOIN LATERAL (SELECT facet_is_stocked(conjuncts, o.of_set)) s (stocked)
+        CROSS JOIN LATERAL (SELECT bool_or((conjuncts -> k -> 'variant')::boolean) AS by_variant FROM facet_kept(conjuncts, o.of_set) k) k);
 END $$;
 
 -- The bitmaps of what no bitmap knows: leaves that are SQL, and the products that a search found relevant.
@@ -95,42 +96,33 @@ BEGIN
             (SELECT max(f.value_id) - 99 FROM unnest((patch).value_id) f (value_id) WHERE f.value_id BETWEEN 100 AND 199)) END);
 END $$;
 
--- Which products' prices and stock have anything to say: those that the rest of the filter keeps, with and without what
--- each facet asks itself. NULL: too many to look at each.
-CREATE OR REPLACE FUNCTION facet_candidates(filters jsonb, facets jsonb, patch facet_patch, relevant bigint[]) RETURNS bigint[]
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-DECLARE
-    rest CONSTANT jsonb := coalesce((SELECT jsonb_object_agg(f.key, f.value) FROM jsonb_each(filters) f
-        WHERE NOT f.key IN ('price', 'in_stock') AND NOT jsonb_path_exists(f.value, '$.** ? (exists(@.price) || exists(@.in_stock))')), '{}');
-    plan record := facet_plan(rest, patch, 1, relevant IS NOT NULL);
-    bitmaps record;
-    ids integer[];
-    set_number integer[]; set_block integer[]; set_plane integer[]; set_bits bit(8192)[];
-BEGIN
-    IF plan.conjuncts = '[]' OR cardinality((patch).value_id) > 10000 THEN RETURN NULL; END IF;
-    bitmaps := facet_add_bitmaps(patch, plan.leaves, relevant);
-    ids := (SELECT c.ids FROM facet_columns(plan.conjuncts, bitmaps.leaves) c);
-    EXECUTE facet_sets_sql(plan.conjuncts, bitmaps.leaves, '[{"without": "", "planes": false}]' || CASE WHEN rest = filters THEN '[]' ELSE (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('without', lower(a.key), 'planes', false)), '[]')
-        FROM jsonb_object_keys(facets) a (key) WHERE facet_own(rest, a.key) IS NOT NULL) END, NOT bitmaps.patch IS NULL, ids)
-    INTO set_number, set_block, set_plane, set_bits USING bitmaps.patch, ids;
-    RETURN facet_products(NULL, set_number, set_block, set_plane, set_bits, facet_candidates_most());
-END $$;
-
 -- Of how many products prices and stock are sooner looked at one by one than all.
 CREATE OR REPLACE FUNCTION facet_candidates_most() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 8000;
 
 -- The patch with the prices and stock that were written since they were folded, of some products or of all.
-CREATE OR REPLACE FUNCTION facet_repatched(patch facet_patch, changed bigint[], among bigint[]) RETURNS facet_patch
+CREATE OR REPLACE FUNCTION facet_repatched(patch facet_patch, changed bigint[], among bigint[], stocked boolean) RETURNS facet_patch
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     repriced bigint[] := facet_repriced(among);
 BEGIN
     IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
-    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced); END IF;
+    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced, stocked); END IF;
     RETURN patch;
+END $$;
+
+-- Whether prices and options in stock alone are counted (true), in none of the sets (false), or perhaps both (NULL). A set is of what is in stock where it
+-- asks nothing else of variants, and each facet ignores its own filter.
+CREATE OR REPLACE FUNCTION facet_needs_stocked(filters jsonb) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    options CONSTANT bigint := (SELECT count(DISTINCT lower(o)) FROM jsonb_object_keys(coalesce(filters -> 'options', '{}')) o);
+BEGIN
+    RETURN CASE WHEN filters -> 'in_stock' IS DISTINCT FROM 'true' OR filters ? 'sku' THEN false
+        WHEN filters ?| '{any,all,not}' THEN NULL
+        WHEN options = 0 THEN true
+        WHEN options + (filters ? 'price')::integer > 1 THEN false END;
 END $$;
 
 CREATE OR REPLACE FUNCTION facet_counts(filters jsonb DEFAULT '{}', facets jsonb DEFAULT 'true', relevant bigint[] DEFAULT NULL) RETURNS jsonb
@@ -140,7 +132,9 @@ SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     wanted CONSTANT jsonb := coalesce(nullif(filters, 'null'), '{}');
-    asks_prices CONSTANT boolean := jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))');
+    -- Before the rest of the filter is known: where it asks of them, and where that costs nothing.
+    knows_prices CONSTANT boolean := facet_prices_hold() OR jsonb_path_exists(wanted, '$.** ? (exists(@.price) || exists(@.in_stock))');
+    stocked CONSTANT boolean := facet_needs_stocked(wanted);
     changed bigint[];
     products bigint[];
     few bigint[];
@@ -150,33 +144,31 @@ DECLARE
     plan record;
     asked record;
     bitmaps record;
-    ids integer[];
+    used record;
     set_number integer[]; set_block integer[]; set_plane integer[]; set_bits bit(8192)[];
     result jsonb;
 BEGIN
     PERFORM compile_filter(wanted);
     changed := facet_changed();
-    patch := facet_patch(changed, NULL);
+    patch := facet_patch(changed, NULL, stocked);
     shown := facet_requests(facets, patch);
-    IF asks_prices THEN
-        -- One by one: to guess how many rows unnest() gives, the planner would call the function that it is given.
-        products := facet_candidates(wanted, shown, patch, relevant);
-        patch := facet_repatched(patch, changed, products);
+    IF knows_prices THEN
+        patch := facet_repatched(patch, changed, NULL, stocked);
     END IF;
     width := facet_price_width(patch);
     plan := facet_plan(wanted, patch, width, relevant IS NOT NULL);
     asked := facet_requests_sets(wanted, shown, patch, plan.conjuncts, plan.leaves);
     bitmaps := facet_add_bitmaps(patch, asked.leaves, relevant);
     patch := bitmaps.patch;
-    ids := (SELECT c.ids FROM facet_columns(asked.conjuncts, bitmaps.leaves) c);
-    EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, ids)
-    INTO set_number, set_block, set_plane, set_bits USING patch, ids;
+    used := facet_columns(asked.conjuncts, bitmaps.leaves);
+    EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, used.product_ids, used.variant_ids)
+    INTO set_number, set_block, set_plane, set_bits USING patch, used.product_ids, used.variant_ids;
     IF shown ?| '{price,in_stock}' THEN
         -- Few are read from the catalogue, which needs no bitmaps that are up to date.
-        products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN asks_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
+        products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN knows_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
         few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
-        IF few IS NULL AND NOT asks_prices THEN
-            patch := facet_repatched(patch, changed, products);
+        IF few IS NULL AND NOT knows_prices THEN
+            patch := facet_repatched(patch, changed, products, stocked);
             width := facet_price_width(patch);
         END IF;
     END IF;

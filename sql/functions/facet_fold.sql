@@ -34,12 +34,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fold_facets IS 'Fold changed products into the bitmaps that facets are counted from, as a worker does by itself; returns how many changes are left.';
 
--- Variants written since the last time become notes. The number is taken before the rows are looked at: what is
+-- Variants written since the last time become notes. The number and the clock are taken before the rows are looked at: what is
 -- older was finished then, hence seen.
 CREATE OR REPLACE FUNCTION move_facet_horizon() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     finished bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    settled bigint := settled_variant_clock();
     repriced bigint[];
 BEGIN
     -- Before anything was folded there is nothing that could be out of date.
@@ -49,9 +50,9 @@ BEGIN
         SELECT r.product_id, true FROM unnest(repriced) r (product_id)
         WHERE NOT EXISTS (SELECT FROM facet_change f WHERE f.product_id = r.product_id);
     END IF;
-    INSERT INTO facet_horizon (transaction_id, server)
-    SELECT finished, c.system_identifier FROM pg_control_system() c
-    ON CONFLICT (one) DO UPDATE SET transaction_id = excluded.transaction_id, server = excluded.server;
+    INSERT INTO facet_horizon (transaction_id, clock, server)
+    SELECT finished, settled, c.system_identifier FROM pg_control_system() c
+    ON CONFLICT (one) DO UPDATE SET transaction_id = excluded.transaction_id, clock = excluded.clock, server = excluded.server;
 END $$;
 
 CREATE OR REPLACE FUNCTION fold_facet_patch(patch facet_patch) RETURNS void
@@ -63,9 +64,10 @@ BEGIN
     INSERT INTO facet_value (field, name, element)
     SELECT n.* FROM unnest((patch).new_field, (patch).new_name, (patch).new_element) n ON CONFLICT DO NOTHING;
     added := ARRAY(
-        SELECT coalesce(k.value_id, b.value_id) FROM unnest((patch).value_id) WITH ORDINALITY b (value_id, place)
+        SELECT CASE WHEN k.value_id IS NULL THEN b.value_id WHEN n.id = b.value_id THEN k.value_id ELSE facet_stocked(k.value_id) END
+        FROM unnest((patch).value_id) WITH ORDINALITY b (value_id, place)
         LEFT JOIN unnest((patch).new_id, (patch).new_field, (patch).new_name, (patch).new_element) n (id, field, name, element)
-            ON n.id = b.value_id
+            ON b.value_id < 0 AND b.value_id IN (n.id, facet_stocked(n.id))
         LEFT JOIN facet_value k ON (k.field, k.name) = (n.field, n.name) AND md5(k.element::text) IS NOT DISTINCT FROM md5(n.element::text)
         ORDER BY b.place);
     -- What the changed products had goes, what they have now comes.

@@ -12,30 +12,6 @@ BEGIN
     WHERE floor(highest / s.step) - floor(lowest / s.step) < buckets AND s.step >= greatest(highest / 50, 0.01));
 END $$;
 
--- The lowest or the highest price in a bitmap, or NULL where another (best) is better; slices are the bits of the prices, the
--- lowest first.
-CREATE OR REPLACE FUNCTION facet_extreme(kept bit(8192), slices bit(8192)[], highest boolean, best bigint) RETURNS bigint
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
-DECLARE
-    units bigint := 0;
-    wanted integer := highest::integer;
-    narrowed bit(8192);
-    is_better boolean := best IS NULL;
-BEGIN
-    FOR place IN REVERSE cardinality(slices) .. 1 LOOP
-        narrowed := kept & CASE WHEN highest THEN slices[place] ELSE ~slices[place] END;
-        IF bit_count(narrowed) > 0 THEN
-            kept := narrowed;
-            is_better := is_better OR (best >> place - 1 & 1) <> wanted;
-            units := units + (wanted::bigint << place - 1);
-        ELSE
-            IF NOT is_better AND (best >> place - 1 & 1) = wanted THEN RETURN NULL; END IF;
-            units := units + ((1 - wanted)::bigint << place - 1);
-        END IF;
-    END LOOP;
-    RETURN units;
-END $$;
-
 -- Bounds of buckets from the lowest price to the highest; the last lies above it.
 CREATE OR REPLACE FUNCTION facet_bounds(lowest numeric, highest numeric, buckets integer) RETURNS numeric[]
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
@@ -58,47 +34,25 @@ BEGIN
 END $$;
 
 -- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane; of products instead, their lowest and
--- highest prices in plane 0. The set comes as one more of the bitmaps: rows as wide as these must not be joined or sorted.
+-- highest prices in plane 0; the first of ids says which have a price. The set comes as one more of the bitmaps: rows as wide as these must not be joined or sorted.
 CREATE OR REPLACE FUNCTION facet_prices_sql(patched boolean, ids integer[], by_variant boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT concat('WITH r AS (SELECT * FROM (', facet_rows_sql(patched, '$2', ids), ') r WHERE (r.plane > 0) = $8 UNION ALL SELECT 0, s.block, s.plane, s.bits '
         'FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) WHERE s.number = $3 AND (s.plane > 0) = $8), v AS (SELECT r.block, r.plane',
         (SELECT string_agg(format(', coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = %1$s), 0::bit(8192)) AS s%1$s', i), '') FROM unnest(0 || ids) i),
-        ' FROM r GROUP BY r.block, r.plane), m AS (SELECT v.*, v.s4 & v.s0 AS kept FROM v OFFSET 0) ')
+        format(' FROM r GROUP BY r.block, r.plane), m AS (SELECT v.*, v.s%s & v.s0 AS kept FROM v OFFSET 0) ', ids[1]))
 $$;
 
--- The lowest and the highest price of what a set holds.
-CREATE OR REPLACE FUNCTION facet_extremes(
-    patch facet_patch, width integer, by_variant boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
-    OUT lowest numeric, OUT highest numeric
-)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off AS $$
-DECLARE
-    low CONSTANT integer[] := ARRAY(SELECT generate_series(0, width - 1) + CASE WHEN by_variant THEN 100 ELSE 200 END);
-    high CONSTANT integer[] := ARRAY(SELECT generate_series(0, width - 1) + CASE WHEN by_variant THEN 100 ELSE 300 END);
-    ids CONSTANT integer[] := ARRAY(SELECT DISTINCT unnest(4 || low || high));
-    part record;
-BEGIN
-    FOR part IN EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids, by_variant), 'SELECT m.kept, ',
-        (SELECT format('ARRAY[%s] AS low', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(low) i), ', ',
-        CASE WHEN by_variant THEN 'NULL::bit(8192)[] AS high' ELSE (SELECT format('ARRAY[%s] AS high', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(high) i) END, ' FROM m WHERE bit_count(m.kept) > 0')
-        USING patch, ids, of_set, set_number, set_block, set_plane, set_bits, by_variant
-    LOOP
-        lowest := coalesce(facet_extreme(part.kept, part.low, false, lowest::bigint), lowest);
-        highest := coalesce(facet_extreme(part.kept, coalesce(part.high, part.low), true, highest::bigint), highest);
-    END LOOP;
-    lowest := lowest / 1000.0;
-    highest := highest / 1000.0;
-END $$;
-
--- The variants of a set of products, in the rows of a set: planes from 1 on.
+-- The variants of a set of products, all or those in stock, in the rows of a set: planes from 1 on.
 CREATE OR REPLACE FUNCTION facet_planes(
-    patch facet_patch, of_set integer, INOUT set_number integer[], INOUT set_block integer[], INOUT set_plane integer[], INOUT set_bits bit(8192)[]
+    patch facet_patch, stocked boolean, of_set integer, INOUT set_number integer[], INOUT set_block integer[], INOUT set_plane integer[], INOUT set_bits bit(8192)[]
 )
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT array_agg(of_set), array_agg(r.block), array_agg(r.plane), array_agg(r.bits & s.bits)
     FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-    JOIN facet_rows(patch, '{2}') r ON r.block = s.block WHERE s.number = of_set AND s.plane = 0
+    JOIN (SELECT r.block, r.plane, CASE WHEN stocked THEN bit_or(r.bits) FILTER (WHERE r.value_id = 2) & ~coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = 3), 0::bit(8192))
+              ELSE bit_or(r.bits) FILTER (WHERE r.value_id = 2) END AS bits
+          FROM facet_rows(patch, '{2,3}') r GROUP BY r.block, r.plane) r ON r.block = s.block WHERE s.number = of_set AND s.plane = 0
 $$;
 
 -- How many products of a set each bucket has, by the bits of the prices: for every step, and slowly.
@@ -124,14 +78,14 @@ END $$;
 -- The same by the cells of products' prices. Where the set is of variants, cells tell of products that lie in one with all
 -- of their variants; the others are read. NULL where they are too many, or the step has no cells.
 CREATE OR REPLACE FUNCTION facet_buckets_by_cells(
-    bounds numeric[], patch facet_patch, by_variant boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    bounds numeric[], patch facet_patch, by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
 ) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     first CONSTANT integer := 1000000000 + 64 * array_position(facet_steps(), ((bounds[2] - bounds[1]) * 1000)::bigint);
     below CONSTANT integer := bounds[1] / (bounds[2] - bounds[1]);
     buckets CONSTANT integer := cardinality(bounds) - 1;
-    ids CONSTANT integer[] := ARRAY(SELECT generate_series(first + below, first + below + buckets - 1));
+    ids CONSTANT integer[] := ARRAY(SELECT CASE WHEN stocked THEN facet_stocked(i) ELSE i END FROM generate_series(first + below, first + below + buckets - 1) i);
     number integer[] := set_number; block integer[] := set_block; plane integer[] := set_plane; bits bit(8192)[] := set_bits;
     split record;
     read record;
@@ -148,13 +102,13 @@ BEGIN
         number := array_fill(of_set, ARRAY[cardinality(split.block)]);
         products := facet_products(of_set, number, split.block, split.plane, split.across, 2000);
         IF products IS NULL THEN RETURN NULL; END IF;
-        read := facet_offers(products, true, of_set, set_number, set_block, set_plane, set_bits);
+        read := facet_offers(products, true, false, of_set, set_number, set_block, set_plane, set_bits);
         counts := facet_buckets_read(bounds, read.products, read.prices);
         block := split.block; plane := split.plane; bits := split.within;
     END IF;
     RETURN ARRAY(
         SELECT coalesce(sum(c.count), 0) + coalesce(min(counts[i.place]), 0) FROM unnest(ids) WITH ORDINALITY i (value_id, place)
-        LEFT JOIN facet_counts_of_products(patch, ids, array_fill(of_set, ARRAY[buckets]), true, number, block, plane, bits) c ON c.of_value = i.value_id
+        LEFT JOIN facet_counts_of_products(patch, ids, array_fill(of_set, ARRAY[buckets]), number, block, plane, bits) c ON c.of_value = i.value_id
         GROUP BY i.place ORDER BY i.place);
 END $$;
 
@@ -171,6 +125,7 @@ CREATE OR REPLACE FUNCTION facet_prices(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     by_variant CONSTANT boolean := (request -> 'by_variant')::boolean;
+    stocked CONSTANT boolean := (request -> 'stocked')::boolean;
     most CONSTANT integer := coalesce((request #>> '{settings,buckets}')::integer, 10);
     extremes record;
     planes record;
@@ -182,12 +137,12 @@ BEGIN
         bounds := facet_bounds(extremes.lowest, extremes.highest, most);
         counts := facet_buckets_read(bounds, read.products, read.prices);
     ELSE
-        extremes := facet_extremes(patch, width, by_variant, of_set, set_number, set_block, set_plane, set_bits);
+        extremes := facet_extremes(patch, width, by_variant, stocked, of_set, set_number, set_block, set_plane, set_bits);
         bounds := facet_bounds(extremes.lowest, extremes.highest, most);
         IF bounds IS NOT NULL THEN
-            counts := facet_buckets_by_cells(bounds, patch, by_variant, of_set, set_number, set_block, set_plane, set_bits);
+            counts := facet_buckets_by_cells(bounds, patch, by_variant, stocked, of_set, set_number, set_block, set_plane, set_bits);
             IF counts IS NULL AND NOT by_variant THEN
-                planes := facet_planes(patch, of_set, set_number, set_block, set_plane, set_bits);
+                planes := facet_planes(patch, stocked, of_set, set_number, set_block, set_plane, set_bits);
                 counts := facet_buckets(bounds, patch, width, of_set, planes.set_number, planes.set_block, planes.set_plane, planes.set_bits);
             ELSIF counts IS NULL THEN
                 counts := facet_buckets(bounds, patch, width, of_set, set_number, set_block, set_plane, set_bits);
@@ -199,7 +154,7 @@ END $$;
 
 -- What the variants that a set holds of some products cost, and whether they are in stock, from the catalogue.
 CREATE OR REPLACE FUNCTION facet_offers(
-    among bigint[], by_variant boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
+    among bigint[], by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
     OUT products bigint[], OUT prices numeric[], OUT in_stock boolean[]
 )
 -- A plan that knows nothing of the numbers: to know them, the planner would look at each.
@@ -207,7 +162,7 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SE
 BEGIN
     IF NOT by_variant THEN
         SELECT array_agg(v.product_id), array_agg(v.price::numeric), array_agg(v.stock IS NULL OR v.stock > 0)
-        INTO products, prices, in_stock FROM variant v WHERE v.product_id = ANY (among) AND v.status = 'active';
+        INTO products, prices, in_stock FROM variant v WHERE v.product_id = ANY (among) AND v.status = 'active' AND (NOT stocked OR (v.stock > 0) IS NOT FALSE);
         RETURN;
     END IF;
     -- Not MATERIALIZED: the planner knows then that each is there once, and lets the variants stream by.
@@ -248,16 +203,18 @@ BEGIN
     IF read IS NOT NULL THEN
         SELECT count(*) FILTER (WHERE r.in_stock), count(*) FILTER (WHERE NOT r.in_stock) INTO here, gone
         FROM (SELECT DISTINCT r.product_id, r.in_stock FROM unnest(read.products, read.in_stock) r (product_id, in_stock)) r;
+    ELSIF NOT (request -> 'by_variant')::boolean THEN
+        SELECT coalesce(sum(bit_count(r.bits & s.bits)) FILTER (WHERE r.value_id = 6), 0), coalesce(sum(bit_count(r.bits & s.bits)) FILTER (WHERE r.value_id = 7), 0) INTO here, gone
+        FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+        JOIN facet_rows(patch, '{6,7}') r ON r.block = s.block WHERE s.number = of_set AND s.plane = 0;
     ELSE
         WITH variants AS MATERIALIZED (
-            SELECT r.block, r.plane, coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = 2), 0::bit(8192)) AS offered,
-                coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = 3), 0::bit(8192)) AS gone
-            FROM facet_rows(patch, '{2,3}') r GROUP BY r.block, r.plane
+            SELECT r.block, r.plane, bit_or(r.bits) AS gone FROM facet_rows(patch, '{3}') r GROUP BY r.block, r.plane
         ), counted AS (
-            SELECT bit_or(s.bits & v.offered & ~v.gone) AS here, bit_or(s.bits & v.offered & v.gone) AS gone
+            SELECT bit_or(CASE WHEN v.gone IS NULL THEN s.bits ELSE s.bits & ~v.gone END) AS here, bit_or(s.bits & v.gone) AS gone
             FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-            JOIN variants v ON v.block = s.block AND s.plane = CASE WHEN (request -> 'by_variant')::boolean THEN v.plane ELSE 0 END
-            WHERE s.number = of_set GROUP BY s.block
+            LEFT JOIN variants v ON v.block = s.block AND v.plane = s.plane
+            WHERE s.number = of_set AND s.plane > 0 GROUP BY s.block
         )
         SELECT coalesce(sum(bit_count(c.here)), 0), coalesce(sum(bit_count(c.gone)), 0) INTO here, gone FROM counted c;
     END IF;

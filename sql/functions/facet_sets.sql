@@ -22,7 +22,9 @@ BEGIN
     LOOP
         one := facet_condition(part.filter, patch, width, leaves);
         leaves := one.leaves;
-        conjuncts := conjuncts || jsonb_build_object('own', part.own, 'sql', one.expression, 'variant', one.needs_variant);
+        -- That a variant is in stock may be asked of the product, where nothing else is asked of its variants.
+        conjuncts := conjuncts || (jsonb_build_object('own', part.own, 'sql', one.expression, 'variant', one.needs_variant)
+            || CASE WHEN part.filter = '{"in_stock": true}' THEN '{"stocked": "p.s6"}'::jsonb ELSE '{}' END);
     END LOOP;
 END $$;
 
@@ -52,15 +54,16 @@ LANGUAGE sql STABLE ROWS 100 SET search_path FROM CURRENT AS $$
     SELECT f.* FROM unnest((patch).value_id, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits) WHERE f.value_id = ANY (ids)
 $$;
 
--- The columns of a plan, and the numbers of bitmaps that they are made of.
-CREATE OR REPLACE FUNCTION facet_columns(conjuncts jsonb, leaves jsonb, OUT of_product text, OUT of_variant text, OUT ids integer[])
+-- The columns of a plan, and the numbers of the bitmaps of products and of variants that they are made of.
+CREATE OR REPLACE FUNCTION facet_columns(conjuncts jsonb, leaves jsonb, OUT of_product text, OUT of_variant text, OUT product_ids integer[], OUT variant_ids integer[])
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 BEGIN
-    SELECT o.* INTO of_product, of_variant, ids FROM (
+    SELECT o.* INTO of_product, of_variant, product_ids, variant_ids FROM (
     WITH col AS (
         SELECT 'p' AS alias, 's1' AS name, '{1}'::integer[] AS ids
         UNION ALL SELECT 'v', 's2', '{2}'
+        UNION ALL SELECT 'p', 's6', '{6}' WHERE jsonb_path_exists(conjuncts, '$[*].stocked')
         UNION ALL SELECT DISTINCT 'v', 's' || m.found[1], ARRAY[m.found[1]::integer]
             FROM jsonb_array_elements(conjuncts) c (value) CROSS JOIN LATERAL regexp_matches(c.value ->> 'sql', 'v\.s(\d+)', 'g') m (found)
         UNION ALL SELECT CASE WHEN (l.value -> 'variant')::boolean THEN 'v' ELSE 'p' END, 'l' || l.place - 1,
@@ -71,8 +74,9 @@ BEGIN
             CASE cardinality(c.ids) WHEN 1 THEN '= ' || c.ids[1] ELSE format('= ANY (%L::integer[])', c.ids) END, c.name) AS sql FROM col c
     )
     SELECT string_agg(m.sql, ', ') FILTER (WHERE m.alias = 'p'), string_agg(m.sql, ', ') FILTER (WHERE m.alias = 'v'),
-        (SELECT array_agg(DISTINCT i.id) FROM col c CROSS JOIN unnest(c.ids) i (id))
-    FROM made m) o (of_product, of_variant, ids);
+        ARRAY(SELECT DISTINCT i.id FROM col c CROSS JOIN unnest(c.ids) i (id) WHERE c.alias = 'p'),
+        ARRAY(SELECT DISTINCT i.id FROM col c CROSS JOIN unnest(c.ids) i (id) WHERE c.alias = 'v')
+    FROM made m) o (of_product, of_variant, product_ids, variant_ids);
 END $$;
 
 -- Which of the conditions hold for a set, by number from 0 on.
@@ -83,32 +87,42 @@ BEGIN ATOMIC
     WHERE CASE WHEN c.value ? 'only' THEN c.value -> 'only' = of_set -> 'mask' ELSE c.value ->> 'own' IS DISTINCT FROM of_set ->> 'without' END;
 END;
 
+-- Whether all that a set asks of variants is that one is in stock: then its products are known without looking at each.
+CREATE OR REPLACE FUNCTION facet_is_stocked(conjuncts jsonb, of_set jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT count(*) FILTER (WHERE (conjuncts -> k -> 'variant')::boolean) = 1 AND bool_or(conjuncts -> k ? 'stocked') FROM facet_kept(conjuncts, of_set) k;
+END;
+
 -- sets: [{"without": own, "planes": whether the variants are asked for too, "mask": which of the conditions that few
 -- sets have}]. Rows are (number, block, plane, bits); in plane 0 are the products of which any variant does.
-CREATE OR REPLACE FUNCTION facet_sets_sql(conjuncts jsonb, leaves jsonb, sets jsonb, patched boolean, ids integer[]) RETURNS text
+CREATE OR REPLACE FUNCTION facet_sets_sql(conjuncts jsonb, leaves jsonb, sets jsonb, patched boolean, product_ids integer[], variant_ids integer[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 BEGIN
     RETURN (
     WITH asked AS (
-        SELECT s.place AS number, (s.value -> 'planes')::boolean AND (s.value ? 'always' OR bool_or((c.value -> 'variant')::boolean)) IS TRUE AS planes, coalesce(bool_or((c.value -> 'variant')::boolean), false) AS needs_variant,
+        SELECT s.place AS number, (s.value -> 'planes')::boolean AND (s.value ? 'always' OR count(*) FILTER (WHERE (c.value -> 'variant')::boolean) > k.stocked) AS planes,
+            count(*) FILTER (WHERE (c.value -> 'variant')::boolean) > k.stocked AS needs_variant,
             coalesce(string_agg(format('k%s', c.place), ' & ') FILTER (WHERE c.place IS NOT NULL), '~0::bit(8192)') AS kept
         FROM jsonb_array_elements(sets) WITH ORDINALITY s (value, place)
+        CROSS JOIN LATERAL (SELECT CASE WHEN facet_is_stocked(conjuncts, s.value) AND NOT s.value ? 'always' THEN 1 ELSE 0 END) k (stocked)
         LEFT JOIN LATERAL (SELECT k + 1 AS place, conjuncts -> k AS value FROM facet_kept(conjuncts, s.value) k) c ON true
-        GROUP BY s.place, s.value
+        GROUP BY s.place, s.value, k.stocked
     ), made AS (
         SELECT c.*,
-            (SELECT string_agg(format(', %s AS k%s', k.value ->> 'sql', k.place), '') FROM jsonb_array_elements(conjuncts) WITH ORDINALITY k (value, place)
-                WHERE NOT (k.value -> 'variant')::boolean) AS of_products,
+            (SELECT string_agg(format(', %s AS k%s', coalesce(k.value ->> 'stocked', k.value ->> 'sql'), k.place), '') FROM jsonb_array_elements(conjuncts) WITH ORDINALITY k (value, place)
+                WHERE NOT (k.value -> 'variant')::boolean OR k.value ? 'stocked') AS of_products,
             (SELECT string_agg(format(', %s AS k%s', CASE WHEN (k.value -> 'variant')::boolean THEN k.value ->> 'sql' ELSE 'p.k' || k.place END, k.place), '')
                 FROM jsonb_array_elements(conjuncts) WITH ORDINALITY k (value, place)) AS of_variants
         FROM facet_columns(conjuncts, leaves) c
     )
-    SELECT concat('WITH r AS MATERIALIZED (', facet_rows_sql(patched, '$2', ids), '), ',
-        'p0 AS MATERIALIZED (SELECT r.block, ', m.of_product, ' FROM r WHERE r.plane = 0 GROUP BY r.block), ',
-        'p AS MATERIALIZED (SELECT p.*', m.of_products, ' FROM p0 p), ',
-        'v0 AS MATERIALIZED (SELECT r.block, r.plane, ', m.of_variant, ' FROM r WHERE r.plane > 0 GROUP BY r.block, r.plane), ',
-        'v AS MATERIALIZED (SELECT v.block, v.plane, v.s2', m.of_variants, ' FROM v0 v JOIN p ON p.block = v.block), ',
+    -- Rows of bitmaps are wide: each is copied once, where the conditions are worked out.
+    SELECT concat('WITH p AS MATERIALIZED (SELECT p.*', m.of_products, ' FROM (SELECT r.block, ', m.of_product,
+        ' FROM (', facet_rows_sql(patched, '$2', product_ids), ') r WHERE r.plane = 0 GROUP BY r.block OFFSET 0) p), ',
+        'v AS MATERIALIZED (SELECT v.block, v.plane, v.s2', m.of_variants, ' FROM (SELECT r.block, r.plane, ', m.of_variant,
+        ' FROM (', facet_rows_sql(patched, '$3', variant_ids), ') r WHERE r.plane > 0 GROUP BY r.block, r.plane OFFSET 0) v ',
+        'CROSS JOIN LATERAL (SELECT * FROM p WHERE p.block = v.block OFFSET 0) p), ',
         'f AS MATERIALIZED (', coalesce((SELECT string_agg(format('SELECT %s AS number, v.block, v.plane, v.s2 & %s AS bits FROM v', a.number, a.kept), ' UNION ALL ')
             FROM asked a WHERE a.planes OR a.needs_variant), 'SELECT 0 AS number, 0 AS block, 0 AS plane, 0::bit(8192) AS bits WHERE false'), ') ',
         'SELECT array_agg(s.number), array_agg(s.block), array_agg(s.plane), array_agg(s.bits) FROM (',

@@ -2,8 +2,9 @@
 
 -- A block is 8,192 consecutive product_ids. In plane 0 a bit is a product, in plane n the n-th of its active
 -- variants. Numbers under 1,024 stand for: 1 shown at all, 2 there is such a variant, 3 out of stock, 4 has a
--- price, 5 has a price that is no whole number of thousandths, 100 + n: bit n of the price in thousandths, 200 + n and
--- 300 + n: of a product's lowest and highest. From 1,000,000,000 on: cells of prices. Options of variants are their products' too.
+-- price, 5 has a price that is no whole number of thousandths, 6 and 7 a product's variant is in stock, is sold out, 8 one in stock has a price,
+-- 100 + n: bit n of the price in thousandths, 200 + n and 300 + n: of a product's lowest and highest, 400 + n and 500 + n: of those in stock.
+-- From 1,000,000,000 on: cells of prices. Options of variants are their products' too; facet_stocked: those of variants in stock.
 
 DO $$
 BEGIN
@@ -65,7 +66,12 @@ $$;
 -- Whether a number stands for something of prices and stock, which change without a note.
 CREATE OR REPLACE FUNCTION facet_is_price(value_id integer) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN value_id BETWEEN 3 AND 399 OR value_id >= 1000000000;
+RETURN value_id BETWEEN 3 AND 599 OR value_id >= 500000000 OR value_id BETWEEN -999999999 AND -500000000;
+
+-- The number for products that have something in a variant in stock: an option (also one without a number yet), a price, a cell.
+CREATE OR REPLACE FUNCTION facet_stocked(value_id integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN value_id + CASE WHEN value_id < 0 THEN -500000000 WHEN value_id = 4 THEN 4 WHEN value_id < 1024 THEN 200 WHEN value_id < 1000000000 THEN 500000000 ELSE 100000000 END;
 
 -- The steps of a histogram, in thousandths, the smallest first: 1, 2 and 5 times a power of ten.
 CREATE OR REPLACE FUNCTION facet_steps() RETURNS bigint[]
@@ -94,46 +100,56 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WHERE h.lowest / s.step <= 50
 $$;
 
-CREATE OR REPLACE FUNCTION facet_price_terms(products bigint[])
-RETURNS TABLE (product_id bigint, plane integer, value_id integer)
+-- Without a number: the options of variants in stock. stocked: cells and options of these alone (true), of all variants (false), or both (NULL).
+CREATE OR REPLACE FUNCTION facet_price_terms(products bigint[], stocked boolean)
+RETURNS TABLE (product_id bigint, plane integer, value_id integer, name text, element jsonb)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH offered AS MATERIALIZED (
-        SELECT g.product_id, v.plane, v.stock, v.price, CASE WHEN v.price < 1e15 AND v.price = trunc(v.price) THEN v.price::bigint END AS units
+        SELECT g.product_id, v.plane, v.stock, (v.stock > 0) IS NOT FALSE AS is_stocked, v.options, v.price, CASE WHEN v.price < 1e15 AND v.price = trunc(v.price) THEN v.price::bigint END AS units
         FROM unnest(products) g (product_id)
         CROSS JOIN LATERAL (SELECT FROM product p WHERE p.product_id = g.product_id AND p.status = 'active' OFFSET 0) p
         CROSS JOIN LATERAL (
-            SELECT v.stock, v.price::numeric * 1000 AS price, (row_number() OVER (ORDER BY v.variant_id))::integer AS plane
+            SELECT v.stock, v.options, v.price::numeric * 1000 AS price, (row_number() OVER (ORDER BY v.variant_id))::integer AS plane
             FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' OFFSET 0) v
+    ), members AS MATERIALIZED (
+        SELECT o.options, m.name, m.element
+        FROM (SELECT DISTINCT o.options FROM offered o WHERE o.is_stocked) o CROSS JOIN LATERAL facet_members(o.options) m WHERE NOT m.exact
     )
-    SELECT o.product_id, o.plane, t.value_id
+    SELECT o.product_id, o.plane, t.value_id, NULL::text, NULL::jsonb
     FROM offered o CROSS JOIN LATERAL (
         SELECT 3 WHERE o.stock <= 0
         UNION ALL SELECT 4 WHERE o.price IS NOT NULL
         UNION ALL SELECT 5 WHERE o.price IS NOT NULL AND o.units IS NULL
         UNION ALL SELECT 100 + b.number FROM generate_series(0, 49) b (number) WHERE o.units >> b.number & 1 = 1) t (value_id)
     UNION ALL
-    SELECT c.product_id, 0, c.value_id FROM (SELECT array_agg(o.product_id) AS products, array_agg(o.units) AS units FROM offered o) a
+    SELECT o.product_id, 0, CASE WHEN o.is_stocked THEN 6 ELSE 7 END, NULL, NULL FROM offered o
+    UNION ALL
+    SELECT c.product_id, 0, CASE WHEN a.is_stocked THEN facet_stocked(c.value_id) ELSE c.value_id END, NULL, NULL
+    FROM (SELECT s.is_stocked, array_agg(o.product_id) AS products, array_agg(o.units) AS units
+          FROM offered o JOIN (VALUES (false), (true)) s (is_stocked) ON (o.is_stocked OR NOT s.is_stocked) AND s.is_stocked = coalesce(stocked, s.is_stocked) GROUP BY s.is_stocked) a
     CROSS JOIN LATERAL facet_price_cells(a.products, a.units) c
+    UNION ALL
+    SELECT o.product_id, 0, NULL, m.name, m.element FROM offered o JOIN members m ON m.options = o.options WHERE o.is_stocked AND stocked IS NOT FALSE
 $$;
 
 -- Products as bitmaps: what is in them (changed), or their prices and stock alone (repriced). Values that have no
 -- number yet get one under zero.
-CREATE OR REPLACE FUNCTION facet_patch(changed bigint[], repriced bigint[]) RETURNS facet_patch
+CREATE OR REPLACE FUNCTION facet_patch(changed bigint[], repriced bigint[], stocked boolean DEFAULT NULL) RETURNS facet_patch
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     patch facet_patch;
 BEGIN
     IF changed IS NULL AND repriced IS NULL THEN RETURN NULL; END IF;
     WITH terms AS MATERIALIZED (
-        SELECT t.* FROM facet_terms(changed) t
-        UNION ALL SELECT t.product_id, t.plane, t.value_id, NULL, NULL, NULL FROM facet_price_terms(changed || repriced) t
+        SELECT t.*, false AS is_stocked FROM facet_terms(changed) t
+        UNION ALL SELECT t.product_id, t.plane, t.value_id, CASE WHEN t.value_id IS NULL THEN 'options' END, t.name, t.element, true FROM facet_price_terms(changed || repriced, stocked) t
     ), named AS MATERIALIZED (
         SELECT t.field, t.name, t.element, coalesce(k.value_id, -(row_number() OVER ())::integer) AS value_id
         FROM (SELECT DISTINCT t.field, t.name, t.element FROM terms t WHERE t.value_id IS NULL) t
         LEFT JOIN LATERAL (SELECT v.value_id FROM facet_value v WHERE v.field = t.field AND lower(v.name) = lower(t.name)
             AND v.name = t.name AND md5(v.element::text) IS NOT DISTINCT FROM md5(t.element::text) OFFSET 0) k ON true
     ), bitmaps AS (
-        SELECT coalesce(t.value_id, n.value_id) AS value_id, (t.product_id >> 13)::integer AS block, t.plane,
+        SELECT coalesce(t.value_id, CASE WHEN t.is_stocked THEN facet_stocked(n.value_id) ELSE n.value_id END) AS value_id, (t.product_id >> 13)::integer AS block, t.plane,
             facet_bits((t.product_id & 8191)::integer, 1) AS bits
         FROM terms t LEFT JOIN named n ON (n.field, n.name, coalesce(n.element, 'null')) = (t.field, t.name, coalesce(t.element, 'null'))
         GROUP BY 1, 2, 3
@@ -161,21 +177,22 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         UNION SELECT s.product_id FROM stale_product s) c
 $$;
 
--- No trigger tells of prices and stock: updates of them must stay cheap. But each row says which transaction wrote
--- it, and one look at all of them finds those written since. Compared by age, numbers may wrap around. A catalogue that was
--- restored on another server begins anew: its numbers mean nothing there.
+-- No trigger tells of which prices and stock: updates of them must stay cheap. But a clock stands still while nobody updates a variant,
+-- and else each row says which transaction wrote it: one look at all of them finds those written since. Compared by age, numbers may wrap
+-- around. A catalogue that was restored on another server begins anew: its numbers mean nothing there.
 CREATE OR REPLACE FUNCTION facet_repriced(among bigint[] DEFAULT NULL) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET max_parallel_workers_per_gather = 0 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    horizon bigint := (SELECT h.transaction_id FROM facet_horizon h
-        WHERE h.server = (SELECT c.system_identifier FROM pg_control_system() c));
-    oldest integer := age((horizon & 4294967295)::text::xid);
+    horizon facet_horizon := (SELECT h FROM facet_horizon h WHERE h.server = (SELECT c.system_identifier FROM pg_control_system() c));
+    oldest integer := age((horizon.transaction_id & 4294967295)::text::xid);
     products bigint[];
 BEGIN
-    IF horizon IS NULL OR horizon + 2000000000 < pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN
+    IF horizon.transaction_id IS NULL OR horizon.transaction_id + 2000000000 < pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN
         oldest := 2147483647;
     END IF;
-    IF among IS NULL THEN
+    IF facet_prices_hold() THEN
+        NULL;
+    ELSIF among IS NULL THEN
         -- Not DISTINCT here: that would read the rows in the order of an index.
         SELECT array_agg(v.product_id) INTO products FROM variant v WHERE age(v.xmin) <= oldest;
     ELSE

@@ -17,7 +17,8 @@ DECLARE
         association_score,association_actions,association_days,association_events,count_products,count_bought_together,count_viewed_after,gather_due,
         tend_counts,tend_partners,tend_associations,tend_affinities,count_category_pairs,sampled_shoppers,sampled_categories,leaf_categories,
         product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,
-        product_values,value_number,keep_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_repriced,facet_price_cells}';
+        product_values,value_number,keep_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,
+        facet_repriced,facet_prices_hold,settled_variant_clock,facet_price_cells}';
     -- What nobody but the owner reads.
     hidden text[] := '{encoding_request,client_secret,forgotten,opt_out,forget_gate}';
     routine regprocedure;

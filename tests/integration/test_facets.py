@@ -57,6 +57,8 @@ def some_filters(rng: random.Random) -> list[dict[str, Any]]:
     return [
         {},
         {"in_stock": True, "category": "women"},
+        {"in_stock": True, "price": {"gte": 10}},
+        {"in_stock": True, "options": {"color": "red", "size": "M"}},
         {"options": {"color": "red"}, "price": {"lt": 20}},
         {"brand": "Acme", "options": {"size": ["M", 40]}, "in_stock": rng.random() < 0.5},
         {"any": [{"price": {"gte": 20}}, {"attributes": {"material": "silk"}}]},
@@ -219,13 +221,15 @@ def test_names_that_differ_in_case_alone_mean_what_they_mean_in_filters(
         fold(connection)
 
 
+@pytest.mark.parametrize("walked", [0, 2, 1000])
 @pytest.mark.parametrize("read", [0, 3])
 def test_prices_of_many_are_counted_as_those_of_few(
-    shop: list[Product], connection: Connection, read: int
+    shop: list[Product], connection: Connection, read: int, walked: int
 ) -> None:
     """By bitmaps as in a large shop, although these are few enough to read their prices."""
     set_limit(connection, "facet_few", read)
-    rng = random.Random(read)
+    set_limit(connection, "facet_steps_walked", walked)
+    rng = random.Random(read + walked)
     for number in range(6):
         if number % 3 != 1:
             fold(connection)
@@ -247,20 +251,20 @@ def set_limit(connection: Connection, name: LiteralString, limit: int) -> None:
 
 
 @pytest.mark.parametrize("wide", [0, 3])
-@pytest.mark.parametrize("candidates", [0, 8000])
+@pytest.mark.parametrize(("looks", "candidates"), [(1000, 0), (1000, 8000), (2, 8000)])
 def test_values_counted_by_product_are_as_those_of_bitmaps(
-    shop: list[Product], connection: Connection, wide: int, candidates: int
+    shop: list[Product], connection: Connection, wide: int, looks: int, candidates: int
 ) -> None:
-    """Columns as a field of many values has, and prices of products looked at one by one or all."""
+    """Columns as a field of many values has, of a set or what it lacks; prices of some or all."""
     set_limit(connection, "facet_wide", wide)
-    set_limit(connection, "facet_looks", 1000)
+    set_limit(connection, "facet_looks", looks)
     set_limit(connection, "facet_candidates_most", candidates)
     rng = random.Random(wide + candidates)
     for number in range(6):
         if number % 3 != 1:
             fold(connection)
             has_columns(connection, wide)
-        for wanted in [*some_filters(rng), {"brand": "Acme"}, {"category": "women/tops"}]:
+        for wanted in [*some_filters(rng), {"brand": "Acme"}, {"in_stock": True}]:
             check(connection, shop, wanted)
         for step in range(5):
             change_something(connection, rng, shop, 10 * number + step)

@@ -34,7 +34,7 @@ DATA = {
         INSERT INTO image (product_id, uri)
         SELECT product_id, external_id || '-2.jpg' FROM product""",
 }
-# What search functions hand to each other.
+# What search functions hand to each other, and a sequence that is no column's.
 TYPES = {
     "facet_patch",
     "personal_history",
@@ -45,6 +45,7 @@ TYPES = {
     "search_hit",
     "search_question",
     "search_route",
+    "variant_clock",
 }
 # Spaces had no sketches before 0004.
 NOT_YET = """
@@ -89,7 +90,11 @@ def replay_what_applies(connection: sa.Connection) -> None:
         for column in tables[name].columns
         if column.name not in {found["name"] for found in inspector.get_columns(name)}
     }
-    made = driver_connection(connection).execute("SELECT typname FROM pg_type").fetchall()
+    made = (
+        driver_connection(connection)
+        .execute("SELECT typname FROM pg_type UNION ALL SELECT relname FROM pg_class")
+        .fetchall()
+    )
     types = TYPES - {name for (name,) in made}
     using = re.compile(
         rf"\b(FROM|JOIN|INTO|UPDATE|TABLE|ON|RETURNS) ({'|'.join(later)})\b"

@@ -59,9 +59,29 @@ def test_folded_products_are_not_read(shop: Connection, filters: dict[str, Any])
     assert set(reads(shop, filters, NOT_PRICES).values()) == {(0, 0)}
 
 
-def test_prices_of_all_are_looked_at_once(shop: Connection) -> None:
-    found = reads(shop, {}, [*NOT_PRICES, "price", "in_stock"])
-    assert found == {"product": (0, 0), "product_category": (0, 0), "variant": (1, 0)}
+PRICES = ["price", "in_stock"]
+
+
+@pytest.mark.parametrize("filters", [{}, {"in_stock": True}])
+def test_while_nobody_updates_no_variant_is_asked_who_wrote_it(
+    shop: Connection, filters: dict[str, Any]
+) -> None:
+    found = reads(shop, filters, [*NOT_PRICES, *PRICES])
+    # From both ends of the prices until the set holds one.
+    assert found == {"product": (0, 0), "product_category": (0, 0), "variant": (0, 2)}
+
+
+def test_after_an_update_all_are_looked_at_once(shop: Connection) -> None:
+    shop.execute("UPDATE variant SET stock = stock WHERE product_id = 1")
+    for wanted in ({}, {"in_stock": True}):
+        assert reads(shop, wanted, [*NOT_PRICES, *PRICES])["variant"][0] == 1
+    shop.execute("SELECT fold_facets()")
+    assert reads(shop, {}, [*NOT_PRICES, *PRICES])["variant"] == (0, 2)
+
+
+def test_what_is_in_stock_is_counted_without_bitmaps_of_variants(shop: Connection) -> None:
+    """Two blocks of three planes; of products: 2 of themselves, 2 in stock, 6 of sizes in stock."""
+    assert bitmaps_read(shop, {"in_stock": True}, ["options.size"]) <= 10
 
 
 def test_prices_of_a_few_are_looked_up(shop: Connection) -> None:

@@ -12,6 +12,9 @@ from vitrine.models.base import Base, BigInt
 
 __all__ = ["FacetBitmap", "FacetChange", "FacetColumn", "FacetHorizon", "FacetValue"]
 
+# Moved by each statement that updates variants, before it writes.
+sa.Sequence("variant_clock", metadata=Base.metadata)
+
 
 class FacetValue(Base):
     """A category, a brand, one value of an attribute or of an option, with its number."""
@@ -111,3 +114,6 @@ class FacetHorizon(Base):
     one: Mapped[bool] = mapped_column(primary_key=True, server_default=sa.text("true"))
     transaction_id: Mapped[BigInt]
     server: Mapped[BigInt]
+    clock: Mapped[BigInt | None] = mapped_column(
+        comment="Where the clock of variants stood; NULL where somebody was still writing."
+    )
