@@ -105,7 +105,9 @@ def test_no_product_twice_and_none_skipped_while_the_catalogue_changes(
 
     def change() -> None:
         for statement in (
-            "UPDATE variant SET price = random() * 100 WHERE random() < 0.3 AND price IS NOT NULL",
+            # Not below 1: one of the filters would leave the product out.
+            "UPDATE variant SET price = 1 + random() * 99 "
+            "WHERE random() < 0.3 AND price IS NOT NULL",
             "UPDATE product SET popularity = random() * 100, created_at = now() - random() * "
             "interval '1 year' WHERE random() < 0.3",
         ):
