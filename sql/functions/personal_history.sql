@@ -53,7 +53,9 @@ BEGIN
     )
     SELECT sum(l.events), array_agg(l.product_id), array_agg(l.external_id), array_agg(l.taste), array_agg(l.recent), array_agg(l.repurchase)
     INTO history.events, history.product_ids, history.external_ids, history.tastes, history.recents, history.repurchases
-    FROM (SELECT * FROM liked l ORDER BY l.taste > 0 DESC, l.taste + l.recent DESC, l.product_id) l;
+    -- In parts of the greatest: while nothing happens, what is long past fades, and the order stays.
+    FROM (SELECT l.* FROM liked l CROSS JOIN (SELECT greatest(max(l.taste), 1e-30) AS taste, greatest(max(l.recent), 1e-30) AS recent FROM liked l) m
+          ORDER BY l.taste > 0 DESC, round((l.taste / m.taste + l.recent / m.recent) * 1e9) DESC, l.product_id) l;
     history.events := coalesce(history.events, 0);
     history.gate := coalesce(history.events / nullif(history.events + (used ->> 'gate')::double precision, 0), 0);
     history.weights := used;

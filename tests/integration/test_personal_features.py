@@ -215,6 +215,20 @@ def test_as_of_knows_no_later_events(connection: Connection) -> None:
     assert asked(connection, products, client="u") != before
 
 
+def test_the_order_of_a_history_stays_while_nothing_happens(connection: Connection) -> None:
+    """What was bought long ago fades, and does not fall behind a single later click by that."""
+    bought, clicked, *others = (product.external_id for product in small_shop(connection))
+    between = [Event("click", each, 15.0 - 0.1 * n) for n in range(3) for each in others]
+    events = [Event("purchase", bought, 20.0), *between, Event("click", clicked, 10.0)]
+    log(connection, events, client="u")
+    orders = connection.execute(
+        "SELECT (personal_history('u', NULL, now() + days * interval '1 day')).external_ids "
+        "FROM unnest('{0,90,360,720}'::int[]) days"
+    ).fetchall()
+    assert orders == [orders[0]] * 4
+    assert orders[0][0].index(bought) < orders[0][0].index(clicked)
+
+
 def test_the_active_weights_lie_over_the_defaults(connection: Connection) -> None:
     add = "INSERT INTO rerank_weights (weights, active) VALUES (%s, %s)"
     connection.execute(add, ('{"taste": 7}', True))
