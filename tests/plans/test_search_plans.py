@@ -233,9 +233,9 @@ def test_where_the_nearest_hardly_differ_from_the_rest_all_is_looked_at(
     assert vector_plans(hits)["image"] == "exact"
 
 
-@pytest.mark.parametrize(("graph_finds", "plan"), [(True, "hnsw"), (False, "cells")])
+@pytest.mark.parametrize("graph_finds", [True, False])
 def test_more_cells_are_looked_at_where_the_graph_lost_its_way(
-    connection: Connection, graph_finds: bool, plan: str
+    connection: Connection, graph_finds: bool
 ) -> None:
     """As if any doubt were too much, and with a graph that leads nowhere."""
     connection.execute(
@@ -247,10 +247,14 @@ def test_more_cells_are_looked_at_where_the_graph_lost_its_way(
             "CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, row_limit integer) "
             "RETURNS integer LANGUAGE sql RETURN 0"
         )
-    arguments = {"terms": [{"image": KEY.format(0)}], "k": 10, "options": {"explain": True}}
-    report = ask(connection, **arguments)[0]["why"]["search"]["image"]
-    assert report["plan"] == plan
-    assert report.get("attempts", 1) == (1 if graph_finds else 4)
+    trusted = 0
+    for number in range(QUERIES):
+        arguments = {"terms": [{"image": KEY.format(number)}], "options": {"explain": True}}
+        report = ask(connection, k=10, **arguments)[0]["why"]["search"]["image"]
+        assert (report["plan"] == "hnsw") == (report.get("attempts", 1) == 1)
+        trusted += report["plan"] == "hnsw"
+    # A graph of clusters loses its way to a few by chance.
+    assert trusted >= QUERIES // 2 if graph_finds else trusted == 0
 
 
 def test_what_may_be_missed_grows_with_how_little_the_last_differs(connection: Connection) -> None:
@@ -346,6 +350,11 @@ def test_an_index_scan_that_gives_up_is_followed_by_a_list(connection: Connectio
     connection.execute("ALTER FUNCTION search SET hnsw.max_scan_tuples = 1")
     connection.execute("ALTER FUNCTION search SET hnsw.ef_search = 10")
     connection.execute("DELETE FROM cell_generation")
+    # At a doubt the list would be compared whole.
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
+        "LANGUAGE sql RETURN 1000"
+    )
     hits = ask(connection, terms=[{"image": KEY.format(0)}], k=1000)
     assert len(hits) == 1000
     assert vector_plans(hits) == {"image": "list", "caption": None}
