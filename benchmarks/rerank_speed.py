@@ -5,7 +5,8 @@
 
 Needs a shop that `filtered_search` kept. Shoppers get events on products around one category and a
 few others, one of them a million; kinds of search are asked without a client, with one of so many
-events, and with the one of a million, one after the other, and the differences are paired.
+events whose history a worker has kept, with one who just did something, so that it is worked out
+anew, and with the one of a million, one after the other, and the differences are paired.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from vitrine.migrate import upgrade
 
 SHOPPERS = 50
 FLOOD = "flood"
+KEPT, NEW = "kept", "new"
 SEARCH = (
     "SELECT product_id, why FROM search(terms => %s::jsonb, filters => %s::jsonb, k => 24, "
     "client => %s::text, options => %s::jsonb)"
@@ -51,8 +53,9 @@ def fill_history(connection: Connection, events: int, flood: int) -> None:
     connection.execute("SELECT ensure_partitions((now() - interval '70 days')::date)")
     connection.execute("DELETE FROM event")
     for shopper in range(SHOPPERS):
-        values = {"client": f"u{shopper}", "seed": shopper, "products": row[0], "days": 60}
-        connection.execute(EVENTS.encode(), {**values, "events": events})
+        for kind in (KEPT, NEW):
+            values = {"client": f"{kind}{shopper}", "seed": shopper, "products": row[0], "days": 60}
+            connection.execute(EVENTS.encode(), {**values, "events": events})
     connection.execute(
         "INSERT INTO event (action_name, client_id, object_id, timestamp) "
         "SELECT CASE n %% 3 WHEN 0 THEN 'impression' ELSE 'view' END, %s, p.external_id, "
@@ -73,6 +76,15 @@ def keep_values(connection: Connection) -> None:
             "FROM product p) b GROUP BY b.batch"
         )
         connection.execute("VACUUM (ANALYZE) product_value")
+
+
+def keep_histories(connection: Connection) -> None:
+    """What a worker has kept of shoppers who did nothing since."""
+    for client in (*(f"{KEPT}{shopper}" for shopper in range(SHOPPERS)), FLOOD):
+        connection.execute(
+            "SELECT keep_history(%s, s.space_id) FROM space s WHERE s.status = 'active'", (client,)
+        )
+    connection.execute("VACUUM (ANALYZE) kept_history")
 
 
 def searches(connection: Connection, queries: int) -> dict[str, list[tuple[str | None, str]]]:
@@ -118,13 +130,13 @@ def stages(
 
 def measure(connection: Connection, asked: list[tuple[str | None, str]], *, by_cpu: bool) -> str:
     """Milliseconds of each, and what history adds to the same search, search by search."""
-    clients: list[str | None] = [None, "shopper", FLOOD]
+    clients: list[str | None] = [None, KEPT, NEW, FLOOD]
     times: dict[str | None, list[float]] = {client: [] for client in clients}
     for turn in range(2):  # the first time warms
         for number, one in enumerate(asked):
-            for place in range(3):  # whoever comes first finds colder caches
-                client = clients[(number + place) % 3]
-                name = f"u{number % SHOPPERS}" if client == "shopper" else client
+            for place in range(4):  # whoever comes first finds colder caches
+                client = clients[(number + place) % 4]
+                name = f"{client}{number % SHOPPERS}" if client in (KEPT, NEW) else client
                 took = timed(connection, one, name, by_cpu=by_cpu)
                 if turn:
                     times[client].append(took)
@@ -157,10 +169,11 @@ def main() -> None:
             if not options.filled:
                 fill_history(connection, options.events, options.flood)
             keep_values(connection)
+            keep_histories(connection)
             for kind, asked in searches(connection, options.queries).items():
                 print(f"{kind} ({len(asked)} searches, milliseconds)")
                 print(measure(connection, asked, by_cpu=options.cpu))
-                print(" ", stages(connection, asked[0], "u0"), flush=True)
+                print(" ", stages(connection, asked[0], f"{KEPT}0"), flush=True)
     finally:
         stop_embedded(options.keep, 18)
 

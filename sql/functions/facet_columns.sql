@@ -31,7 +31,7 @@ BEGIN
         LOOP
             INSERT INTO facet_column (field, name, block, firsts, seconds)
             SELECT wide.field, wide.name, part.block, CASE WHEN c.most <= 2 THEN c.firsts END, CASE WHEN c.most = 2 THEN c.seconds END
-            FROM facet_column_of(wide.ids, part.block, part.ones <= 2 * 8192) c;
+            FROM facet_column_of(wide.ids, part.block, part.ones <= 2 * 32000) c;
         END LOOP;
     END LOOP;
 END $$;
@@ -48,20 +48,20 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
             FROM string_to_table(b.bits::text, '1') WITH ORDINALITY z (zeros, number)) p
         WHERE may_fit AND p.is_one
     )
-    SELECT ARRAY(SELECT coalesce(p.value_id, 0) FROM generate_series(1, 8192) g LEFT JOIN placed p ON p.place = g AND p.number = 1 ORDER BY g),
-        ARRAY(SELECT coalesce(p.value_id, 0) FROM generate_series(1, 8192) g LEFT JOIN placed p ON p.place = g AND p.number = 2 ORDER BY g),
+    SELECT ARRAY(SELECT coalesce(p.value_id, 0) FROM generate_series(1, 32000) g LEFT JOIN placed p ON p.place = g AND p.number = 1 ORDER BY g),
+        ARRAY(SELECT coalesce(p.value_id, 0) FROM generate_series(1, 32000) g LEFT JOIN placed p ON p.place = g AND p.number = 2 ORDER BY g),
         CASE WHEN may_fit THEN (SELECT coalesce(max(p.number), 0) FROM placed p) ELSE 3 END
 $$;
 
 -- What changed products add to the counts of values.
 CREATE OR REPLACE FUNCTION facet_counts_of_patch(
-    patch facet_patch, of_values integer[], of_sets integer[], set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    patch facet_patch, of_values integer[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS TABLE (of_value integer, count bigint)
 LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off SET enable_sort = off AS $$
     SELECT f.value_id, sum(bit_count(f.bits & s.bits))::bigint
     FROM unnest((patch).value_id, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits)
-    JOIN unnest(of_values, of_sets) v (id, set) ON v.id = f.value_id
-    JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON (s.number, s.block, s.plane) = (v.set, f.block, f.plane)
+    JOIN unnest(of_values) v (id) ON v.id = f.value_id
+    JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON (s.block, s.plane) = (f.block, f.plane) AND s.number = of_set
     WHERE f.plane = 0 GROUP BY f.value_id
 $$;
 
@@ -77,7 +77,7 @@ BEGIN
             SELECT i.value_id, sum(bit_count(b.bits & ~k.keep)) AS count
             FROM unnest((patch).masked, (patch).keep) k (block, keep) CROSS JOIN unnest(of_values) i (value_id)
             CROSS JOIN LATERAL (SELECT b.bits FROM facet_bitmap b WHERE b.value_id = i.value_id AND b.plane = 0 AND b.block = k.block OFFSET 0) b
-            WHERE bit_count(k.keep) < 8192 GROUP BY i.value_id
+            WHERE bit_count(k.keep) < 32000 GROUP BY i.value_id
         ), come AS MATERIALIZED (
             SELECT f.value_id, sum(bit_count(f.bits)) AS count FROM unnest((patch).value_id, (patch).plane, (patch).bits) f (value_id, plane, bits)
             WHERE f.plane = 0 GROUP BY f.value_id
@@ -91,13 +91,14 @@ END $$;
 -- of all; NULL where they are too many, or the field has no columns.
 CREATE OR REPLACE FUNCTION facet_counts_by_column(
     patch facet_patch, of_values integer[], facet text, of_set integer,
-    set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     of_field CONSTANT text := split_part(facet, '.', 1);
     of_name CONSTANT text := CASE WHEN of_field = facet THEN '' ELSE lower(substr(facet, strpos(facet, '.') + 1)) END;
     stored record;
+    shown record;
     lacking record;
     lacked bigint[];
     products bigint[];
@@ -107,6 +108,8 @@ BEGIN
         LEFT JOIN unnest((patch).masked, (patch).keep) m (block, keep) ON m.block = s.block
         WHERE s.number = of_set AND s.plane = 0) s;
     IF stored.ones > facet_looks() * cardinality(of_values) * cardinality(stored.blocks) THEN
+        SELECT sum(b.ones) AS ones, count(*) AS blocks INTO shown FROM facet_bitmap b WHERE b.value_id = 1 AND b.plane = 0;
+        IF shown.ones - stored.ones > facet_looks() * cardinality(of_values) * shown.blocks THEN RETURN NULL; END IF;
         SELECT array_agg(l.block) AS blocks, array_agg(0) AS planes, array_agg(of_set) AS numbers, array_agg(l.bits) AS bits, sum(bit_count(l.bits)) AS ones INTO lacking FROM (
             SELECT r.block, CASE WHEN s.bits IS NULL THEN r.bits ELSE r.bits & ~s.bits END AS bits FROM (SELECT r.block, bit_or(r.bits) AS bits FROM facet_rows(patch, '{1}') r GROUP BY r.block) r
             LEFT JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON s.number = of_set AND s.plane = 0 AND s.block = r.block) l;
@@ -122,19 +125,19 @@ BEGIN
     END IF;
     products := facet_products(of_set, stored.numbers, stored.blocks, stored.planes, stored.bits, NULL);
     RETURN (
-        -- Joined with nothing they are unpacked once; else each look would unpack all 8,192.
+        -- Joined with nothing they are unpacked once; else each look would unpack all of them.
         WITH columns AS MATERIALIZED (
             SELECT c.block, c.firsts || '{}'::integer[] AS firsts, c.seconds || '{}'::integer[] AS seconds FROM facet_column c
             WHERE c.field = of_field AND c.name = of_name AND c.block = ANY (stored.blocks)
         ), had AS MATERIALIZED (
-            SELECT p.product_id >> 13 AS block, (p.product_id & 8191)::integer + 1 AS place FROM unnest(products) p (product_id)
+            SELECT facet_block(p.product_id) AS block, facet_place(p.product_id) + 1 AS place FROM unnest(products) p (product_id)
         ), counted AS MATERIALIZED (
             SELECT h.value_id, count(*) AS count FROM (
                 SELECT c.firsts[h.place] AS value_id FROM had h JOIN columns c ON c.block = h.block
                 UNION ALL SELECT c.seconds[h.place] FROM had h JOIN columns c ON c.block = h.block WHERE c.seconds <> '{}') h
             GROUP BY h.value_id
         ), come AS MATERIALIZED (
-            SELECT n.* FROM facet_counts_of_patch(patch, of_values, array_fill(of_set, ARRAY[cardinality(of_values)]), set_number, set_block, set_plane, set_bits) n
+            SELECT n.* FROM facet_counts_of_patch(patch, of_values, of_set, set_number, set_block, set_plane, set_bits) n
             WHERE NOT patch IS NULL
         )
         SELECT array_agg(coalesce(c.count, 0) + coalesce(n.count, 0) ORDER BY i.place)

@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION facet_own(filters jsonb, facet text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 BEGIN
+    IF NOT filters ? split_part(facet, '.', 1) THEN RETURN NULL; END IF;
     RETURN (
     SELECT jsonb_agg(o.value) FROM (
         SELECT f.value FROM jsonb_each(filters) f WHERE f.key = facet
@@ -46,7 +47,7 @@ BEGIN
                 conjuncts := conjuncts || jsonb_build_object('only', jsonb_array_length(sets), 'sql', '~' || leaf.expression, 'variant', facet.field = 'options');
                 -- Names written exactly are asked of each variant.
                 sets := jsonb_set(sets, ARRAY[((one -> 'set')::integer - 1)::text, 'always'], 'true');
-                sets := sets || jsonb_build_object('without', lower(facet.key), 'planes', facet.field = 'options', 'mask', jsonb_array_length(sets), 'always', true);
+                sets := sets || jsonb_build_object('without', lower(facet.key), 'planes', facet.field = 'options', 'mask', jsonb_array_length(sets), 'always', true, 'of', one -> 'set');
                 one := one || jsonb_build_object('set', jsonb_array_length(sets), 'exact', one -> 'set');
             END IF;
         END IF;
@@ -73,7 +74,7 @@ BEGIN
         UNION ALL SELECT NULL, NULL, -2000000000, 'SELECT g.product_id, 0 FROM unnest($1) g (product_id)' WHERE relevant IS NOT NULL
     LOOP
         EXECUTE concat('SELECT array_agg(b.block) AS block, array_agg(b.plane) AS plane, array_agg(b.bits) AS bits FROM ('
-            'SELECT (f.product_id >> 13)::integer AS block, f.plane::integer AS plane, facet_bits((f.product_id & 8191)::integer, 1) AS bits '
+            'SELECT facet_block(f.product_id) AS block, f.plane::integer AS plane, facet_bits(facet_place(f.product_id), 1) AS bits '
             'FROM (', leaf.sql, ') f (product_id, plane) GROUP BY 1, 2) b') INTO made USING relevant;
         patch.value_id := patch.value_id || array_fill(leaf.value_id::integer, ARRAY[coalesce(cardinality(made.block), 0)]);
         patch.block := patch.block || made.block;
@@ -145,8 +146,12 @@ DECLARE
     asked record;
     bitmaps record;
     used record;
-    set_number integer[]; set_block integer[]; set_plane integer[]; set_bits bit(8192)[];
-    result jsonb;
+    one record;
+    place integer;
+    part record;
+    total bigint;
+    answers jsonb := '{}';
+    more jsonb := '{}';
 BEGIN
     PERFORM compile_filter(wanted);
     changed := facet_changed();
@@ -160,20 +165,27 @@ BEGIN
     asked := facet_requests_sets(wanted, shown, patch, plan.conjuncts, plan.leaves);
     bitmaps := facet_add_bitmaps(patch, asked.leaves, relevant);
     patch := bitmaps.patch;
-    used := facet_columns(asked.conjuncts, bitmaps.leaves);
-    EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, used.product_ids, used.variant_ids)
-    INTO set_number, set_block, set_plane, set_bits USING patch, used.product_ids, used.variant_ids;
-    IF shown ?| '{price,in_stock}' THEN
-        -- Few are read from the catalogue, which needs no bitmaps that are up to date.
-        products := facet_products(1, set_number, set_block, set_plane, set_bits, CASE WHEN knows_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
-        few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
-        IF few IS NULL AND NOT knows_prices THEN
-            patch := facet_repatched(patch, changed, products, stocked);
-            width := facet_price_width(patch);
+    used := facet_columns(asked.conjuncts, bitmaps.leaves, NOT patch IS NULL);
+    place := 0;
+    FOR one IN EXECUTE facet_sets_sql(asked.conjuncts, bitmaps.leaves, asked.sets, NOT patch IS NULL, used) USING patch, used.product_ids, used.variant_ids LOOP
+        place := place + 1;
+        WHILE asked.sets -> place - 1 ? 'of' LOOP place := place + 1; END LOOP;
+        few := NULL;
+        IF place = 1 AND shown ?| '{price,in_stock}' THEN
+            -- Few are read from the catalogue, which needs no bitmaps that are up to date.
+            products := facet_products(1, one.numbers, one.blocks, one.planes, one.bits, CASE WHEN knows_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
+            few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
+            IF few IS NULL AND NOT knows_prices THEN
+                patch := facet_repatched(patch, changed, products, stocked);
+                width := facet_price_width(patch);
+            END IF;
         END IF;
-    END IF;
-    result := facet_answers(asked.requests, patch, width, few, set_number, set_block, set_plane, set_bits);
-    RETURN result;
+        part := facet_answers(jsonb_path_query_array(asked.requests, '$[*] ? (@.exact == $set || !exists(@.exact) && @.set == $set)', jsonb_build_object('set', place)), patch, width, few, one.numbers, one.blocks, one.planes, one.bits);
+        answers := answers || part.answers;
+        more := more || part.more;
+        IF place = 1 THEN total := (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM unnest(one.numbers, one.planes, one.bits) s (number, plane, bits) WHERE s.number = 1 AND s.plane = 0); END IF;
+    END LOOP;
+    RETURN jsonb_build_object('facets', answers, 'more', more, 'total', total);
 END $$;
 COMMENT ON FUNCTION facet_counts(jsonb, jsonb, bigint[]) IS
     'How many products a filter keeps, and how many each value of each facet would, whatever the filter asks of that facet: exact counts.';

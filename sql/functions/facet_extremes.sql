@@ -2,12 +2,12 @@
 
 -- The lowest or the highest price in a bitmap, or NULL where another (best) is better; slices are the bits of the prices, the
 -- lowest first.
-CREATE OR REPLACE FUNCTION facet_extreme(kept bit(8192), slices bit(8192)[], highest boolean, best bigint) RETURNS bigint
+CREATE OR REPLACE FUNCTION facet_extreme(kept bit(32000), slices bit(32000)[], highest boolean, best bigint) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     units bigint := 0;
     wanted integer := highest::integer;
-    narrowed bit(8192);
+    narrowed bit(32000);
     is_better boolean := best IS NULL;
 BEGIN
     FOR place IN REVERSE cardinality(slices) .. 1 LOOP
@@ -27,29 +27,46 @@ END $$;
 -- The lowest or the highest price of a set that is not too sparse: the prices themselves are walked in their order until the set
 -- holds one. NULL where that takes too many steps. Prices are thousandths here, which floating point tells apart.
 CREATE OR REPLACE FUNCTION facet_extreme_walked(
-    highest boolean, by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    highest boolean, by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS numeric
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    steps CONSTANT integer := facet_steps_walked();
     -- Of each block, from 0 on.
-    products CONSTANT bit(8192)[] := (SELECT array_agg(s.bits ORDER BY i) FROM (SELECT max(b) AS last FROM unnest(set_block) b) m CROSS JOIN generate_series(0, m.last) i
+    products CONSTANT bit(32000)[] := (SELECT array_agg(s.bits ORDER BY i) FROM (SELECT max(b) AS last FROM unnest(set_block) b) m CROSS JOIN generate_series(0, m.last) i
         LEFT JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON s.number = of_set AND s.plane = 0 AND s.block = i);
     step record;
 BEGIN
-    FOR step IN EXECUTE concat('SELECT v.product_id, v.variant_id, v.price FROM variant v WHERE v.price::double precision >= 0 AND v.status = ''active'' ',
-        CASE WHEN stocked THEN 'AND (v.stock > 0) IS NOT FALSE ' END, 'ORDER BY v.price::double precision ', CASE WHEN highest THEN 'DESC ' END, 'LIMIT $1') USING steps
-    LOOP
-        CONTINUE WHEN get_bit(products[(step.product_id >> 13) + 1], (step.product_id & 8191)::integer) IS DISTINCT FROM 1;
-        IF NOT by_variant OR EXISTS (
-            SELECT FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-            WHERE s.number = of_set AND s.block = step.product_id >> 13 AND get_bit(s.bits, (step.product_id & 8191)::integer) = 1 AND s.plane = (
-                SELECT count(*) FROM variant v WHERE v.product_id = step.product_id AND v.variant_id <= step.variant_id AND v.status = 'active')) THEN
-            RETURN step.price;
-        END IF;
-    END LOOP;
+    -- Two statements, each with a plan that is made once: the order is an index's.
+    IF highest THEN
+        FOR step IN
+            SELECT v.product_id, v.variant_id, v.price FROM variant v WHERE v.price::double precision >= 0 AND v.status = 'active' AND (NOT stocked OR (v.stock > 0) IS NOT FALSE)
+            ORDER BY v.price::double precision DESC LIMIT facet_steps_walked()
+        LOOP
+            CONTINUE WHEN get_bit(products[facet_block(step.product_id) + 1], facet_place(step.product_id)) IS DISTINCT FROM 1;
+            IF NOT by_variant OR facet_holds(step.product_id, step.variant_id, of_set, set_number, set_block, set_plane, set_bits) THEN RETURN step.price; END IF;
+        END LOOP;
+    ELSE
+        FOR step IN
+            SELECT v.product_id, v.variant_id, v.price FROM variant v WHERE v.price::double precision >= 0 AND v.status = 'active' AND (NOT stocked OR (v.stock > 0) IS NOT FALSE)
+            ORDER BY v.price::double precision LIMIT facet_steps_walked()
+        LOOP
+            CONTINUE WHEN get_bit(products[facet_block(step.product_id) + 1], facet_place(step.product_id)) IS DISTINCT FROM 1;
+            IF NOT by_variant OR facet_holds(step.product_id, step.variant_id, of_set, set_number, set_block, set_plane, set_bits) THEN RETURN step.price; END IF;
+        END LOOP;
+    END IF;
     RETURN NULL;
 END $$;
+
+-- Whether a variant is in a set.
+CREATE OR REPLACE FUNCTION facet_holds(
+    of_product bigint, of_variant bigint, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
+) RETURNS boolean
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT EXISTS (
+        SELECT FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+        WHERE s.number = of_set AND s.block = facet_block(of_product) AND get_bit(s.bits, facet_place(of_product)) = 1 AND s.plane = (
+            SELECT count(*) FROM variant v WHERE v.product_id = of_product AND v.variant_id <= of_variant AND v.status = 'active'))
+$$;
 
 -- How many of all prices are walked at most to find a set's lowest or highest.
 CREATE OR REPLACE FUNCTION facet_steps_walked() RETURNS integer
@@ -58,7 +75,7 @@ RETURN 1000;
 
 -- The lowest and the highest price of what a set holds.
 CREATE OR REPLACE FUNCTION facet_extremes(
-    patch facet_patch, width integer, by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
+    patch facet_patch, width integer, by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[],
     OUT lowest numeric, OUT highest numeric
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off AS $$
@@ -76,7 +93,7 @@ BEGIN
     lowest := NULL;
     FOR part IN EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids, by_variant), 'SELECT m.kept, ',
         (SELECT format('ARRAY[%s] AS low', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(low) i), ', ',
-        CASE WHEN by_variant THEN 'NULL::bit(8192)[] AS high' ELSE (SELECT format('ARRAY[%s] AS high', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(high) i) END, ' FROM m WHERE bit_count(m.kept) > 0')
+        CASE WHEN by_variant THEN 'NULL::bit(32000)[] AS high' ELSE (SELECT format('ARRAY[%s] AS high', string_agg('m.s' || i, ', ' ORDER BY i)) FROM unnest(high) i) END, ' FROM m WHERE bit_count(m.kept) > 0')
         USING patch, ids, of_set, set_number, set_block, set_plane, set_bits, by_variant
     LOOP
         lowest := coalesce(facet_extreme(part.kept, part.low, false, lowest::bigint), lowest);

@@ -38,6 +38,9 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     ids integer[];
 BEGIN
+    -- Hardly any shop has names that differ in case alone.
+    is_known := false;
+    IF exact AND NOT EXISTS (SELECT FROM facet_values(patch, field || '=', name)) THEN RETURN; END IF;
     EXECUTE concat('SELECT coalesce(array_agg(d.value_id), ''{}'') FROM facet_values($1, $2, $3) d WHERE ($4 OR d.name = $3) AND (', condition, ')')
     INTO ids USING patch, field || CASE WHEN exact THEN '=' ELSE '' END, name, NOT exact;
     is_known := ids <> '{}';
@@ -77,15 +80,15 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         ELSE concat('SELECT p.product_id, 0 FROM product p WHERE ', condition) END
 $$;
 
--- Bits of the price from the lowest on: at least the threshold, in thousandths.
+-- Bits of the price from the lowest on: of what has one, at least the threshold, in thousandths.
 CREATE OR REPLACE FUNCTION facet_price_at_least(threshold numeric, width integer) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
     units bigint;
     expression text;
 BEGIN
-    IF threshold <= 0 THEN RETURN 'v.s4'; END IF;
-    IF threshold >= 2::numeric ^ width THEN RETURN '0::bit(8192)'; END IF;
+    IF threshold <= 0 THEN RETURN '(~0::bit(32000))'; END IF;
+    IF threshold >= 2::numeric ^ width THEN RETURN '0::bit(32000)'; END IF;
     units := threshold;
     FOR place IN 0 .. width - 1 LOOP
         IF units >> place & 1 = 1 THEN
@@ -94,17 +97,17 @@ BEGIN
             expression := format('(v.s%s | %s)', 100 + place, expression);
         END IF;
     END LOOP;
-    RETURN format('(v.s4 & %s)', expression);
+    RETURN expression;
 END $$;
 
 -- A number, a range, or a list of those.
 CREATE OR REPLACE FUNCTION facet_price_condition(value jsonb, width integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT format('(%s)', coalesce(string_agg(r.condition, ' | '), '0::bit(8192)'))
+    SELECT format('(v.s4 & (%s))', coalesce(string_agg(r.condition, ' | '), '0::bit(32000)'))
     FROM jsonb_array_elements(filter_values(value, '{number,object}', '')) e (value)
     CROSS JOIN LATERAL (
         SELECT format('(%s)', string_agg(CASE b.key WHEN 'gte' THEN t.from_it WHEN 'gt' THEN t.above_it
-            WHEN 'lt' THEN format('(v.s4 & ~%s)', t.from_it) WHEN 'lte' THEN format('(v.s4 & ~%s)', t.above_it)
+            WHEN 'lt' THEN '~' || t.from_it WHEN 'lte' THEN '~' || t.above_it
             ELSE format('(%s & ~%s)', t.from_it, t.above_it) END, ' & ')) AS condition
         FROM jsonb_each(CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value ELSE jsonb_build_object('eq', e.value) END) b
         CROSS JOIN LATERAL (SELECT facet_price_at_least(ceil(b.value::numeric * 1000), width) AS from_it,
@@ -120,15 +123,14 @@ DECLARE
     part record;
     one record;
 BEGIN
-    expression := '~0::bit(8192)';
     needs_variant := false;
     FOR part IN SELECT f.key, f.value FROM jsonb_each(filters) f LOOP
         one := facet_field_condition(part.key, part.value, patch, width, leaves);
         leaves := one.leaves;
-        expression := format('%s & %s', expression, one.expression);
+        expression := concat(expression || ' & ', one.expression);
         needs_variant := needs_variant OR one.needs_variant;
     END LOOP;
-    expression := format('(%s)', expression);
+    expression := format('(%s)', coalesce(expression, '~0::bit(32000)'));
 END $$;
 
 CREATE OR REPLACE FUNCTION facet_field_condition(
@@ -153,19 +155,18 @@ BEGIN
             WHEN 'external_id' THEN filter_text('p.external_id', value, '') WHEN 'sku' THEN filter_text('v.sku', value, '')
             ELSE filter_number('v.price', value, '') END, needs_variant))) l;
     ELSE
-        expression := CASE field WHEN 'any' THEN '0::bit(8192)' ELSE '~0::bit(8192)' END;
         FOR part IN SELECT e.key, e.value FROM jsonb_each(CASE WHEN field IN ('options', 'attributes') THEN value ELSE '{}' END) e LOOP
             one := facet_member_condition(field, part.key, part.value, patch, leaves);
             leaves := one.leaves;
-            expression := format('%s & %s', expression, one.expression);
+            expression := concat(expression || ' & ', one.expression);
         END LOOP;
         FOR part IN SELECT e.value FROM jsonb_array_elements(
             CASE WHEN field = 'not' THEN jsonb_build_array(value) WHEN field IN ('any', 'all') THEN value ELSE '[]' END) e LOOP
             one := facet_condition(part.value, patch, width, leaves);
             leaves := one.leaves;
-            expression := concat(expression, CASE field WHEN 'any' THEN ' | ' WHEN 'all' THEN ' & ' ELSE ' & ~' END, one.expression);
+            expression := concat(expression || CASE field WHEN 'any' THEN ' | ' ELSE ' & ' END, CASE WHEN field = 'not' THEN '~' END, one.expression);
             needs_variant := needs_variant OR one.needs_variant;
         END LOOP;
-        expression := format('(%s)', expression);
+        expression := format('(%s)', coalesce(expression, CASE field WHEN 'any' THEN '0::bit(32000)' ELSE '~0::bit(32000)' END));
     END IF;
 END $$;

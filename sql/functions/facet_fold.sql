@@ -58,11 +58,16 @@ END $$;
 CREATE OR REPLACE FUNCTION fold_facet_patch(patch facet_patch) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = on AS $$
 DECLARE
-    none CONSTANT bit(8192) := 0::bit(8192);
+    none CONSTANT bit(32000) := 0::bit(32000);
     added integer[];
 BEGIN
     INSERT INTO facet_value (field, name, element)
     SELECT n.* FROM unnest((patch).new_field, (patch).new_name, (patch).new_element) n ON CONFLICT DO NOTHING;
+    UPDATE facet_value v SET spelt = true
+    FROM (SELECT DISTINCT n.field, lower(n.name) AS name, lower(n.element #>> '{}') AS shown FROM unnest((patch).new_field, (patch).new_name, (patch).new_element) n (field, name, element)) n,
+        facet_value o
+    WHERE v.field = n.field AND lower(v.name) = n.name AND lower(v.element #>> '{}') = n.shown AND NOT v.spelt
+      AND o.field = n.field AND lower(o.name) = n.name AND lower(o.element #>> '{}') = n.shown AND o.value_id <> v.value_id;
     added := ARRAY(
         SELECT CASE WHEN k.value_id IS NULL THEN b.value_id WHEN n.id = b.value_id THEN k.value_id ELSE facet_stocked(k.value_id) END
         FROM unnest((patch).value_id) WITH ORDINALITY b (value_id, place)
@@ -82,11 +87,11 @@ BEGIN
     WHERE (b.value_id, b.block, b.plane) = (c.value_id, c.block, c.plane) AND b.bits <> c.bits;
     INSERT INTO facet_bitmap (value_id, block, plane, bits)
     SELECT f.* FROM unnest(added, (patch).block, (patch).plane, (patch).bits) f ON CONFLICT DO NOTHING;
-    IF EXISTS (SELECT FROM unnest((patch).keep) k (keep) WHERE bit_count(k.keep) < 8192) THEN
+    IF EXISTS (SELECT FROM unnest((patch).keep) k (keep) WHERE bit_count(k.keep) < 32000) THEN
         UPDATE facet_value v SET held = c.held
         FROM (SELECT b.value_id, sum(b.ones)::integer AS held FROM facet_bitmap b WHERE b.plane = 0 AND NOT facet_is_price(b.value_id) GROUP BY b.value_id) c
         WHERE v.value_id = c.value_id AND v.held <> c.held;
-        PERFORM fold_facet_columns(ARRAY(SELECT k.block FROM unnest((patch).masked, (patch).keep) k (block, keep) WHERE bit_count(k.keep) < 8192));
+        PERFORM fold_facet_columns(ARRAY(SELECT k.block FROM unnest((patch).masked, (patch).keep) k (block, keep) WHERE bit_count(k.keep) < 32000));
     END IF;
     WITH gone AS (
         DELETE FROM facet_bitmap b WHERE b.block = ANY ((patch).masked) AND b.bits = none RETURNING b.value_id

@@ -19,7 +19,7 @@ LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
     RETURN (
     SELECT ARRAY(SELECT trim_scale(i * s.step) FROM generate_series(floor(lowest / s.step), floor(highest / s.step) + 1) i)
-    FROM (SELECT facet_step(lowest, highest, buckets)) s (step) WHERE lowest IS NOT NULL);
+    FROM (SELECT facet_step(lowest, highest, buckets) OFFSET 0) s (step) WHERE lowest IS NOT NULL);
 END $$;
 
 CREATE OR REPLACE FUNCTION facet_histogram(request jsonb, lowest numeric, highest numeric, bounds numeric[], counts bigint[]) RETURNS jsonb
@@ -39,78 +39,21 @@ CREATE OR REPLACE FUNCTION facet_prices_sql(patched boolean, ids integer[], by_v
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT concat('WITH r AS (SELECT * FROM (', facet_rows_sql(patched, '$2', ids), ') r WHERE (r.plane > 0) = $8 UNION ALL SELECT 0, s.block, s.plane, s.bits '
         'FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) WHERE s.number = $3 AND (s.plane > 0) = $8), v AS (SELECT r.block, r.plane',
-        (SELECT string_agg(format(', coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = %1$s), 0::bit(8192)) AS s%1$s', i), '') FROM unnest(0 || ids) i),
+        (SELECT string_agg(format(', coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = %1$s), 0::bit(32000)) AS s%1$s', i), '') FROM unnest(0 || ids) i),
         format(' FROM r GROUP BY r.block, r.plane), m AS (SELECT v.*, v.s%s & v.s0 AS kept FROM v OFFSET 0) ', ids[1]))
 $$;
 
 -- The variants of a set of products, all or those in stock, in the rows of a set: planes from 1 on.
 CREATE OR REPLACE FUNCTION facet_planes(
-    patch facet_patch, stocked boolean, of_set integer, INOUT set_number integer[], INOUT set_block integer[], INOUT set_plane integer[], INOUT set_bits bit(8192)[]
+    patch facet_patch, stocked boolean, of_set integer, INOUT set_number integer[], INOUT set_block integer[], INOUT set_plane integer[], INOUT set_bits bit(32000)[]
 )
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT array_agg(of_set), array_agg(r.block), array_agg(r.plane), array_agg(r.bits & s.bits)
     FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-    JOIN (SELECT r.block, r.plane, CASE WHEN stocked THEN bit_or(r.bits) FILTER (WHERE r.value_id = 2) & ~coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = 3), 0::bit(8192))
+    JOIN (SELECT r.block, r.plane, CASE WHEN stocked THEN bit_or(r.bits) FILTER (WHERE r.value_id = 2) & ~coalesce(bit_or(r.bits) FILTER (WHERE r.value_id = 3), 0::bit(32000))
               ELSE bit_or(r.bits) FILTER (WHERE r.value_id = 2) END AS bits
           FROM facet_rows(patch, '{2,3}') r GROUP BY r.block, r.plane) r ON r.block = s.block WHERE s.number = of_set AND s.plane = 0
 $$;
-
--- How many products of a set each bucket has, by the bits of the prices: for every step, and slowly.
-CREATE OR REPLACE FUNCTION facet_buckets(
-    bounds numeric[], patch facet_patch, width integer, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
-) RETURNS bigint[]
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off AS $$
-DECLARE
-    ids CONSTANT integer[] := 4 || ARRAY(SELECT generate_series(100, 99 + width));
-    counts bigint[];
-BEGIN
-    EXECUTE concat(facet_prices_sql(NOT patch IS NULL, ids, true), ', g AS (SELECT m.block',
-        (SELECT string_agg(format(', m.kept & %s AS g%s', replace(facet_price_at_least(ceil(b.bound * 1000), width), 'v.', 'm.'), b.place), '')
-         FROM unnest(bounds) WITH ORDINALITY b (bound, place)),
-        ' FROM m WHERE bit_count(m.kept) > 0 OFFSET 0), c AS (SELECT g.block',
-        (SELECT string_agg(format(', bit_or(g.g%s & ~g.g%s) AS b%s', i, i + 1, i), '') FROM generate_series(1, cardinality(bounds) - 1) i),
-        ' FROM g GROUP BY g.block) SELECT ARRAY[', (SELECT string_agg(format('sum(bit_count(c.b%s))::bigint', i), ', ') FROM generate_series(1, cardinality(bounds) - 1) i),
-        '] FROM c')
-    INTO counts USING patch, ids, of_set, set_number, set_block, set_plane, set_bits, true;
-    RETURN counts;
-END $$;
-
--- The same by the cells of products' prices. Where the set is of variants, cells tell of products that lie in one with all
--- of their variants; the others are read. NULL where they are too many, or the step has no cells.
-CREATE OR REPLACE FUNCTION facet_buckets_by_cells(
-    bounds numeric[], patch facet_patch, by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
-) RETURNS bigint[]
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-DECLARE
-    first CONSTANT integer := 1000000000 + 64 * array_position(facet_steps(), ((bounds[2] - bounds[1]) * 1000)::bigint);
-    below CONSTANT integer := bounds[1] / (bounds[2] - bounds[1]);
-    buckets CONSTANT integer := cardinality(bounds) - 1;
-    ids CONSTANT integer[] := ARRAY(SELECT CASE WHEN stocked THEN facet_stocked(i) ELSE i END FROM generate_series(first + below, first + below + buckets - 1) i);
-    number integer[] := set_number; block integer[] := set_block; plane integer[] := set_plane; bits bit(8192)[] := set_bits;
-    split record;
-    read record;
-    products bigint[];
-    counts bigint[];
-BEGIN
-    IF first IS NULL OR below + buckets > 51 THEN RETURN NULL; END IF;
-    IF by_variant THEN
-        EXECUTE concat('SELECT array_agg(s.block) AS block, array_agg(0) AS plane, array_agg(s.bits & ~coalesce(r.bits, 0::bit(8192))) AS within, '
-            'array_agg(s.bits & coalesce(r.bits, 0::bit(8192))) AS across FROM unnest($4, $5, $6, $7) s (number, block, plane, bits) LEFT JOIN ('
-            'SELECT r.block, bit_or(r.bits) AS bits FROM (', facet_rows_sql(NOT patch IS NULL, '$2', ARRAY[first + 63]), ') r GROUP BY r.block) r ON r.block = s.block '
-            'WHERE s.number = $3 AND s.plane = 0')
-        INTO split USING patch, ARRAY[first + 63], of_set, set_number, set_block, set_plane, set_bits;
-        number := array_fill(of_set, ARRAY[cardinality(split.block)]);
-        products := facet_products(of_set, number, split.block, split.plane, split.across, 2000);
-        IF products IS NULL THEN RETURN NULL; END IF;
-        read := facet_offers(products, true, false, of_set, set_number, set_block, set_plane, set_bits);
-        counts := facet_buckets_read(bounds, read.products, read.prices);
-        block := split.block; plane := split.plane; bits := split.within;
-    END IF;
-    RETURN ARRAY(
-        SELECT coalesce(sum(c.count), 0) + coalesce(min(counts[i.place]), 0) FROM unnest(ids) WITH ORDINALITY i (value_id, place)
-        LEFT JOIN facet_counts_of_products(patch, ids, array_fill(of_set, ARRAY[buckets]), number, block, plane, bits) c ON c.of_value = i.value_id
-        GROUP BY i.place ORDER BY i.place);
-END $$;
 
 -- Of how many products prices and stock are sooner read from the catalogue than brought up to date and counted; where
 -- they are up to date, a third of it.
@@ -120,7 +63,7 @@ RETURN 1500;
 
 -- read: the offers of the set, where they were read.
 CREATE OR REPLACE FUNCTION facet_prices(
-    request jsonb, patch facet_patch, width integer, read record, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    request jsonb, patch facet_patch, width integer, read record, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -154,7 +97,7 @@ END $$;
 
 -- What the variants that a set holds of some products cost, and whether they are in stock, from the catalogue.
 CREATE OR REPLACE FUNCTION facet_offers(
-    among bigint[], by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[],
+    among bigint[], by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[],
     OUT products bigint[], OUT prices numeric[], OUT in_stock boolean[]
 )
 -- A plan that knows nothing of the numbers: to know them, the planner would look at each.
@@ -174,8 +117,8 @@ BEGIN
     FROM (SELECT v.product_id, v.price::numeric AS price, v.stock IS NULL OR v.stock > 0 AS in_stock,
               row_number() OVER (PARTITION BY v.product_id ORDER BY v.variant_id) AS plane
           FROM variant v WHERE v.product_id = ANY (among) AND v.status = 'active' OFFSET 0) v
-    JOIN kept s ON s.key = (v.product_id >> 13 << 16) + v.plane
-    WHERE get_bit(s.bits, (v.product_id & 8191)::integer) = 1;
+    JOIN kept s ON s.key = (facet_block(v.product_id)::bigint << 16) + v.plane
+    WHERE get_bit(s.bits, facet_place(v.product_id)) = 1;
 END $$;
 
 CREATE OR REPLACE FUNCTION facet_buckets_read(bounds numeric[], products bigint[], prices numeric[]) RETURNS bigint[]
@@ -193,7 +136,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION facet_stock(
-    request jsonb, patch facet_patch, read record, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(8192)[]
+    request jsonb, patch facet_patch, read record, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -207,6 +150,12 @@ BEGIN
         SELECT coalesce(sum(bit_count(r.bits & s.bits)) FILTER (WHERE r.value_id = 6), 0), coalesce(sum(bit_count(r.bits & s.bits)) FILTER (WHERE r.value_id = 7), 0) INTO here, gone
         FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
         JOIN facet_rows(patch, '{6,7}') r ON r.block = s.block WHERE s.number = of_set AND s.plane = 0;
+    ELSIF patch IS NULL THEN
+        SELECT coalesce(sum(bit_count(c.here)), 0), coalesce(sum(bit_count(c.gone)), 0) INTO here, gone
+        FROM (SELECT bit_or(s.bits # s.gone) AS here, bit_or(s.gone) AS gone FROM (
+                SELECT s.block, s.bits, coalesce(s.bits & (SELECT b.bits FROM facet_bitmap b WHERE b.value_id = 3 AND b.plane = s.plane AND b.block = s.block), 0::bit(32000)) AS gone
+                FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.number = of_set AND s.plane > 0 OFFSET 0) s
+            GROUP BY s.block) c;
     ELSE
         WITH variants AS MATERIALIZED (
             SELECT r.block, r.plane, bit_or(r.bits) AS gone FROM facet_rows(patch, '{3}') r GROUP BY r.block, r.plane

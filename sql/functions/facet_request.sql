@@ -92,11 +92,12 @@ BEGIN
     ELSIF (SELECT count(*) FROM jsonb_object_keys(asked)) > 50 THEN
         PERFORM argument_error('more than 50 facets are asked for', 'Ask for the ones that the page shows.');
     END IF;
-    FOR facet IN SELECT a.key, a.value, split_part(a.key, '.', 1) AS field FROM jsonb_each(asked) a LOOP
-        IF NOT (facet.key IN ('category', 'brand', 'price', 'in_stock') OR facet.key ~ '^(attributes|options)\..') OR
+    FOR facet IN SELECT a.key, a.value, split_part(a.key, '.', 1) AS field, substr(a.key, strpos(a.key, '.') + 1) AS name FROM jsonb_each(asked) a LOOP
+        IF facet.key NOT IN ('category', 'brand', 'price', 'in_stock') AND (facet.key !~ '^(attributes|options)\..'
+            OR NOT EXISTS (SELECT FROM facet_value v WHERE v.field = facet.field AND lower(v.name) = lower(facet.name))
             -- A shop that has none at all may get some.
-            facet.key ~ '^(attributes|options)\.' AND EXISTS (SELECT FROM facet_names(patch) n WHERE split_part(n.facet, '.', 1) = facet.field)
-            AND NOT EXISTS (SELECT FROM facet_names(patch) n WHERE lower(n.facet) = lower(facet.key)) THEN
+            AND EXISTS (SELECT FROM facet_names(patch) n WHERE split_part(n.facet, '.', 1) = facet.field)
+            AND NOT EXISTS (SELECT FROM facet_names(patch) n WHERE lower(n.facet) = lower(facet.key))) THEN
             PERFORM argument_error(format('unknown facet %s', to_json(left(facet.key, 100))), format('The nearest are %s.', facet_nearest(facet.key, patch)));
         END IF;
         PERFORM check_facet_settings(facet.key, facet.value);

@@ -1,17 +1,33 @@
 -- The catalogue as bitmaps: what a product and its variants have, and the products that changed since they were folded.
 
--- A block is 8,192 consecutive product_ids. In plane 0 a bit is a product, in plane n the n-th of its active
+-- A block is 32,000 consecutive product_ids. In plane 0 a bit is a product, in plane n the n-th of its active
 -- variants. Numbers under 1,024 stand for: 1 shown at all, 2 there is such a variant, 3 out of stock, 4 has a
 -- price, 5 has a price that is no whole number of thousandths, 6 and 7 a product's variant is in stock, is sold out, 8 one in stock has a price,
 -- 100 + n: bit n of the price in thousandths, 200 + n and 300 + n: of a product's lowest and highest, 400 + n and 500 + n: of those in stock.
--- From 1,000,000,000 on: cells of prices. Options of variants are their products' too; facet_stocked: those of variants in stock.
+-- From 1,000,000,000 on: cells of prices (of variants: whether theirs is odd). Options of variants are their products' too; facet_stocked: those of variants in stock.
+
+-- The block that a product lies in, and its place there.
+CREATE OR REPLACE FUNCTION facet_block(product_id bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (product_id / 32000)::integer;
+
+CREATE OR REPLACE FUNCTION facet_place(product_id bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (product_id % 32000)::integer;
 
 DO $$
 BEGIN
     EXECUTE format('CREATE OR REPLACE AGGREGATE facet_bits (integer, integer) '
-        '(SFUNC = pg_catalog.set_bit, STYPE = bit(8192), INITCOND = %L)', repeat('0', 8192));
+        '(SFUNC = pg_catalog.set_bit, STYPE = bit(32000), INITCOND = %L)', repeat('0', 32000));
+    -- Each bit that is set copies all: of many, pieces are made first.
+    EXECUTE format('CREATE OR REPLACE AGGREGATE facet_piece (integer, integer) '
+        '(SFUNC = pg_catalog.set_bit, STYPE = bit(4000), INITCOND = %L)', repeat('0', 4000));
+    EXECUTE format('CREATE OR REPLACE AGGREGATE facet_joined (bit, integer) '
+        '(SFUNC = pg_catalog.overlay, STYPE = bit(32000), INITCOND = %L)', repeat('0', 32000));
 END $$;
 COMMENT ON AGGREGATE facet_bits(integer, integer) IS 'A bitmap with these positions set.';
+COMMENT ON AGGREGATE facet_piece(integer, integer) IS 'A piece of a bitmap with these positions set.';
+COMMENT ON AGGREGATE facet_joined(bit, integer) IS 'A bitmap of pieces, each with the position of its first bit, from 1 on.';
 
 -- The elements of an object column. Names have no case: of several that differ in it, the first one counts, and
 -- another (exact) where a filter writes it so; then an element that is NULL says that it is there.
@@ -79,12 +95,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '{10,20,50,100,200,500,1000,2000,5000,10000,20000,50000,100000,200000,500000,1000000,2000000,5000000,10000000,20000000,50000000}'::bigint[];
 
 -- Prices by product: the lowest and the highest, and cells: of each of the steps, how many of them lie below, up to 50. Cell 63
--- says that a product's variants do not all lie in one: then those of a variant cannot be told from the product's.
+-- says that a product has several odd or several even ones: then a variant's cannot be told from which of both it is.
 CREATE OR REPLACE FUNCTION facet_price_cells(products bigint[], units bigint[]) RETURNS TABLE (product_id bigint, value_id integer)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH had AS MATERIALIZED (
         SELECT p.product_id, array_agg(DISTINCT p.units) FILTER (WHERE p.units IS NOT NULL) AS units,
-            min(p.units) AS lowest, max(p.units) AS highest, count(*) = count(p.units) AS is_priced
+            min(p.units) AS lowest, max(p.units) AS highest
         FROM unnest(products, units) p (product_id, units) GROUP BY p.product_id
     )
     SELECT h.product_id, 4 FROM had h WHERE h.lowest IS NOT NULL
@@ -92,44 +108,56 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT h.product_id, e.first + b.number FROM had h CROSS JOIN (VALUES (200), (300)) e (first) CROSS JOIN generate_series(0, 49) b (number)
     WHERE CASE e.first WHEN 200 THEN h.lowest ELSE h.highest END >> b.number & 1 = 1
     UNION ALL
-    SELECT h.product_id, 1000000000 + s.number * 64 + c.cell
+    SELECT h.product_id, 1000000000 + s.number::integer * 64 + (h.lowest / s.step)::integer
+    FROM had h CROSS JOIN unnest(facet_steps()) WITH ORDINALITY s (step, number) WHERE h.lowest / s.step <= 50
+    UNION ALL
+    SELECT h.product_id, 1000000000 + s.number::integer * 64 + c.cell
     FROM had h CROSS JOIN unnest(facet_steps()) WITH ORDINALITY s (step, number)
     CROSS JOIN LATERAL (
-        SELECT u.units / s.step FROM unnest(h.units) u (units) WHERE u.units / s.step <= 50
-        UNION ALL SELECT 63 WHERE NOT h.is_priced OR h.lowest / s.step <> h.highest / s.step) c (cell)
-    WHERE h.lowest / s.step <= 50
+        SELECT (u.units / s.step)::integer FROM unnest(h.units) u (units) WHERE u.units / s.step <= 50
+        UNION ALL SELECT 63 WHERE h.highest / s.step - h.lowest / s.step > 1 AND EXISTS (
+            SELECT FROM unnest(h.units) u (units) WHERE u.units / s.step <= 50 GROUP BY u.units / s.step & 1 HAVING count(DISTINCT u.units / s.step) > 1)) c (cell)
+    WHERE h.highest > h.lowest AND h.lowest / s.step <= 50 AND h.highest / s.step > h.lowest / s.step
 $$;
 
--- Without a number: the options of variants in stock. stocked: cells and options of these alone (true), of all variants (false), or both (NULL).
-CREATE OR REPLACE FUNCTION facet_price_terms(products bigint[], stocked boolean)
-RETURNS TABLE (product_id bigint, plane integer, value_id integer, name text, element jsonb)
+-- The prices and the stock of products. stocked: cells of what is in stock alone (true), of all variants (false), or both (NULL).
+CREATE OR REPLACE FUNCTION facet_price_terms(products bigint[], stocked boolean) RETURNS TABLE (product_id bigint, plane integer, value_id integer)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH offered AS MATERIALIZED (
-        SELECT g.product_id, v.plane, v.stock, (v.stock > 0) IS NOT FALSE AS is_stocked, v.options, v.price, CASE WHEN v.price < 1e15 AND v.price = trunc(v.price) THEN v.price::bigint END AS units
+        SELECT g.product_id, v.plane, v.stock, (v.stock > 0) IS NOT FALSE AS is_stocked, v.price, CASE WHEN v.price < 1e15 AND v.price = trunc(v.price) THEN v.price::bigint END AS units
         FROM unnest(products) g (product_id)
         CROSS JOIN LATERAL (SELECT FROM product p WHERE p.product_id = g.product_id AND p.status = 'active' OFFSET 0) p
         CROSS JOIN LATERAL (
-            SELECT v.stock, v.options, v.price::numeric * 1000 AS price, (row_number() OVER (ORDER BY v.variant_id))::integer AS plane
+            SELECT v.stock, v.price::numeric * 1000 AS price, (row_number() OVER (ORDER BY v.variant_id))::integer AS plane
             FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' OFFSET 0) v
-    ), members AS MATERIALIZED (
-        SELECT o.options, m.name, m.element
-        FROM (SELECT DISTINCT o.options FROM offered o WHERE o.is_stocked) o CROSS JOIN LATERAL facet_members(o.options) m WHERE NOT m.exact
     )
-    SELECT o.product_id, o.plane, t.value_id, NULL::text, NULL::jsonb
+    SELECT o.product_id, o.plane, t.value_id
     FROM offered o CROSS JOIN LATERAL (
         SELECT 3 WHERE o.stock <= 0
         UNION ALL SELECT 4 WHERE o.price IS NOT NULL
         UNION ALL SELECT 5 WHERE o.price IS NOT NULL AND o.units IS NULL
-        UNION ALL SELECT 100 + b.number FROM generate_series(0, 49) b (number) WHERE o.units >> b.number & 1 = 1) t (value_id)
+        UNION ALL SELECT 100 + b.number FROM generate_series(0, 49) b (number) WHERE o.units >> b.number & 1 = 1
+        UNION ALL SELECT 1000000062 + s.number::integer * 64 FROM unnest(facet_steps()) WITH ORDINALITY s (step, number) WHERE o.units / s.step BETWEEN 1 AND 50 AND o.units / s.step & 1 = 1) t (value_id)
     UNION ALL
-    SELECT o.product_id, 0, CASE WHEN o.is_stocked THEN 6 ELSE 7 END, NULL, NULL FROM offered o
+    SELECT o.product_id, 0, CASE WHEN o.is_stocked THEN 6 ELSE 7 END FROM offered o
     UNION ALL
-    SELECT c.product_id, 0, CASE WHEN a.is_stocked THEN facet_stocked(c.value_id) ELSE c.value_id END, NULL, NULL
+    SELECT c.product_id, 0, CASE WHEN a.is_stocked THEN facet_stocked(c.value_id) ELSE c.value_id END
     FROM (SELECT s.is_stocked, array_agg(o.product_id) AS products, array_agg(o.units) AS units
           FROM offered o JOIN (VALUES (false), (true)) s (is_stocked) ON (o.is_stocked OR NOT s.is_stocked) AND s.is_stocked = coalesce(stocked, s.is_stocked) GROUP BY s.is_stocked) a
     CROSS JOIN LATERAL facet_price_cells(a.products, a.units) c
-    UNION ALL
-    SELECT o.product_id, 0, NULL, m.name, m.element FROM offered o JOIN members m ON m.options = o.options WHERE o.is_stocked AND stocked IS NOT FALSE
+$$;
+
+-- The options of variants in stock.
+CREATE OR REPLACE FUNCTION facet_stocked_options(products bigint[]) RETURNS TABLE (product_id bigint, name text, element jsonb)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    WITH offered AS MATERIALIZED (
+        SELECT DISTINCT g.product_id, v.options FROM unnest(products) g (product_id)
+        CROSS JOIN LATERAL (SELECT FROM product p WHERE p.product_id = g.product_id AND p.status = 'active' OFFSET 0) p
+        CROSS JOIN LATERAL (SELECT v.options FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' AND (v.stock > 0) IS NOT FALSE OFFSET 0) v
+    ), members AS MATERIALIZED (
+        SELECT o.options, m.name, m.element FROM (SELECT DISTINCT o.options FROM offered o) o CROSS JOIN LATERAL facet_members(o.options) m WHERE NOT m.exact
+    )
+    SELECT o.product_id, m.name, m.element FROM offered o JOIN members m ON m.options = o.options
 $$;
 
 -- Products as bitmaps: what is in them (changed), or their prices and stock alone (repriced). Values that have no
@@ -142,17 +170,24 @@ BEGIN
     IF changed IS NULL AND repriced IS NULL THEN RETURN NULL; END IF;
     WITH terms AS MATERIALIZED (
         SELECT t.*, false AS is_stocked FROM facet_terms(changed) t
-        UNION ALL SELECT t.product_id, t.plane, t.value_id, CASE WHEN t.value_id IS NULL THEN 'options' END, t.name, t.element, true FROM facet_price_terms(changed || repriced, stocked) t
+        UNION ALL SELECT t.product_id, 0, NULL, 'options', t.name, t.element, true FROM facet_stocked_options(changed || repriced) t WHERE stocked IS NOT FALSE
     ), named AS MATERIALIZED (
         SELECT t.field, t.name, t.element, coalesce(k.value_id, -(row_number() OVER ())::integer) AS value_id
         FROM (SELECT DISTINCT t.field, t.name, t.element FROM terms t WHERE t.value_id IS NULL) t
-        LEFT JOIN LATERAL (SELECT v.value_id FROM facet_value v WHERE v.field = t.field AND lower(v.name) = lower(t.name)
-            AND v.name = t.name AND md5(v.element::text) IS NOT DISTINCT FROM md5(t.element::text) OFFSET 0) k ON true
-    ), bitmaps AS (
-        SELECT coalesce(t.value_id, CASE WHEN t.is_stocked THEN facet_stocked(n.value_id) ELSE n.value_id END) AS value_id, (t.product_id >> 13)::integer AS block, t.plane,
-            facet_bits((t.product_id & 8191)::integer, 1) AS bits
+        LEFT JOIN LATERAL (
+            SELECT v.value_id FROM facet_value v WHERE v.field = t.field AND lower(v.name) = lower(t.name) AND v.name = t.name AND md5(v.element::text) = md5(t.element::text)
+            UNION ALL SELECT v.value_id FROM facet_value v WHERE v.field = t.field AND lower(v.name) = lower(t.name) AND v.name = t.name AND md5(v.element::text) IS NULL AND t.element IS NULL
+            OFFSET 0) k ON true
+    ), pieces AS (
+        SELECT coalesce(t.value_id, CASE WHEN t.is_stocked THEN facet_stocked(n.value_id) ELSE n.value_id END) AS value_id, (t.product_id / 4000)::integer AS piece, t.plane,
+            facet_piece((t.product_id % 4000)::integer, 1) AS bits
         FROM terms t LEFT JOIN named n ON (n.field, n.name, coalesce(n.element, 'null')) = (t.field, t.name, coalesce(t.element, 'null'))
         GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT t.value_id, (t.product_id / 4000)::integer, t.plane, facet_piece((t.product_id % 4000)::integer, 1)
+        FROM facet_price_terms(changed || repriced, stocked) t GROUP BY 1, 2, 3
+    ), bitmaps AS (
+        SELECT p.value_id, p.piece / 8 AS block, p.plane, facet_joined(p.bits, p.piece % 8 * 4000 + 1) AS bits FROM pieces p GROUP BY 1, 2, 3
     )
     SELECT b.value_id, b.block, b.plane, b.bits, n.value_id, n.field, n.name, n.element
     INTO patch.value_id, patch.block, patch.plane, patch.bits, patch.new_id, patch.new_field, patch.new_name, patch.new_element
@@ -160,10 +195,10 @@ BEGIN
               array_agg(b.bits) AS bits FROM bitmaps b) b,
          (SELECT array_agg(n.value_id) AS value_id, array_agg(n.field) AS field, array_agg(n.name) AS name,
               array_agg(n.element) AS element FROM named n WHERE n.value_id < 0) n;
-    SELECT array_agg(m.block), array_agg(coalesce(~m.bits, ~0::bit(8192))), array_agg(~m.prices_bits)
+    SELECT array_agg(m.block), array_agg(coalesce(~m.bits, ~0::bit(32000))), array_agg(~m.prices_bits)
     INTO patch.masked, patch.keep, patch.prices_keep
-    FROM (SELECT (c.product_id >> 13)::integer AS block, facet_bits((c.product_id & 8191)::integer, 1) AS prices_bits,
-              facet_bits((c.product_id & 8191)::integer, 1) FILTER (WHERE NOT c.prices_only) AS bits
+    FROM (SELECT facet_block(c.product_id) AS block, facet_bits(facet_place(c.product_id), 1) AS prices_bits,
+              facet_bits(facet_place(c.product_id), 1) FILTER (WHERE NOT c.prices_only) AS bits
           FROM (SELECT unnest(changed), false UNION ALL SELECT unnest(repriced), true) c (product_id, prices_only) GROUP BY 1) m;
     RETURN patch;
 END $$;

@@ -92,7 +92,8 @@ RETURN CASE WHEN jsonb_typeof(value) IN ('number', 'string')
             THEN (value #>> '{}')::numeric END;
 
 -- One named member of an object column, which may be a list of values; the name has no case either,
--- but a member of exactly that name wins (and is found faster).
+-- but a member of exactly that name wins (and is found faster). OFFSET 0, or the planner puts it wherever its value is used, and
+-- plans each copy.
 CREATE OR REPLACE FUNCTION filter_member(object text, name text, value jsonb, place text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -116,7 +117,7 @@ BEGIN
     RETURN format(
         '(SELECT CASE WHEN jsonb_typeof(x.value) = ''array'' '
         'THEN EXISTS (SELECT FROM jsonb_array_elements(x.value) x (value) WHERE %2$s) '
-        'ELSE %2$s END FROM (SELECT %1$s) x (value))', member, condition);
+        'ELSE %2$s END FROM (SELECT %1$s OFFSET 0) x (value))', member, condition);
 END $$;
 
 CREATE OR REPLACE FUNCTION filter_members(object text, members jsonb, place text) RETURNS text

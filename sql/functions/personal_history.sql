@@ -6,28 +6,22 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE action_name WHEN 'purchase' THEN 1 WHEN 'add_to_cart' THEN 0.6 WHEN 'remove_from_cart' THEN -0.6 WHEN 'wishlist' THEN 0.4 ELSE 0.2 END::double precision
     * (1 + ln(least(greatest(coalesce(quantity, 1), 1), 8)::double precision));
 
--- The products that weigh most come first. A session's events count where they have no client: those of a client are its own already.
-CREATE OR REPLACE FUNCTION personal_history(client text, session text, as_of timestamptz DEFAULT NULL, weights jsonb DEFAULT NULL) RETURNS personal_history
+-- The events that say something of a shopper, the latest first. A session's count where they have no client: those of a
+-- client are its own already. Who opted out has none, whatever was written before.
+CREATE OR REPLACE FUNCTION latest_events(
+    client text, session text, until timestamptz, most integer,
+    OUT object_ids text[], OUT actions text[], OUT times timestamptz[], OUT quantities numeric[]
+)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
-DECLARE
-    -- Not now(): in a long transaction that lies behind what others wrote.
-    until CONSTANT timestamptz := coalesce(as_of, clock_timestamp());
-    used CONSTANT jsonb := personal_weights() || coalesce(weights, '{}');
-    most CONSTANT integer := least((used ->> 'events')::integer, 1000);
-    half_life CONSTANT double precision := (used ->> 'half_life_days')::double precision * 86400;
-    session_half_life CONSTANT double precision := (used ->> 'session_half_life')::double precision;
-    history personal_history;
 BEGIN
     IF NOT has_table_privilege('event', 'SELECT') THEN
         RAISE insufficient_privilege USING MESSAGE = 'personal search reads the events of shoppers, which this login may not',
             HINT = format('Leave client and session out, or log in as a member of %s_app.', current_schema());
     END IF;
-    -- Who opted out has no history, whatever was written before.
-    IF opted_out(client, session) THEN
-        client := NULL;
-        session := NULL;
-    END IF;
-    WITH latest AS MATERIALIZED (
+    IF opted_out(client, session) THEN RETURN; END IF;
+    SELECT array_agg(e.object_id), array_agg(e.action_name), array_agg(e.timestamp), array_agg(e.quantity)
+    INTO object_ids, actions, times, quantities
+    FROM (
         SELECT * FROM (
             (SELECT e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
              WHERE e.client_id = client AND e.timestamp <= until
@@ -38,11 +32,24 @@ BEGIN
              WHERE e.session_id = session AND e.client_id IS NULL AND e.timestamp <= until
                AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
              ORDER BY e.timestamp DESC LIMIT most)) e
-        ORDER BY e.timestamp DESC LIMIT most
-    ), known AS MATERIALIZED (
+        ORDER BY e.timestamp DESC LIMIT most) e;
+END $$;
+
+-- What these events say of their products. The products that weigh most come first.
+CREATE OR REPLACE FUNCTION history_of(
+    object_ids text[], actions text[], times timestamptz[], quantities numeric[], until timestamptz, used jsonb
+) RETURNS personal_history
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+DECLARE
+    half_life CONSTANT double precision := (used ->> 'half_life_days')::double precision * 86400;
+    session_half_life CONSTANT double precision := (used ->> 'session_half_life')::double precision;
+    history personal_history;
+BEGIN
+    WITH known AS MATERIALIZED (
         SELECT p.product_id, e.object_id, e.action_name, date_part('epoch', until - e.timestamp) AS age,
-            action_weight(e.action_name, e.quantity) AS weight, row_number() OVER (ORDER BY e.timestamp DESC) - 1 AS place
-        FROM latest e CROSS JOIN LATERAL (SELECT p.product_id FROM product p WHERE p.external_id = e.object_id OFFSET 0) p
+            action_weight(e.action_name, e.quantity) AS weight, row_number() OVER (ORDER BY e.number) - 1 AS place
+        FROM unnest(object_ids, actions, times, quantities) WITH ORDINALITY e (object_id, action_name, timestamp, quantity, number)
+        CROSS JOIN LATERAL (SELECT p.product_id FROM product p WHERE p.external_id = e.object_id OFFSET 0) p
     ), liked AS MATERIALIZED (
         -- No older than 60 half-lives: smaller numbers are an error.
         SELECT k.product_id, min(k.object_id) AS external_id, count(*) AS events,
@@ -59,7 +66,20 @@ BEGIN
     history.events := coalesce(history.events, 0);
     history.gate := coalesce(history.events / nullif(history.events + (used ->> 'gate')::double precision, 0), 0);
     history.weights := used;
+    history.fading := 1;
     RETURN history;
+END $$;
+
+-- The products of a shopper's history alone, without what is derived from them (personal_taste).
+CREATE OR REPLACE FUNCTION personal_history(client text, session text, as_of timestamptz DEFAULT NULL, weights jsonb DEFAULT NULL) RETURNS personal_history
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    -- Not now(): in a long transaction that lies behind what others wrote.
+    until CONSTANT timestamptz := coalesce(as_of, clock_timestamp());
+    used CONSTANT jsonb := personal_weights() || coalesce(weights, '{}');
+    latest CONSTANT record := latest_events(client, session, until, most_events(used));
+BEGIN
+    RETURN history_of(latest.object_ids, latest.actions, latest.times, latest.quantities, until, used);
 END $$;
 
 CREATE OR REPLACE FUNCTION personal_gate(client text, session text, as_of timestamptz DEFAULT NULL, weights jsonb DEFAULT NULL) RETURNS double precision

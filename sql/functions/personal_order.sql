@@ -14,10 +14,8 @@ BEGIN
     IF num_nonnulls(client, session) = 0 OR wanted = 0 OR coalesce(options ->> 'sort', 'relevance') <> 'relevance' OR (question).named <> '{}' THEN
         RETURN question;
     END IF;
-    question.history := personal_history(client, session, (options ->> 'as_of')::timestamptz, asked_weights(options -> 'weights'));
-    IF ((question).history).events = 0 THEN RETURN question; END IF;
-    question.history := personal_taste((question).space_id, (question).history);
-    question.strength := wanted;
+    question.history := personal_taste((question).space_id, client, session, (options ->> 'as_of')::timestamptz, asked_weights(options -> 'weights'));
+    IF ((question).history).events > 0 THEN question.strength := wanted; END IF;
     RETURN question;
 END $$;
 
@@ -50,6 +48,7 @@ DECLARE
     space_id CONSTANT integer := (question).space_id;
     browses CONSTANT boolean := (question).browses;
     first CONSTANT integer := least(personal_candidates(), cardinality(product_ids));
+    page CONSTANT integer := least(most, first);
     leaders CONSTANT integer := CASE WHEN browses THEN first ELSE greatest(3 * most, 72) END;
     near CONSTANT record := personal_nearness(space_id, history, product_ids[:first], arms);
     strength CONSTANT double precision := (question).strength;
@@ -60,43 +59,56 @@ DECLARE
     w_attributes CONSTANT double precision := gate * (history.weights ->> 'attributes')::double precision;
     w_repurchase CONSTANT double precision := strength * (history.weights ->> 'repurchase')::double precision;
     shown_gate CONSTANT numeric := round(history.gate::numeric, 3);
+    -- For those whose reason is still to be said.
+    arm CONSTANT text := CASE WHEN (question).image IS NULL THEN 'caption' ELSE 'image' END;
+    found CONSTANT bigint[] := (arms).image_ids || (arms).caption_ids;
+    distances CONSTANT double precision[] := (arms).image_distances || (arms).caption_distances;
+    -- Arrays of the candidates, the best first; then of the page.
+    candidate record;
+    own record;
+    placed record;
 BEGIN
     IF first < 2 THEN RETURN; END IF;
-    WITH candidate AS MATERIALIZED (
-        SELECT u.product_id, u.place, u.reason ? 'named' AS named, n.taste, n.recent, coalesce(b.repurchase, 0) AS repurchase,
+    WITH given AS MATERIALIZED (
+        SELECT u.product_id, u.place, u.reason ? 'named' AS named, u.taste, u.recent, coalesce(b.repurchase, 0) AS repurchase,
             CASE WHEN browses THEN ln(1 + u.score) ELSE ln(greatest(u.score, 1e-3)) END AS base
-        FROM unnest(product_ids[:first], scores[:first], reasons[:first]) WITH ORDINALITY u (product_id, score, reason, place)
-        LEFT JOIN unnest(near.product_ids, near.tastes, near.recents) n (product_id, taste, recent) ON n.product_id = u.product_id
+        FROM unnest(product_ids[:first], scores[:first], reasons[:first], near.tastes, near.recents) WITH ORDINALITY u (product_id, score, reason, taste, recent, place)
         LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = u.product_id
-    ), middle AS MATERIALIZED (
+    ), middle AS (
         SELECT avg(c.base) AS base, greatest(stddev_pop(c.base), 1e-6) AS base_unit, avg(c.taste) AS taste, stddev_pop(c.taste) AS taste_unit,
-            avg(c.recent) AS recent, stddev_pop(c.recent) AS recent_unit FROM candidate c
-    ), weighed AS MATERIALIZED (
+            avg(c.recent) AS recent, stddev_pop(c.recent) AS recent_unit FROM given c
+    ), weighed AS (
         SELECT c.product_id, c.place, c.named, w_taste * likeness_units(c.taste, m.taste, m.taste_unit) AS taste, w_session * likeness_units(c.recent, m.recent, m.recent_unit) AS session,
             w_base * CASE WHEN browses THEN c.base ELSE (c.base - m.base) / m.base_unit END AS base, w_repurchase * c.repurchase AS repurchase
-        FROM candidate c CROSS JOIN middle m
-    ), own (ids, sums, numbers, texts, preferences) AS MATERIALIZED (
-        SELECT p.* FROM personal_preferences(history, ARRAY(SELECT w.product_id FROM weighed w ORDER BY w.base + w.taste + w.session + w.repurchase DESC, w.place LIMIT leaders)) p
-    ), ordered AS (
-        SELECT a.*, row_number() OVER () AS new_place
-        FROM (SELECT w.place, w.taste, w.session, w.repurchase, coalesce(w_attributes * (p.preference - m.preference), 0) AS attributes
-              FROM weighed w CROSS JOIN (SELECT avg(v.preference) AS preference FROM own o CROSS JOIN unnest(o.sums) v (preference)) m
-              LEFT JOIN (SELECT v.* FROM own o CROSS JOIN unnest(o.ids, o.sums) v (product_id, preference)) p USING (product_id)
-              ORDER BY w.named DESC, w.base + w.taste + w.session + coalesce(w_attributes * (p.preference - m.preference), 0) + w.repurchase DESC, w.place LIMIT most) a
-    ), placed AS MATERIALIZED (
-        SELECT n.new_place, coalesce(o.place, n.new_place) AS place, coalesce(o.place, n.new_place) <> n.new_place AS moved, o.taste, o.session, o.attributes, o.repurchase
-        FROM generate_series(1, least(most, cardinality(product_ids))) n (new_place) LEFT JOIN ordered o USING (new_place)
-    ), because AS MATERIALIZED (
-        SELECT r.* FROM own o CROSS JOIN LATERAL personal_reasons(space_id, history, (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.moved),
-            (SELECT array_agg(product_ids[p.place]) FROM placed p WHERE p.place > p.new_place), o.numbers, o.texts, o.preferences) r
+        FROM given c CROSS JOIN middle m
     )
-    SELECT array_agg(product_ids[p.place] ORDER BY p.new_place), array_agg(image_ids[p.place] ORDER BY p.new_place), array_agg(scores[p.new_place] ORDER BY p.new_place),
-        array_agg(coalesce(reasons[p.place], search_arm_reason(question, p.place,
-            ((arms).image_distances || (arms).caption_distances)[array_position((arms).image_ids || (arms).caption_ids, product_ids[p.place])])) || CASE WHEN p.moved THEN jsonb_strip_nulls(jsonb_build_object('personal',
-            jsonb_build_object('gate', shown_gate, 'strength', strength, 'from', shown + p.place, 'to', shown + p.new_place, 'values', b.telling, 'like', b.alike,
-            'parts', jsonb_build_object('taste', p.taste::real, 'session', p.session::real, 'attributes', p.attributes::real, 'repurchase', p.repurchase::real)))) ELSE '{}' END ORDER BY p.new_place)
+    SELECT array_agg(w.product_id) AS product_ids, array_agg(w.place) AS places, array_agg(w.named) AS named, array_agg(w.total) AS totals,
+        array_agg(w.taste) AS tastes, array_agg(w.session) AS sessions, array_agg(w.repurchase) AS repurchases
+    INTO candidate
+    FROM (SELECT w.*, w.base + w.taste + w.session + w.repurchase AS total FROM weighed w ORDER BY total DESC, w.place) w;
+    own := personal_preferences(history, candidate.product_ids[:leaders]);
+    SELECT array_agg(o.product_id) AS product_ids, array_agg(o.place) AS places, array_agg(o.taste) AS tastes, array_agg(o.session) AS sessions,
+        array_agg(o.attributes) AS attributes, array_agg(o.repurchase) AS repurchases,
+        array_agg(o.product_id) FILTER (WHERE o.place <> o.new_place) AS moved, array_agg(o.product_id) FILTER (WHERE o.place > o.new_place) AS risen
+    INTO placed
+    FROM (SELECT a.*, row_number() OVER () AS new_place
+          FROM (SELECT w.*, coalesce(w_attributes * (w.preference - m.preference), 0) AS attributes
+                FROM unnest(candidate.product_ids, candidate.places, candidate.named, candidate.totals, candidate.tastes, candidate.sessions, candidate.repurchases, own.sums)
+                    w (product_id, place, named, total, taste, session, repurchase, preference)
+                CROSS JOIN (SELECT avg(v.preference) AS preference FROM unnest(own.sums) v (preference)) m
+                ORDER BY w.named DESC, w.total + coalesce(w_attributes * (w.preference - m.preference), 0) DESC, w.place LIMIT page) a) o;
+    SELECT array_agg(p.product_id ORDER BY p.new_place) || product_ids[page + 1:most], array_agg(image_ids[p.place] ORDER BY p.new_place) || image_ids[page + 1:most],
+        scores[:most],
+        array_agg(CASE WHEN reasons[p.place] IS NOT NULL THEN reasons[p.place] WHEN browses THEN jsonb_build_object('popularity', scores[p.place]::real)
+                ELSE search_arm_reason(arm, p.place, distances[array_position(found, p.product_id)]) END || CASE WHEN p.place <> p.new_place THEN
+            jsonb_strip_nulls(jsonb_build_object('personal',
+                jsonb_build_object('gate', shown_gate, 'strength', strength, 'from', shown + p.place, 'to', shown + p.new_place, 'values', b.telling, 'like', b.alike,
+                'parts', jsonb_build_object('taste', p.taste::real, 'session', p.session::real, 'attributes', p.attributes::real, 'repurchase', p.repurchase::real)))) ELSE '{}' END
+            ORDER BY p.new_place) || reasons[page + 1:most]
     INTO product_ids, image_ids, scores, reasons
-    FROM placed p LEFT JOIN because b ON p.moved AND b.product_id = product_ids[p.place];
+    FROM unnest(placed.product_ids, placed.places, placed.tastes, placed.sessions, placed.attributes, placed.repurchases) WITH ORDINALITY
+        p (product_id, place, taste, session, attributes, repurchase, new_place)
+    LEFT JOIN personal_reasons(space_id, history, placed.moved, placed.risen, own.numbers, own.texts, own.preferences) b ON b.product_id = p.product_id;
 END $$;
 
 -- What explain says of the history.

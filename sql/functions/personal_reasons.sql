@@ -1,25 +1,28 @@
 -- Why history moved a product, in the shopper's terms: values that it has, and products of the history that are like it.
 
--- Of each product the two of the history that look most like it, among those that weigh most there.
+-- Of each product the two of the history that look most like it, by the first picture or caption of each, among those that weigh most there.
 CREATE OR REPLACE FUNCTION personal_likeness(space_id integer, history personal_history, given bigint[]) RETURNS TABLE (product_id bigint, external_ids jsonb)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
-    items bigint[];
-    pictures halfvec[];
+    found record;
 BEGIN
     IF history.kind IS NULL OR given IS NULL THEN RETURN; END IF;
-    EXECUTE format('SELECT array_agg(x.product_id), array_agg(x.embedding) FROM %I x WHERE x.product_id = ANY ($1)', format('%s_vector_%s', history.kind, space_id))
-    INTO items, pictures USING given;
+    EXECUTE format('SELECT array_agg(f.product_id) AS items, array_agg(f.embedding) AS vectors
+        FROM (SELECT DISTINCT ON (x.product_id) x.product_id, x.embedding FROM %I x WHERE x.product_id = ANY ($1) ORDER BY x.product_id, x.%I) f',
+        format('%s_vector_%s', history.kind, space_id), history.kind || '_id')
+    INTO found USING given || history.product_ids[:16];
     RETURN QUERY
-    WITH example AS MATERIALIZED (
-        SELECT e.product_id, e.picture, history.external_ids[array_position(history.product_ids, e.product_id)] AS external_id
-        FROM unnest(history.examples, history.pictures) e (product_id, picture)
+    WITH picture AS MATERIALIZED (
+        SELECT x.product_id, x.vector FROM unnest(found.items, found.vectors) x (product_id, vector)
+    ), example AS MATERIALIZED (
+        SELECT p.product_id, p.vector, h.external_id FROM unnest(history.product_ids[:16], history.external_ids[:16], history.tastes[:16]) h (product_id, external_id, taste)
+        JOIN picture p USING (product_id) WHERE h.taste > 0
     )
-    SELECT i.product_id, jsonb_agg(n.external_id ORDER BY n.distance)
-    FROM (SELECT DISTINCT ON (i.product_id) i.* FROM unnest(items, pictures) WITH ORDINALITY i (product_id, picture, place) ORDER BY i.product_id, i.place) i
-    CROSS JOIN LATERAL (SELECT e.external_id, (e.picture <#> i.picture) + 0 AS distance FROM example e WHERE e.product_id <> i.product_id ORDER BY 2, 1 LIMIT 2) n
-    GROUP BY i.product_id;
+    SELECT g.product_id, jsonb_agg(n.external_id ORDER BY n.distance)
+    FROM unnest(given) g (product_id) JOIN picture p USING (product_id)
+    CROSS JOIN LATERAL (SELECT e.external_id, (e.vector <#> p.vector) + 0 AS distance FROM example e WHERE e.product_id <> p.product_id ORDER BY 2, 1 LIMIT 2) n
+    GROUP BY g.product_id;
 END $$;
 
 -- What moved down did so because others rose: it is like nothing that pushed it. Values that the shares do not know have

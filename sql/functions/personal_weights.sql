@@ -21,3 +21,8 @@ BEGIN
         || coalesce((SELECT w.weights FROM rerank_weights w WHERE w.active), '{}');
 END $$;
 COMMENT ON FUNCTION personal_weights IS 'The weights of personal search in force.';
+
+-- How many events are read.
+CREATE OR REPLACE FUNCTION most_events(weights jsonb) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN least((weights ->> 'events')::integer, 1000);

@@ -25,7 +25,7 @@ END $$;
 -- How many rows a route lists, by its estimates; of one that reads part of them, how many there are in all.
 CREATE OR REPLACE FUNCTION search_listed_rows(route search_route) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce((route).matching / CASE (route).source WHEN 'prices' THEN 1 ELSE greatest((route).pass, 0.01) END, (route).total);
+RETURN coalesce(cardinality((route).products), (route).matching / CASE (route).source WHEN 'prices' THEN 1 ELSE greatest((route).pass, 0.01) END, (route).total);
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
 -- deadline forbids it, and the pictures or captions that these are. The report says how they were found. `spare` may add some more of those that were compared anyway.
@@ -51,6 +51,8 @@ DECLARE
     is_lost boolean := false;
     attempts integer := 0;
     scanned bigint;
+    bitmaps CONSTANT text := current_setting('enable_bitmapscan');
+    reach CONSTANT text := coalesce(current_setting('hnsw.ef_search', true), '40');
     scanned_in_all bigint;  -- counted where somebody asks for it: the count is another scan
 BEGIN
     complete := true;
@@ -62,13 +64,19 @@ BEGIN
     IF route.plan IN ('scan', 'list') AND search_listed_rows(route) <= 1000 THEN route.plan := 'exact'; END IF;
     LOOP
         attempts := attempts + 1;
+        -- To go on after the first so many takes half as long again.
+        IF route.plan = 'hnsw' THEN PERFORM set_config('hnsw.ef_search', least(greatest(search_graph_limit(route, row_limit), 1), 1000)::text, true); END IF;
+        -- A bitmap does not tell the index what is dead: what the sorting into cells left behind would be read by every search until a vacuum.
+        IF route.source = 'cells' THEN PERFORM set_config('enable_bitmapscan', 'off', true); END IF;
         EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
             ELSE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, greatest(check_limit, spare)) END
-        INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent;
+        INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent, (route).products;
+        IF route.plan = 'hnsw' THEN PERFORM set_config('hnsw.ef_search', reach, true); END IF;
+        IF route.source = 'cells' THEN PERFORM set_config('enable_bitmapscan', bitmaps, true); END IF;
         complete := true;
         IF explain THEN
             EXECUTE coalesce('SELECT count(*) FROM ' || search_listed_sql(kind, space_id, route, filter), 'SELECT 0') INTO scanned
-            USING vector, sketch, (route).cells;
+            USING vector, sketch, (route).cells, taste, recent, (route).products;
             scanned_in_all := coalesce(scanned_in_all, 0) + scanned;
         END IF;
         IF route.source = 'cells' AND checked < check_limit AND NOT (filter).is_empty THEN
@@ -86,7 +94,7 @@ BEGIN
                 -- The graph lost its way: most of the best come from the cells, which were to be a second opinion.
                 is_lost := true;
                 route.plan := 'cells';
-                route.cells := search_nearest_cells(kind, space_id, vector, route.total, 4 * search_second_opinion(route.share, wanted) / route.share);
+                route.cells := search_nearest_cells(kind, space_id, vector, route.total, 7 * search_second_opinion(route.pass, wanted, route.total) / route.pass);
             ELSIF route.source <> 'cells' AND search_listed_rows(route) <= 20000 THEN
                 -- What is nearest hardly differs from much else; to list it once more by its sketches costs as much as to compare it.
                 route.plan := 'exact';

@@ -1,9 +1,9 @@
 -- What the router goes by: how much should be looked at, and how much of it passes a filter.
 
--- How many of the matching rows nearest to a query are looked at beside the graph.
-CREATE OR REPLACE FUNCTION search_second_opinion(share double precision, wanted integer) RETURNS double precision
+-- How many of the matching rows nearest to a query are looked at beside the graph: the more, the larger the graph, which loses its way oftener.
+CREATE OR REPLACE FUNCTION search_second_opinion(share double precision, wanted integer, total bigint) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (1600 + 50 * wanted) * greatest(share, 0.02) ^ 0.05;
+RETURN (1600 + 50 * wanted) * greatest(share, 0.02) ^ 0.05 * least(greatest(total / 1000000.0, 0.05) ^ 0.22, 1);
 
 -- How many of the matching rows nearest to a query should be looked at: districts are ranked by their centres
 -- alone, and the more rows match, the further the nearest may be spread. From trials (docs/discussions.md).
@@ -54,13 +54,14 @@ BEGIN
     END IF;
 END $$;
 
--- How many variants have such a price; infinitely many if more than asked for.
-CREATE OR REPLACE FUNCTION search_price_count(filter search_filter, most bigint) RETURNS double precision
+-- The products of the variants that have such a price, in their order, so that a list of them need not be sorted to be looked up; NULL
+-- if there are more than asked for.
+CREATE OR REPLACE FUNCTION search_priced(filter search_filter, most bigint) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    counted bigint;
+    products bigint[];
 BEGIN
-    EXECUTE concat('SELECT count(*) FROM (SELECT v.product_id FROM variant v WHERE ', (filter).prices, ' LIMIT ', most, ') v')
-    INTO counted;
-    RETURN CASE WHEN counted < most THEN counted ELSE 'Infinity'::double precision END;
+    EXECUTE concat('SELECT coalesce(array_agg(v.product_id ORDER BY v.product_id), ''{}'') FROM (SELECT v.product_id FROM variant v WHERE ', (filter).prices, ' LIMIT ', most, ') v')
+    INTO products;
+    RETURN CASE WHEN cardinality(products) < most THEN products END;
 END $$;

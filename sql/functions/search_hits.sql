@@ -130,10 +130,11 @@ CREATE OR REPLACE FUNCTION search_hits(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     hits search_hit[];
+    pictured CONSTANT boolean := image_ids IS NOT NULL AND array_position(image_ids, NULL) IS NULL;
 BEGIN
     IF product_ids = '{}' THEN RETURN NULL; END IF;
-    IF (filter).on_variants OR (wider).on_variants OR vector IS NOT NULL AND (image_ids IS NULL OR array_position(image_ids, NULL) IS NOT NULL) THEN
-        EXECUTE search_hits_sql(space_id, filter, wider, vector IS NOT NULL) INTO hits
+    IF (filter).on_variants OR (wider).on_variants OR vector IS NOT NULL AND NOT pictured THEN
+        EXECUTE search_hits_sql(space_id, filter, wider, vector IS NOT NULL, pictured) INTO hits
         USING product_ids, image_ids, scores, reasons, shown_before, said, vector;
         RETURN hits;
     END IF;
@@ -141,27 +142,31 @@ BEGIN
 END $$;
 
 -- A page where the filter asks something of variants, or the nearest picture of some is not known ($1 product_ids, $2 pictures where known,
--- $3 scores, $4 reasons, in their order; $5 how many were shown before, $6 what every row says of the search, $7 the query's vector for pictures).
-CREATE OR REPLACE FUNCTION search_hits_sql(space_id integer, filter search_filter, wider search_filter, nearest boolean) RETURNS text
+-- $3 scores, $4 reasons, in their order; $5 how many were shown before, $6 what every row says of the search, $7 the query's vector for pictures). Planned
+-- anew for each search, so that it has no part for pictures where all are known.
+CREATE OR REPLACE FUNCTION search_hits_sql(space_id integer, filter search_filter, wider search_filter, nearest boolean, pictured boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat($sql$
-SELECT array_agg(($5 + g.place, p.product_id, p.external_id, chosen.variant_id, coalesce(g.image_id, picture.image_id),
+SELECT array_agg(($5 + g.place, p.product_id, p.external_id, chosen.variant_id, $sql$, s.image, $sql$,
     g.score::real, $6 || g.why)::search_hit ORDER BY g.place)
 -- What keys, variety or a sort moved up has the score of what follows, so that scores never rise.
 FROM (SELECT u.product_id, u.image_id, max(u.score) OVER (ORDER BY u.place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS score, u.why, u.place
       FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::jsonb[]) WITH ORDINALITY u (product_id, image_id, score, why, place)) g
 JOIN product p USING (product_id)
+$sql$, CASE WHEN NOT pictured THEN concat($sql$
 LEFT JOIN LATERAL (
     SELECT i.image_id FROM image i $sql$, CASE WHEN nearest THEN format('LEFT JOIN %I e ON e.product_id = i.product_id AND e.image_id = i.image_id ', 'image_vector_' || space_id) END, $sql$
     WHERE g.image_id IS NULL AND i.product_id = p.product_id AND $sql$,
     search_either_sql((filter).counts, (wider).counts), $sql$
     ORDER BY $sql$, CASE WHEN nearest THEN '(e.embedding <#> $7) + 0, ' END, $sql$ i.position, i.image_id LIMIT 1) picture ON true
+$sql$) END, $sql$
 LEFT JOIN LATERAL (
     SELECT v.variant_id FROM variant v WHERE v.product_id = p.product_id AND $sql$, search_either_sql((filter).fits, (wider).fits), $sql$
     ORDER BY EXISTS (SELECT FROM image_variant s WHERE s.product_id = v.product_id
-                     AND s.image_id = coalesce(g.image_id, picture.image_id) AND s.variant_id = v.variant_id) DESC,
+                     AND s.image_id = $sql$, s.image, $sql$ AND s.variant_id = v.variant_id) DESC,
         (v.stock IS NULL OR v.stock > 0) DESC, v.price, v.variant_id LIMIT 1) chosen ON true
 $sql$)
+    FROM (SELECT CASE WHEN pictured THEN 'g.image_id' ELSE 'coalesce(g.image_id, picture.image_id)' END) s (image)
 $$;
 
 CREATE OR REPLACE FUNCTION search_either_sql(condition text, wider text) RETURNS text

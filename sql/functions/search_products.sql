@@ -34,13 +34,13 @@ BEGIN
     RETURN arms;
 END $$;
 
--- Why one arm alone found a product.
-CREATE OR REPLACE FUNCTION search_arm_reason(question search_question, place bigint, distance double precision) RETURNS jsonb
+-- Why one arm alone, image or caption, found a product.
+CREATE OR REPLACE FUNCTION search_arm_reason(arm text, place bigint, distance double precision) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN jsonb_build_object(CASE WHEN (question).image IS NULL THEN 'caption' ELSE 'image' END, jsonb_build_object('rank', place, 'similarity', (-distance)::real));
+RETURN jsonb_build_object(arm, jsonb_build_object('rank', place, 'similarity', (-distance)::real));
 
 -- Products in their order, with what is known of each: product_ids, image_ids, scores, reasons. Where a history chooses among
--- those that one arm found, the reasons of most would be for nothing: they are NULL (search_arm_reason).
+-- those that one arm found, the reasons of most would be for nothing: they are NULL (personal_order).
 CREATE OR REPLACE FUNCTION search_ordered(
     question search_question, arms search_arms, shown_already bigint[], most integer, needs_pictures boolean,
     OUT product_ids bigint[], OUT image_ids bigint[], OUT scores double precision[], OUT reasons jsonb[]
@@ -48,12 +48,13 @@ CREATE OR REPLACE FUNCTION search_ordered(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     later CONSTANT boolean := (question).strength > 0 AND cardinality((arms).image_ids) + cardinality((arms).caption_ids) >= 2 + cardinality(shown_already);
+    arm CONSTANT text := CASE WHEN (question).image IS NULL THEN 'caption' ELSE 'image' END;
 BEGIN
     IF coalesce((question).parts, '{}') = '{}' AND coalesce((question).boosts, '[]') = '[]' AND num_nonnulls((question).image, (question).caption) = 1
         AND (question).named = '{}' AND NOT needs_pictures THEN
         -- One arm alone has the order already, and the picture that it found of each.
         SELECT coalesce(array_agg(n.product_id ORDER BY n.place), '{}'), array_agg(n.image_id ORDER BY n.place), array_agg(1.02 * 21.0 / (20 + n.place) ORDER BY n.place),
-            array_agg(CASE WHEN later THEN NULL ELSE search_arm_reason(question, n.place, n.distance) END ORDER BY n.place)
+            array_agg(CASE WHEN later THEN NULL ELSE search_arm_reason(arm, n.place, n.distance) END ORDER BY n.place)
         INTO product_ids, image_ids, scores, reasons
         FROM (SELECT a.product_id, a.distance, a.image_id, row_number() OVER (ORDER BY a.place) AS place
               FROM unnest((arms).image_ids || (arms).caption_ids, (arms).image_distances || (arms).caption_distances, (arms).pictures) WITH ORDINALITY a (product_id, distance, image_id, place)
@@ -66,15 +67,17 @@ BEGIN
         (question).named, (question).brand, (question).arm_weights, most;
 END $$;
 
--- Those that follow in another order: what browsing shows, and after a search what no arm can find yet.
+-- Those that follow in another order: what browsing shows, and after a search what no arm can find yet. Where a history is to choose
+-- among them, the reasons of most would be for nothing: they are NULL (personal_order).
 CREATE OR REPLACE FUNCTION search_followed(
-    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], others bigint[], browses boolean,
+    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], others bigint[], browses boolean, later boolean,
     OUT all_products bigint[], OUT all_images bigint[], OUT all_scores double precision[], OUT all_reasons jsonb[]
 )
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT product_ids || array_agg(o.product_id ORDER BY o.place), image_ids || array_agg(NULL::bigint),
         scores || array_agg(CASE WHEN browses THEN p.popularity ELSE 0 END::double precision ORDER BY o.place),
-        reasons || array_agg(jsonb_build_object('popularity', p.popularity) || CASE WHEN browses THEN '{}' ELSE '{"waiting": true}'::jsonb END ORDER BY o.place)
+        reasons || array_agg(CASE WHEN later THEN NULL WHEN browses THEN jsonb_build_object('popularity', p.popularity)
+            ELSE jsonb_build_object('popularity', p.popularity, 'waiting', true) END ORDER BY o.place)
     FROM unnest(others) WITH ORDINALITY o (product_id, place)
     CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = o.product_id OFFSET 0) p
 $$;
@@ -167,7 +170,7 @@ BEGIN
     END IF;
     IF cardinality(others) > 0 THEN
         SELECT f.* INTO product_ids, image_ids, scores, reasons
-        FROM search_followed(coalesce(product_ids, '{}'), image_ids, scores, reasons, others, (question).browses) f;
+        FROM search_followed(coalesce(product_ids, '{}'), image_ids, scores, reasons, others, (question).browses, (question).browses AND spare > 0 AND cardinality(others) > 1) f;
         IF (question).browses AND spare > 0 THEN
             SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, arms, shown, k, product_ids, image_ids, scores, reasons) p;
         END IF;

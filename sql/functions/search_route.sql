@@ -51,7 +51,9 @@ BEGIN
     END IF;
     route.matching := route.share * route.total;
     enough := search_enough(route.matching, wanted);
-    second_opinion := search_second_opinion(route.share, wanted);
+    second_opinion := search_second_opinion(route.share, wanted, route.total)
+        -- What neither terms nor prices tell may be scarce where the query lies.
+        * CASE WHEN (filter).is_empty OR (filter).terms IS NOT NULL OR (filter).prices IS NOT NULL THEN 1 ELSE 1.7 END;
     checks := check_cost * search_row_limit(wanted);
     by_terms := CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + CASE WHEN (filter).terms IS NULL
         THEN 0.25 * route.total ELSE 0.4 * listed END;
@@ -62,11 +64,12 @@ BEGIN
             + sample.near * (0.6 * listed + (2 + 2 * (filter).placed_width) * route.total / 256);
     END IF;
     IF route.share > 0 AND (has_hnsw OR has_cells) THEN
-        by_cells := 2000 + checks / route.share + 0.2 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
+        by_cells := 2000 + checks / route.share + 0.35 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
     END IF;
     -- The sample is rough: prices are counted unless they are far too many.
     IF (filter).prices IS NOT NULL AND price_cost * route.matching < 4 * least(by_terms, by_cells, by_districts) THEN
-        by_prices := price_cost * search_price_count(filter, (least(by_terms, by_cells, by_districts) / price_cost)::bigint);
+        route.products := search_priced(filter, (least(by_terms, by_cells, by_districts) / price_cost)::bigint);
+        by_prices := coalesce(price_cost * cardinality(route.products), 'Infinity');
     END IF;
     CASE search_cheapest(by_districts, by_cells, by_prices, by_terms)
         WHEN 'districts' THEN
@@ -87,6 +90,7 @@ BEGIN
         ELSE
             route.plan := 'list';
     END CASE;
+    IF route.source <> 'prices' THEN route.products := NULL; END IF;
     RETURN route;
 END $$;
 
@@ -121,11 +125,17 @@ BEGIN
             route.cells := search_nearest_districts(kind, space_id, vector, sample.radius);
         END IF;
     ELSIF cardinality(before.cells) > 0 AND attempts < 3 THEN
-        route.plan := 'cells';
-        route.source := 'cells';
         route.pass := (passing + 0.5) / (looked_at + 1);
+        route.source := 'cells';
+        IF before.plan = 'hnsw' AND attempts = 1 AND route.pass >= 0.06 THEN
+            -- The graph again, and as much beside it as if the whole passed no more of it than what is near.
+            route.plan := 'hnsw';
+            route.share := route.pass;
+        ELSE
+            route.plan := 'cells';
+        END IF;
         route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-            attempts * (3000 + 60 * wanted) / route.pass);
+            CASE route.plan WHEN 'hnsw' THEN search_second_opinion(route.pass, wanted, route.total) ELSE attempts * (3000 + 60 * wanted) END / route.pass);
     END IF;
     RETURN route;
 END $$;

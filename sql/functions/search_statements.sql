@@ -5,10 +5,10 @@ CREATE OR REPLACE FUNCTION search_is_listed(route search_route) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (route).plan <> 'hnsw' AND (route).pass >= 0.9;
 
--- The part of the rows compared that is to come from the sketches' order: beside a graph that finds many, less.
+-- The part of the rows compared that is to come from the sketches' order: beside a graph that finds many, less, the less the fewer there are in all.
 CREATE OR REPLACE FUNCTION search_listed_part(route search_route) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (route).plan <> 'hnsw' THEN 1 WHEN (route).pass < 0.2 THEN 0.85 ELSE 0.6 END;
+RETURN CASE WHEN (route).plan <> 'hnsw' THEN 1 WHEN (route).pass < 0.2 THEN 0.85 WHEN (route).pass < 0.7 AND (route).total < 300000 THEN 0.4 ELSE 0.6 END;
 
 -- How many rows of the sketches' order are looked at so that enough of them pass.
 CREATE OR REPLACE FUNCTION search_list_limit(route search_route, row_limit integer) RETURNS integer
@@ -17,11 +17,16 @@ RETURN CASE WHEN search_is_listed(route) THEN least(3 * row_limit, row_limit + 2
     ELSE least(row_limit * search_listed_part(route) * CASE WHEN (route).pass < 0.9 THEN 1.5 ELSE 1 END
         / greatest((route).pass, 0.001), 1000000) END::integer;
 
--- How many the graph is asked for: more where few of them pass.
+-- How many the graph is asked for, all at once (hnsw.ef_search): more where few of them pass.
 CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, row_limit)
-    ELSE least(greatest(row_limit / 2, 100) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
+    ELSE least(greatest(0.6 * row_limit, 120) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
+
+-- The products that a filter's prices list, $6 where the route knows them: in a SELECT, for the planner weighs each element of an array that it sees.
+CREATE OR REPLACE FUNCTION search_priced_sql(route search_route, filter search_filter) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN (route).products IS NULL THEN concat('ARRAY(SELECT v.product_id FROM variant v WHERE ', (filter).prices, ')') ELSE '(SELECT $6)::bigint[]' END;
 
 -- The sketches that a route reads: s, of the cells or districts $3; NULL where it asks the graph alone.
 CREATE OR REPLACE FUNCTION search_listed_sql(kind text, space_id integer, route search_route, filter search_filter) RETURNS text
@@ -35,7 +40,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
             'CROSS JOIN LATERAL (SELECT s.* FROM ', t.name, ' s WHERE ', (filter).placed, ' OFFSET 0) s')
         WHEN (route).source = 'cells' THEN concat(t.name, ' s', CASE WHEN (route).cells IS NOT NULL THEN ' WHERE s.cell_id = ANY ($3)' END)
         ELSE concat(t.name, ' s WHERE ', concat_ws(' AND ', 'true', (filter).terms, CASE WHEN (route).source = 'prices'
-            THEN concat('s.product_id = ANY (ARRAY(SELECT v.product_id FROM variant v WHERE ', (filter).prices, '))') END)) END
+            THEN concat('s.product_id = ANY (', search_priced_sql(route, filter), ')') END)) END
     FROM (SELECT quote_ident(format('%s_sketch_%s', kind, space_id))) t (name)
 $$;
 
@@ -44,31 +49,64 @@ CREATE OR REPLACE FUNCTION search_has_two(route search_route) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (route).plan = 'hnsw' AND (route).cells IS NOT NULL;
 
--- The candidates of a route: of what is listed, and by the graph those nearest to the vector ($1). Where few of
--- them pass they are checked before their vectors are read. found_by: 1 the graph, 2 the cells, 3 both.
+-- Whether candidates are checked before their vectors are read, because few of them pass; and whether by their sketches' terms,
+-- which are at hand there and say nearly all.
+CREATE OR REPLACE FUNCTION search_is_checked(route search_route) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).pass < 0.9;
+
+CREATE OR REPLACE FUNCTION search_is_checked_by_terms(route search_route, filter search_filter) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).pass < 0.9 AND (filter).terms_alone AND (route).source = 'cells';
+
+-- The sketch of a row i or t.
+CREATE OR REPLACE FUNCTION search_sketch_sql(kind text, space_id integer, item text, condition text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN concat('EXISTS (SELECT FROM ', quote_ident(format('%s_sketch_%s', kind, space_id)), ' s WHERE s.product_id = ', item, '.product_id AND s.', kind, '_id = ', item, '.', kind, '_id',
+    ' AND ' || condition, ' OFFSET 0)');
+
+-- What candidates are checked for before their vectors are read.
+CREATE OR REPLACE FUNCTION search_passing_sql(kind text, space_id integer, route search_route, filter search_filter, item text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN CASE WHEN NOT search_is_checked(route) THEN ''
+    WHEN search_is_checked_by_terms(route, filter) THEN ' WHERE ' || search_sketch_sql(kind, space_id, item, (filter).terms)
+    ELSE ' WHERE ' || search_check_sql(kind, filter, true, space_id) END;
+
+-- What is left to check of those compared: what the graph alone found may have no sketch, as its product is not shown.
+CREATE OR REPLACE FUNCTION search_unchecked_sql(kind text, space_id integer, route search_route, filter search_filter, item text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN concat_ws(' AND ', 'true',
+    CASE WHEN (route).plan = 'hnsw' AND NOT search_is_checked_by_terms(route, filter) THEN
+        concat('(', CASE WHEN search_has_two(route) THEN concat(item, '.found_by > 1 OR ') END, search_sketch_sql(kind, space_id, item, NULL), ')') END,
+    CASE WHEN search_is_checked_by_terms(route, filter) OR NOT search_is_checked(route) THEN search_check_sql(kind, filter, true, space_id) END);
+
+-- The candidates with their distances from the vector ($1), in statements of their own: of what is listed, and those nearest by the graph, whose
+-- vectors are at hand there and are not read again. Where few of them pass they are checked before. found_by: 1 the graph, 2 the cells, 3 both.
 CREATE OR REPLACE FUNCTION search_candidates_sql(
     kind text, space_id integer, route search_route, filter search_filter, row_limit integer
 ) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
-DECLARE
-    item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
-    columns text := format('%1$s.product_id, %1$s.%2$s_id', item, kind);
-    passing text := CASE WHEN (route).pass >= 0.9 THEN ''
-        WHEN (filter).terms_alone AND (route).source = 'cells'
-        THEN concat(' WHERE EXISTS (SELECT FROM ', quote_ident(format('%s_sketch_%s', kind, space_id)), ' s WHERE s.product_id = ', item,
-            '.product_id AND s.', kind, '_id = ', item, '.', kind, '_id AND ', (filter).terms, ' OFFSET 0)')
-        ELSE ' WHERE ' || search_check_sql(kind, filter, true, space_id) END;
-    listed text := concat('SELECT ', columns, ' FROM listed ', item, passing,
-        CASE WHEN passing <> '' THEN concat(' LIMIT ', row_limit * search_listed_part(route)) END);
-    graph text;
-BEGIN
-    IF (route).plan <> 'hnsw' THEN RETURN listed; END IF;
-    graph := concat(' FROM (SELECT v.product_id, v.', kind, '_id FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
-        ' v ORDER BY v.embedding <#> $1 LIMIT ', search_graph_limit(route, row_limit), ') ', item, passing);
-    IF NOT search_has_two(route) THEN RETURN concat('SELECT ', columns, graph); END IF;
-    RETURN concat('SELECT c.product_id, c.', kind, '_id, bit_or(c.found_by) AS found_by FROM (SELECT ', columns, ', 1 AS found_by', graph,
-        ' UNION ALL SELECT c.*, 2 FROM (', listed, ') c) c GROUP BY c.product_id, c.', kind, '_id');
-END $$;
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE
+        WHEN (route).plan <> 'hnsw' THEN concat('candidates AS MATERIALIZED (', a.listed, '), scored AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent FROM candidates c CROSS JOIN LATERAL (', a.vector, ' OFFSET 0) e) ')
+        WHEN search_has_two(route) THEN concat('near AS MATERIALIZED (', a.listed, '), ', a.graph, ', scored AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', coalesce(c.distance, e.distance) AS distance, c.place, coalesce(c.taste, e.taste) AS taste, ',
+            'coalesce(c.recent, e.recent) AS recent, CASE WHEN c.distance IS NULL THEN 2 WHEN c.place IS NULL THEN 1 ELSE 3 END AS found_by ',
+            'FROM (SELECT * FROM near FULL JOIN graph USING (product_id, ', a.id, ')) c LEFT JOIN LATERAL (', a.vector, ' AND c.distance IS NULL OFFSET 0) e ON true WHERE coalesce(c.distance, e.distance) IS NOT NULL) ')
+        ELSE concat(a.graph, ', scored AS MATERIALIZED (SELECT g.*, row_number() OVER () AS place FROM graph g) ') END
+    FROM (SELECT kind || '_id',
+        concat('SELECT ', k.item, '.*, row_number() OVER () AS place FROM (SELECT ', k.item, '.* FROM listed ', k.item, k.passing,
+            CASE WHEN k.passing <> '' THEN concat(' LIMIT ', row_limit * search_listed_part(route)) END, ') ', k.item),
+        concat('graph AS MATERIALIZED (SELECT ', k.item, '.* FROM (SELECT v.product_id, v.', kind, '_id, v.embedding <#> $1 AS distance, v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', k.vectors,
+            ' v ORDER BY v.embedding <#> $1 LIMIT ', search_graph_limit(route, row_limit), ') ', k.item, k.passing, ')'),
+        search_vector_sql(kind, space_id)
+        FROM (SELECT i.item, search_passing_sql(kind, space_id, route, filter, i.item), quote_ident(format('%s_vector_%s', kind, space_id))
+            FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) i (item)) k (item, passing, vectors)) a (id, listed, graph, vector)
+$$;
+
+-- How near the vector of a candidate c is to what is asked ($1) and to a shopper's taste ($4, $5).
+CREATE OR REPLACE FUNCTION search_vector_sql(kind text, space_id integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN concat('SELECT x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
+    ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id');
 
 -- The nearest by their sketches ($2) are listed, and the candidates compared by their vectors and checked in the order of
 -- their distance, as far as needed; then the best row of each product. Arrays, so that both arms can be
@@ -79,31 +117,28 @@ CREATE OR REPLACE FUNCTION search_arm_sql(
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('WITH ', CASE WHEN a.is_listed THEN concat('candidates AS MATERIALIZED (SELECT l.*, row_number() OVER () AS place FROM (', a.nearest, ') l), ')
-            ELSE concat('listed AS MATERIALIZED (' || a.nearest || '), ', 'candidates AS MATERIALIZED (SELECT c.*, row_number() OVER () AS place FROM (',
-                search_candidates_sql(kind, space_id, route, filter, row_limit), ') c), ') END,
-        CASE WHEN a.is_listed THEN concat('first AS MATERIALIZED (', a.compared, ' WHERE c.place <= ', row_limit, '), early AS MATERIALIZED (SELECT coalesce(max(f.place) FILTER (WHERE f.nearness <= ', wanted, ') > ',
+            ELSE concat('listed AS MATERIALIZED (' || a.nearest || '), ', search_candidates_sql(kind, space_id, route, filter, row_limit)) END,
+        CASE WHEN a.is_listed THEN concat('first AS MATERIALIZED (', replace(a.compared, 'FROM candidates c', concat('FROM (SELECT * FROM candidates LIMIT ', row_limit, ') c')), '), early AS MATERIALIZED (SELECT coalesce(max(f.place) FILTER (WHERE f.nearness <= ', wanted, ') > ',
             row_limit / 2, ' OR search_missed(max(f.compared), avg(f.distance) FILTER (WHERE f.place > f.compared / 2), stddev_pop(f.distance) FILTER (WHERE f.place > f.compared / 2), '
             'max(f.distance) FILTER (WHERE f.nearness <= ', wanted, ')) > ', search_may_miss(wanted), ', true) AS deep FROM (SELECT c.distance, c.place, '
             'row_number() OVER (ORDER BY c.distance, c.place) AS nearness, count(*) OVER () AS compared FROM first c) f), ',
             -- Where the best come from far down the list, better ones may lie below its first part.
-            'scored AS MATERIALIZED (SELECT * FROM first UNION ALL ', a.compared, ' WHERE c.place > ', row_limit, ' AND (SELECT e.deep FROM early e)) ')
-            ELSE concat('scored AS MATERIALIZED (', a.compared, ') ') END,
+            'scored AS MATERIALIZED (SELECT * FROM first UNION ALL ', a.compared, ' WHERE c.place > ', row_limit, ' AND (SELECT e.deep FROM early e)) ') END,
         'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
         'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), array_agg(b.place ORDER BY b.distance, b.product_id), ',
         'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), ',
         CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by ORDER BY b.distance, b.product_id), ' ELSE 'NULL::integer[], ' END,
         '(SELECT coalesce(array_agg(c.distance ORDER BY c.place)', CASE WHEN search_has_two(route) THEN ' FILTER (WHERE c.found_by > 1)' END, ', ''{}'') FROM scored c), (SELECT count(*) FROM scored), ',
         -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
-        CASE WHEN a.nearest IS NULL THEN 'false'
-            WHEN a.is_listed THEN concat('(SELECT count(*) < ', search_list_limit(route, row_limit), ' AND (count(*) <= ', row_limit, ' OR (SELECT e.deep FROM early e)) FROM candidates)')
+        CASE WHEN (route).plan = 'hnsw' THEN 'false'
+            WHEN a.is_listed THEN concat('CASE WHEN (SELECT e.deep FROM early e) THEN (SELECT count(*) FROM candidates) < ', search_list_limit(route, row_limit),
+                ' ELSE NOT EXISTS (SELECT FROM candidates OFFSET ', row_limit, ') END')
             ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, row_limit), ' AND (SELECT count(*) FROM candidates) < ', row_limit) END,
         ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', a.item, '.*, count(*) OVER () AS checked FROM (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', a.item,
-        ' WHERE ', search_check_sql(kind, filter, (route).plan <> 'hnsw', space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
+        ' WHERE ', search_unchecked_sql(kind, space_id, route, filter, a.item), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
     FROM (SELECT k.item, kind || '_id', search_is_listed(route), 'SELECT s.product_id, s.' || kind || '_id FROM ' || search_listed_sql(kind, space_id, route, filter)
             || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, row_limit),
-        concat('SELECT c.product_id, c.', kind, '_id, e.distance, c.place, e.taste, e.recent', CASE WHEN search_has_two(route) THEN ', c.found_by' END, ' FROM candidates c CROSS JOIN LATERAL (SELECT x.embedding <#> $1 AS distance, '
-            'x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
-            ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id OFFSET 0) e')
+        concat('SELECT c.product_id, c.', kind, '_id, e.distance, c.place, e.taste, e.recent FROM candidates c CROSS JOIN LATERAL (', search_vector_sql(kind, space_id), ' OFFSET 0) e')
         FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)) a (item, id, is_listed, nearest, compared)
 $$;
 
@@ -113,10 +148,10 @@ CREATE OR REPLACE FUNCTION search_exact_sql(
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('WITH scored AS MATERIALIZED (SELECT x.product_id, x.', a.id, ', (x.embedding <#> $1) + 0 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent '
-        'FROM ', quote_ident(format('%s_vector_%s', kind, space_id)), ' x WHERE x.product_id = ANY (ARRAY(',
-        CASE WHEN (route).source = 'prices' AND (filter).terms IS NULL THEN concat('SELECT v.product_id FROM variant v WHERE ', (filter).prices)
-            ELSE concat('SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter)) END,
-        ')) ORDER BY distance LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
+        'FROM ', quote_ident(format('%s_vector_%s', kind, space_id)), ' x WHERE x.product_id = ANY (',
+        CASE WHEN (route).source = 'prices' AND (filter).terms IS NULL THEN search_priced_sql(route, filter)
+            ELSE concat('ARRAY(SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter), ')') END,
+        ') ORDER BY distance LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
         'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), NULL, ',
         'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), NULL::integer[], ''{}'', (SELECT count(*) FROM scored), ',
         '(SELECT count(*) FROM scored) < ', row_limit,

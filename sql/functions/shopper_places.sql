@@ -19,7 +19,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         WHEN t.typname = 'uuid' THEN 'uuid' WHEN t.typcategory = 'S' THEN 'text' WHEN e.typcategory = 'S' THEN 'list' END) k (kind)
     WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
       AND c.relname NOT IN ('client_secret', 'forgotten', 'opt_out', 'forget_gate', 'alembic_version') AND k.kind IS NOT NULL
-      AND NOT (a.attname IN ('object_id', 'object_ids', 'external_id', 'sku', 'product', 'products') AND (
+      AND NOT (a.attname IN ('object_id', 'object_ids', 'external_id', 'external_ids', 'sku', 'product', 'products') AND (
           EXISTS (SELECT FROM product p WHERE p.external_id = client) OR EXISTS (SELECT FROM variant v WHERE v.sku = client)))
 $$;
 

@@ -17,8 +17,9 @@ DECLARE
         association_score,association_actions,association_days,association_events,count_products,count_bought_together,count_viewed_after,gather_due,
         tend_counts,tend_partners,tend_associations,tend_affinities,count_category_pairs,sampled_shoppers,sampled_categories,leaf_categories,
         product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,
-        product_values,value_number,keep_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,
-        facet_repriced,facet_prices_hold,settled_variant_clock,facet_price_cells}';
+        product_values,value_number,keep_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_stocked_options,
+        facet_repriced,facet_prices_hold,settled_variant_clock,facet_price_cells,
+        keep_history,latest_events,opted_out,history_fingerprint,history_of,with_vectors,with_values,product_numbers,personal_weights,default_personal_weights,most_events}';
     -- What nobody but the owner reads.
     hidden text[] := '{encoding_request,client_secret,forgotten,opt_out,forget_gate}';
     routine regprocedure;
@@ -106,7 +107,7 @@ BEGIN
               AND CASE WHEN NOT p.prosecdef THEN true
                        WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
                        WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_events', 'tend_rollups', 'tend_shares',
-                           'tend_co_purchases', 'tend_viewed_after', 'tend_trends', 'tend_category_pairs') THEN r.role_name IN (app, worker)
+                           'tend_co_purchases', 'tend_viewed_after', 'tend_trends', 'tend_category_pairs', 'tend_histories') THEN r.role_name IN (app, worker)
                        WHEN p.proname IN ('not_rolled_from', 'count_queries', 'count_positions', 'count_categories') THEN r.role_name IN (app, analyst)
                        WHEN p.proname IN ('forget_clients', 'client_traces', 'export_rows', 'opt_out', 'opt_in', 'opted_out', 'rename_client') THEN r.role_name = app
                        WHEN p.proname IN ('import_clear', 'import_analyze', 'release_documents', 'clear_event_rows') THEN r.role_name = app

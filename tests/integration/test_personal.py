@@ -237,6 +237,26 @@ def test_every_hit_that_moved_says_why(shop: Connection, log: Log) -> None:
     assert nobody == {"gate": 0, "events": 0, "strength": 0}
 
 
+def test_reasons_do_not_depend_on_how_rows_are_read(shop: Connection, log: Log) -> None:
+    rng = random.Random(5)
+    liked = [f"Q{n}" for n in range(12)]
+    for name in liked:
+        pictures = [Picture(random_vector(rng)) for _ in range(2)]
+        add_product(shop, Product(name, variants=[Variant(name)], pictures=pictures))
+    # The first picture of each product comes to lie behind the second.
+    shop.execute(
+        "UPDATE image_vector_1 v SET encoded_at = now() WHERE image_id = "
+        "(SELECT min(o.image_id) FROM image_vector_1 o WHERE o.product_id = v.product_id)"
+    )
+    log("u", *liked)
+    pages = set()
+    for kind in ("indexscan", "bitmapscan"):
+        with shop.transaction(force_rollback=True):
+            shop.execute(f"SET LOCAL enable_{kind} = off".encode())
+            pages.add(page(shop, client="u"))
+    assert len(pages) == 1
+
+
 def test_pages_hold_every_product_once_whatever_happens_meanwhile(
     shop: Connection, log: Log
 ) -> None:

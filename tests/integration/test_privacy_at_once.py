@@ -12,6 +12,7 @@ import pytest
 from psycopg import IsolationLevel
 
 from tests.integration.at_once import blocks
+from tests.integration.searchable import make_space
 from tests.integration.whole_database import places
 from tests.integration.workers import until
 from vitrine.database import Connection
@@ -60,6 +61,10 @@ def quarantined(writer: Connection) -> None:
     )
 
 
+def kept_for_the_next_search(writer: Connection) -> None:
+    writer.execute("SELECT keep_history(%s, s.space_id) FROM space s", (ID,))
+
+
 def of_the_session(writer: Connection) -> None:
     writer.execute("INSERT INTO event (action_name, session_id) VALUES ('mine', 's-1')")
 
@@ -75,6 +80,7 @@ WRITERS = [
     many_statements,
     a_search,
     quarantined,
+    kept_for_the_next_search,
     of_the_session,
     of_the_search,
 ]
@@ -84,6 +90,7 @@ LEVELS = [IsolationLevel.READ_COMMITTED, IsolationLevel.REPEATABLE_READ]
 @pytest.fixture(autouse=True)
 def _history(connection: Connection) -> None:
     """A client with a session and a search, so that rows which name only these are the client's."""
+    make_space(connection)
     connection.execute(
         "INSERT INTO query (query_id, client_id, session_id) VALUES (%s, %s, 's-1')", (SEARCH, ID)
     )

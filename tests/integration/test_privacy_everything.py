@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 import vitrine
-from tests.integration.searchable import Product, add_product
+from tests.integration.searchable import Product, add_product, make_space
 from tests.integration.whole_database import places
 from vitrine.database import Connection
 from vitrine.event_files import EventImport, import_events
@@ -33,6 +33,7 @@ def tend(connection: Connection) -> None:
 def test_nothing_in_any_table_holds_the_id(
     connection: Connection, database: str, tmp_path: Path, key: str | None
 ) -> None:
+    make_space(connection)
     for number in range(12):
         add_product(connection, Product(f"P{number}"))
     connection.execute("SELECT ensure_partitions('2024-01-01', '2024-12-31')")
@@ -57,11 +58,18 @@ def test_nothing_in_any_table_holds_the_id(
         tend(connection)
         connection.execute("ANALYZE")
         stored = shop.client_keys.name(ID) or ""
-        assert set(places(connection, stored)) >= {"event", "query", "quarantine", "event_2024_03"}
-        assert shop.traces(ID).keys() >= {"event_2024_03", "quarantine"}
+        assert set(places(connection, stored)) >= {
+            "event",
+            "query",
+            "quarantine",
+            "event_2024_03",
+            "kept_history",
+        }
+        assert shop.traces(ID).keys() >= {"event_2024_03", "kept_history", "quarantine"}
         exported = shop.export(ID)["tables"]
         assert {table: len(rows) for table, rows in exported.items()} == {
             "event": 36 + 5 + 1 + 1 + 5,
+            "kept_history": 1,
             "query": 2,
             "quarantine": 1,
         }

@@ -184,7 +184,7 @@ def test_nothing_is_kept_of_fewer_than_three(shop: Connection) -> None:
 
 
 def test_only_purchases_of_the_last_year_count(shop: Connection) -> None:
-    write(shop, [e for n in range(3) for e in buy(f"c{n}", "rugs", days=364)])
+    write(shop, [e for n in range(3) for e in buy(f"c{n}", "rugs", days=363)])
     write(shop, [e for n in range(3) for e in buy(f"c{n}", "lamps", days=366)])
     write(
         shop, [Event(object_id="milk 0", client_id=f"c{n}", action_name="view") for n in range(9)]

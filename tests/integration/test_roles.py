@@ -105,6 +105,7 @@ APP_MAY_NOT = [
     "SELECT client_pseudonym('u-42')",
     "SELECT * FROM opt_out",
     "SELECT * FROM forgotten",
+    "DELETE FROM kept_history",
     "DELETE FROM vocabulary",
     "INSERT INTO vocabulary_doubt (field, name, value) VALUES ('brand', '', 'x')",
     "INSERT INTO space (name, model, revision, dimension, preprocessing)"
@@ -143,6 +144,7 @@ def test_the_worker_writes_vectors_the_queue_and_what_it_saw(login: Login) -> No
     worker.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(f"image_vector_{row[0]}")))
     worker.execute("SELECT ensure_partitions()")
     worker.execute("SELECT tend_vocabulary()")
+    worker.execute("SELECT tend_histories()")
 
 
 WORKER_MAY_NOT = [
@@ -154,6 +156,7 @@ WORKER_MAY_NOT = [
     "INSERT INTO product (external_id) VALUES ('P2')",
     "SELECT * FROM event",
     "SELECT * FROM quarantine",
+    "SELECT * FROM kept_history",
     "SELECT * FROM search_log",
     "INSERT INTO event (action_name) VALUES ('click')",
     "UPDATE setting SET value = '1'",

@@ -175,6 +175,56 @@ def test_the_index_of_prices_serves_what_is_cheap(connection: Connection) -> Non
     check_nothing_is_read_whole(connection)
 
 
+def test_a_list_of_prices_is_read_once(connection: Connection) -> None:
+    """What was counted to choose the plan is what the arm reads."""
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters={"price": {"lt": 150}}, k=10)
+    assert vector_plans(hits)["image"] == "list"
+    assert len(hits) == 10
+    assert scans(connection, "variant_price_idx") == 1
+
+
+def test_how_many_the_graph_is_asked_for_is_forgotten(connection: Connection) -> None:
+    def setting() -> str:
+        row = connection.execute("SELECT current_setting('hnsw.ef_search')").fetchone()
+        assert row is not None
+        return str(row[0])
+
+    connection.execute("SET LOCAL hnsw.ef_search = 77")
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], k=24)
+    assert vector_plans(hits)["image"] == "hnsw"
+    assert setting() == "77"
+    # Also by what sets nothing itself.
+    connection.execute("SELECT nearest_products(1, min(p.product_id), 10) FROM product p")
+    assert setting() == "77"
+
+
+def test_what_left_the_shop_is_not_shown_though_the_graph_has_it(connection: Connection) -> None:
+    before = names(ask(connection, terms=[{"image": KEY.format(0)}], k=24))
+    connection.execute(
+        "UPDATE product SET status = 'retired' WHERE external_id = ANY (%s)", (before[:12],)
+    )
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], k=24)
+    assert vector_plans(hits)["image"] == "hnsw"
+    assert names(hits)[:12] == before[12:]
+    assert len(hits) == 24
+
+
+def test_the_graph_is_asked_again_where_few_of_the_nearest_pass(
+    filled: tuple[Connection, Any], connection: Connection
+) -> None:
+    found = 0
+    for number in range(5):
+        order = true_order(filled[1], connection, number, lambda _: True)
+        # Of the nearest 420 each seventh is left.
+        filters = {"not": {"external_id": [name for n, name in enumerate(order[:420]) if n % 7]}}
+        arguments = {"terms": [{"image": KEY.format(number)}], "filters": filters}
+        hits = ask(connection, k=10, options={"explain": True}, **arguments)
+        report = hits[0]["why"]["search"]["image"]
+        assert (report["plan"], report["attempts"]) == ("hnsw", 2)
+        found += len(set(names(hits)) & set(order[:70:7]))
+    assert found >= 48
+
+
 def test_the_nearest_cells_serve_what_is_broad_without_a_graph(connection: Connection) -> None:
     connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
     hits = ask(connection, terms=[{"image": KEY.format(0)}], k=10)

@@ -26,7 +26,7 @@ from vitrine.models.facets import (
     FacetValue,
 )
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
-from vitrine.models.personal import ProductValue, RerankWeights, ValueShare
+from vitrine.models.personal import KeptHistory, ProductValue, RerankWeights, ValueShare
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.privacy import ClientSecret, ForgetGate, Forgotten, OptOut
 from vitrine.models.recommendations import (
@@ -82,6 +82,7 @@ __all__ = [
     "ImportReject",
     "ImportRow",
     "ImportRun",
+    "KeptHistory",
     "OptOut",
     "PositionDay",
     "Product",

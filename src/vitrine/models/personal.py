@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vitrine.models.base import Base, BigInt, Now
+from vitrine.models.spaces import Space
 
-__all__ = ["ProductValue", "RerankWeights", "ValueShare"]
+__all__ = ["KeptHistory", "ProductValue", "RerankWeights", "ValueShare"]
 
 
 class RerankWeights(Base):
@@ -84,3 +86,37 @@ class ProductValue(Base):
 
     product_id: Mapped[BigInt] = mapped_column(autoincrement=False)
     numbers: Mapped[list[int]] = mapped_column(ARRAY(sa.BigInteger))
+
+
+class KeptHistory(Base):
+    """What is worked out of a shopper's latest events, kept for the next search."""
+
+    __tablename__ = "kept_history"
+    __table_args__ = (
+        {
+            "comment": "What is worked out of a shopper's latest events (the type"
+            " personal_history), kept for the next search; it is used while the events are still"
+            " the same, for a day at most."
+        },
+    )
+
+    client_id: Mapped[str] = mapped_column(primary_key=True)
+    space_id: Mapped[int] = mapped_column(sa.ForeignKey(Space.space_id, ondelete="CASCADE"))
+    made_at: Mapped[datetime]
+    fingerprint: Mapped[BigInt] = mapped_column(
+        comment="Of the events and the weights that it was worked out of."
+    )
+    events: Mapped[int]
+    gate: Mapped[float]
+    weights: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    product_ids: Mapped[list[int] | None] = mapped_column(ARRAY(sa.BigInteger))
+    external_ids: Mapped[list[str] | None] = mapped_column(ARRAY(sa.Text))
+    tastes: Mapped[list[float] | None] = mapped_column(ARRAY(sa.Double))
+    recents: Mapped[list[float] | None] = mapped_column(ARRAY(sa.Double))
+    repurchases: Mapped[list[float] | None] = mapped_column(ARRAY(sa.Double))
+    kind: Mapped[str | None]
+    taste: Mapped[list[float] | None] = mapped_column(HALFVEC)
+    recent: Mapped[list[float] | None] = mapped_column(HALFVEC)
+    liked: Mapped[list[int] | None] = mapped_column(ARRAY(sa.BigInteger))
+    amounts: Mapped[list[float] | None] = mapped_column(ARRAY(sa.Double))
+    total: Mapped[float | None]

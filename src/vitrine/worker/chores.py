@@ -36,6 +36,7 @@ class Chore:
 
 
 CHORES = (
+    Chore(call="tend_histories", every=0.0, without="personal search works each history out anew"),
     Chore(call="tend_events", every=3600.0, without="old months of the history stay"),
     Chore(call="tend_shares", every=600.0, without="personal search knows an older catalogue"),
     Chore(call="tend_rollups", every=600.0, without="analysts' views count all days anew"),

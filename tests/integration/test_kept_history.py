@@ -1,0 +1,250 @@
+"""Histories kept for the next search: the same answers, and never those of another history."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from tests.integration.searchable import (
+    Picture,
+    Product,
+    add_product,
+    know,
+    make_space,
+    random_product,
+    random_vector,
+)
+from vitrine.database import Connection
+
+ACTIONS = ["view", "click", "wishlist", "add_to_cart", "remove_from_cart", "purchase"]
+KEPT = "SELECT count(*) FROM kept_history"
+USED = """
+    SELECT (kept_history('u', 1, history_fingerprint(
+        l.object_ids, l.actions, l.times, l.quantities, personal_weights()), now())).events
+            IS NOT NULL
+    FROM latest_events('u', NULL, clock_timestamp(), 300) l"""
+
+
+def write(
+    connection: Connection, product: str, action: str = "view", client: str = "u", days: float = 0.0
+) -> None:
+    connection.execute(
+        "INSERT INTO event (action_name, client_id, object_id, timestamp) "
+        "VALUES (%s, %s, %s, now() - make_interval(secs => %s * 86400.0))",
+        (action, client, product, days),
+    )
+
+
+def keep(connection: Connection, client: str = "u") -> None:
+    connection.execute("SELECT keep_history(%s, 1)", (client,))
+
+
+def one(connection: Connection, query: str, *values: Any) -> Any:
+    row = connection.execute(query.encode(), values).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def fill(connection: Connection, seed: int) -> list[Product]:
+    """A random shop whose shares are counted, with thirty events of one shopper."""
+    rng = random.Random(seed)
+    make_space(connection)
+    products = [random_product(rng, number) for number in range(60)]
+    for product in products:
+        add_product(connection, product)
+    know(connection, random_vector(rng))
+    connection.execute("SELECT tend_shares('0')")
+    connection.execute("SELECT ensure_partitions((now() - interval '99 days')::date)")
+    for _ in range(30):
+        chosen = rng.choice(products).external_id
+        write(connection, chosen, rng.choice(ACTIONS), days=rng.uniform(0.001, 90))
+    return products
+
+
+def page(connection: Connection, **options: Any) -> list[tuple[str, Any]]:
+    """Keys, and what history did to each."""
+    query = None if options.pop("browse", False) else "warm coat"
+    return connection.execute(
+        "SELECT external_id, why -> 'personal' FROM search(%s::text, k => 20, client => 'u', "
+        "options => %s::jsonb)",
+        (query, json.dumps(options)),
+    ).fetchall()
+
+
+def close(found: Any, wanted: Any) -> bool:
+    """The same, but for the last digits of numbers."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(close(found[k], wanted[k]) for k in found)
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(close, found, wanted))
+    if isinstance(found, float) and isinstance(wanted, float):
+        return found == pytest.approx(wanted, rel=1e-4, abs=1e-5)
+    return bool(found == wanted)
+
+
+@pytest.mark.parametrize("browse", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_page_is_the_same_by_a_kept_history(
+    connection: Connection, seed: int, *, browse: bool
+) -> None:
+    fill(connection, seed)
+    fresh = page(connection, browse=browse)
+    keep(connection)
+    assert one(connection, USED) is True
+    kept = page(connection, browse=browse)
+    assert [key for key, _ in kept] == [key for key, _ in fresh]
+    assert all(close(said, wanted) for (_, said), (_, wanted) in zip(kept, fresh, strict=True))
+    assert any(said for _, said in kept)
+
+
+def test_what_was_kept_is_really_used(connection: Connection) -> None:
+    """Else the others here would compare a history with itself."""
+    fill(connection, 1)
+    keep(connection)
+    connection.execute("UPDATE kept_history SET gate = 0.125")
+    assert {said["gate"] for _, said in page(connection) if said} == {0.125}
+
+
+CHANGES = {
+    "an event": "INSERT INTO event (action_name, client_id, object_id) VALUES ('view', 'u', 'P1')",
+    "an old event": (
+        "INSERT INTO event (action_name, client_id, object_id, timestamp) "
+        "VALUES ('view', 'u', 'P1', now() - interval '60 days')"
+    ),
+    "an event is gone": (
+        "DELETE FROM event WHERE (event_id, timestamp) IN ("
+        "SELECT event_id, timestamp FROM event LIMIT 1)"
+    ),
+    "another product": "UPDATE event SET object_id = 'nowhere' WHERE action_name = 'view'",
+    "another quantity": "UPDATE event SET quantity = 3 WHERE action_name = 'purchase'",
+    "other weights": """
+        INSERT INTO rerank_weights (weights, active) VALUES ('{"taste": 2}', true)""",
+    "a day": "UPDATE kept_history SET made_at = made_at - interval '1 day 1 second'",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_kept_history_is_not_used_after(connection: Connection, change: str) -> None:
+    fill(connection, 2)
+    keep(connection)
+    connection.execute("UPDATE kept_history SET gate = 0.125")
+    connection.execute(CHANGES[change].encode())
+    assert one(connection, USED) is False
+    assert 0.125 not in {said["gate"] for _, said in page(connection) if said}
+
+
+@pytest.mark.parametrize(
+    "options", [{"weights": {"taste": 1}}, {"as_of": "2199-01-01T00:00:00Z"}], ids=str
+)
+def test_a_kept_history_is_for_the_present_and_the_weights_in_force(
+    connection: Connection, options: dict[str, Any]
+) -> None:
+    fill(connection, 3)
+    keep(connection)
+    connection.execute("UPDATE kept_history SET gate = 0.125")
+    assert 0.125 not in {said["gate"] for _, said in page(connection, **options) if said}
+
+
+def test_a_kept_history_is_not_that_of_a_session_beside_it(connection: Connection) -> None:
+    fill(connection, 3)
+    keep(connection)
+    connection.execute("UPDATE kept_history SET gate = 0.125")
+    ask = (
+        "SELECT why -> 'personal' -> 'gate' FROM search('warm coat', client => 'u', session => 's')"
+    )
+    assert (0.125,) in connection.execute(ask.encode()).fetchall()
+    connection.execute(
+        "INSERT INTO event (action_name, session_id, object_id) VALUES ('view', 's', 'P1')"
+    )
+    assert (0.125,) not in connection.execute(ask.encode()).fetchall()
+
+
+def test_a_kept_history_fades(connection: Connection) -> None:
+    """Twenty hours later it says what a history worked out then would say."""
+    fill(connection, 5)
+    connection.execute(
+        """INSERT INTO rerank_weights (weights, active) VALUES ('{"half_life_days": 2}', true)"""
+    )
+    keep(connection)
+    kept = """
+        SELECT (k.h).fading * (k.h).total, ARRAY(
+                SELECT (k.h).fading * a.amount FROM unnest((k.h).liked, (k.h).amounts)
+                    a (number, amount) ORDER BY a.number), (k.h).taste::text, (k.h).product_ids
+        FROM (SELECT kept_history('u', 1, h.fingerprint, h.made_at + interval '20 hours') AS h
+              FROM kept_history h) k"""
+    anew = kept.replace(
+        "kept_history('u', 1, h.fingerprint, h.made_at + interval '20 hours')",
+        "personal_taste(1, 'u', NULL, h.made_at + interval '20 hours')",
+    )
+    found, wanted = (connection.execute(query.encode()).fetchone() for query in (kept, anew))
+    assert found is not None
+    assert wanted is not None
+    assert found[0] == pytest.approx(wanted[0])
+    assert found[1] == pytest.approx(wanted[1])
+    assert json.loads(found[2]) == pytest.approx(json.loads(wanted[2]), abs=1e-3)
+    assert sorted(found[3]) == sorted(wanted[3])
+    total = one(connection, "SELECT total FROM kept_history")
+    assert wanted[0] == pytest.approx(total * 0.5 ** (20 / 48))
+
+
+def test_a_worker_keeps_those_who_are_active_a_few_at_a_time(connection: Connection) -> None:
+    make_space(connection)
+    vector = [1.0, 0, 0, 0]
+    add_product(connection, Product("P1", pictures=[Picture(vector)]))
+    connection.execute("SELECT ensure_partitions((now() - interval '99 days')::date)")
+    for number in range(5):
+        write(connection, "P1", client=f"u-{number}")
+    write(connection, "P1", client="long ago", days=2)
+    write(connection, "P1", "impression", client="only looked")
+    connection.execute(
+        "UPDATE event SET received_at = now() - interval '1 hour' WHERE client_id = 'u-4'"
+    )
+    assert one(connection, "SELECT tend_histories(2)") == 2
+    assert one(connection, KEPT) == 2
+    assert one(connection, "SELECT tend_histories(10)") == 0  # there is no more to do at once
+    names = connection.execute("SELECT client_id FROM kept_history ORDER BY 1").fetchall()
+    assert [name for (name,) in names] == ["only looked", "u-0", "u-1", "u-2", "u-3"]
+    # What was kept in time stays; an event makes it due, too much age or another space ends it.
+    connection.execute("UPDATE event SET received_at = received_at - interval '3 seconds'")
+    made = "SELECT array_agg(client_id ORDER BY client_id) FROM kept_history WHERE made_at > %s"
+    before = one(connection, "SELECT clock_timestamp()")
+    connection.execute("SELECT tend_histories()")
+    assert one(connection, made, before) is None
+    write(connection, "P1", client="u-2")
+    connection.execute("SELECT tend_histories()")
+    assert one(connection, made, before) == ["u-2"]
+    connection.execute(
+        "UPDATE kept_history SET made_at = now() - interval '2 days' WHERE client_id = 'u-3'"
+    )
+    connection.execute("UPDATE event SET received_at = now() - interval '1 hour'")
+    connection.execute("SELECT tend_histories()")
+    assert one(connection, KEPT) == 4
+
+
+def test_nothing_is_kept_of_who_opted_out(connection: Connection) -> None:
+    fill(connection, 1)
+    connection.execute("SELECT opt_out('u')")
+    keep(connection)
+    assert one(connection, KEPT) == 0
+
+
+def test_who_opts_out_is_ranked_by_nothing_kept(connection: Connection) -> None:
+    fill(connection, 1)
+    plain = connection.execute("SELECT external_id FROM search('warm coat', k => 20)").fetchall()
+    keep(connection)
+    connection.execute("SELECT opt_out('u')")
+    assert [key for key, _ in page(connection)] == [key for (key,) in plain]
+    assert not any(said for _, said in page(connection))
+
+
+def test_forgetting_a_client_called_like_a_product_leaves_what_others_did_with_it(
+    connection: Connection,
+) -> None:
+    fill(connection, 1)
+    write(connection, "P1")
+    keep(connection)
+    connection.execute("SELECT forget('P1')")
+    assert "P1" in one(connection, "SELECT external_ids FROM kept_history")
