@@ -7,7 +7,7 @@ RETURN CASE action_name WHEN 'purchase' THEN 1 WHEN 'add_to_cart' THEN 0.6 WHEN 
     * (1 + ln(least(greatest(coalesce(quantity, 1), 1), 8)::double precision));
 
 -- The events that say something of a shopper, the latest first. A session's count where they have no client: those of a
--- client are its own already. Who opted out has none, whatever was written before.
+-- client are its own already. Of those of one moment the order is by id; that is only made of what is read, however many they are. Who opted out has none, whatever was written before.
 CREATE OR REPLACE FUNCTION latest_events(
     client text, session text, until timestamptz, most integer,
     OUT object_ids text[], OUT actions text[], OUT times timestamptz[], OUT quantities numeric[]
@@ -23,16 +23,16 @@ BEGIN
     INTO object_ids, actions, times, quantities
     FROM (
         SELECT * FROM (
-            (SELECT e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
+            (SELECT e.event_id, e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
              WHERE e.client_id = client AND e.timestamp <= until
                AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
              ORDER BY e.timestamp DESC LIMIT most)
             UNION ALL
-            (SELECT e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
+            (SELECT e.event_id, e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
              WHERE e.session_id = session AND e.client_id IS NULL AND e.timestamp <= until
                AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
              ORDER BY e.timestamp DESC LIMIT most)) e
-        ORDER BY e.timestamp DESC LIMIT most) e;
+        ORDER BY e.timestamp DESC, e.event_id LIMIT most) e;
 END $$;
 
 -- What these events say of their products. The products that weigh most come first.
