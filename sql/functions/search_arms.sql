@@ -83,6 +83,14 @@ BEGIN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
+        ELSIF cardinality(product_ids) >= wanted AND route.source = 'cells' AND NOT (filter).is_empty AND route.total <= 200000 AND attempts < 4
+            AND (found_by IS NULL OR (SELECT count(*) FILTER (WHERE f.found_by = 3) < 0.5 * count(*) FROM unnest(found_by[wanted - wanted / 4:wanted]) f (found_by)))
+            AND search_is_noise(kind, space_id, vector, route, distances[wanted], wanted) THEN
+            -- What is far from everything is found by comparing all, which costs tens of milliseconds at most.
+            route.plan := 'exact';
+            route.source := 'all';
+            route.cells := NULL;
+            row_limit := greatest(row_limit, 3 * wanted / route.share);
         ELSIF cardinality(product_ids) >= wanted THEN
             EXIT WHEN attempts >= 4 OR route.plan = 'exact' OR exhausted AND route.cells IS NULL
                 OR route.plan = 'hnsw' AND (found_by IS NULL OR (SELECT count(*) FROM unnest(found_by[:wanted]) f (found_by) WHERE f.found_by <> 2) >= 0.5 * wanted);

@@ -16,8 +16,14 @@ CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 90 + 7 * wanted;
 
--- About 1,500 sketches, more where there are very many, all of every 64th where there are few, always the same ones, in
--- the order of a hash (which a bitmap would lose): how many have the filter's terms, which part of some of these
+-- About 1,500 sketches s, more where there are very many, all of every 64th where there are few, always the same ones, in
+-- the order of a hash (which a bitmap would lose).
+CREATE OR REPLACE FUNCTION search_sampled_sql(kind text, space_id integer, total bigint) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN format('%2$I s WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 4095) < %3$s',
+    kind || '_id', format('%s_sketch_%s', kind, space_id), least(4096, ceil(1500.0 * 64 * 4096 / total * greatest(total / 100000.0, 1) ^ 0.4)));
+
+-- Of a sample of the sketches: how many have the filter's terms, which part of some of these
 -- passes the whole filter, and how far around the query as many lie as should be looked at.
 CREATE OR REPLACE FUNCTION search_sample(
     kind text, space_id integer, vector halfvec, filter search_filter, total bigint, wanted integer,
@@ -26,15 +32,13 @@ CREATE OR REPLACE FUNCTION search_sample(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
-    parts integer := least(4096, ceil(1500.0 * 64 * 4096 / total * greatest(total / 100000.0, 1) ^ 0.4));
     sampled text;
     matching double precision;
     deep integer;
     cells_hit integer[];
 BEGIN
-    sampled := format('SELECT s.cell_id, s.product_id, s.%1$I, %3$s AS hit FROM %2$I s '
-        'WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 4095) < %4$s%5$s',
-        kind || '_id', format('%s_sketch_%s', kind, space_id), coalesce((filter).terms, 'true'), parts,
+    sampled := format('SELECT s.cell_id, s.product_id, s.%1$I, %2$s AS hit FROM %3$s%4$s',
+        kind || '_id', coalesce((filter).terms, 'true'), search_sampled_sql(kind, space_id, total),
         -- All have the terms where there are none.
         CASE WHEN (filter).terms IS NULL THEN ' LIMIT 64' ELSE ' OFFSET 0' END);
     EXECUTE CASE WHEN (filter).terms_alone THEN concat('SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), 1 FROM (', sampled, ') s')
@@ -52,6 +56,20 @@ BEGIN
             AND c.cell_id = district_of(h.cell_id) << 8 OFFSET 0) c
         ORDER BY c.centroid <#> vector OFFSET deep LIMIT 1;
     END IF;
+END $$;
+
+-- Whether the last that is wanted is hardly nearer than chance has it: so many of what matches would be as near to the query
+-- if all were spread like 64 of a sample, whose distances are taken for normal. There neither the graph nor cells know the way.
+CREATE OR REPLACE FUNCTION search_is_noise(kind text, space_id integer, vector halfvec, route search_route, last double precision, wanted integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
+DECLARE
+    expected double precision;
+BEGIN
+    EXECUTE format('SELECT $3 * 0.5 * erfc((avg(d.distance) - $2) / greatest(stddev_pop(d.distance), 1e-6) / sqrt(2)) FROM ('
+        'SELECT x.embedding <#> $1 AS distance FROM (SELECT s.product_id, s.%1$I FROM %3$s LIMIT 64) s JOIN %2$I x USING (product_id, %1$I)) d',
+        kind || '_id', format('%s_vector_%s', kind, space_id), search_sampled_sql(kind, space_id, (route).total))
+    INTO expected USING vector, last, (route).matching;
+    RETURN coalesce(expected >= 0.5 * wanted, false);
 END $$;
 
 -- The products of the variants that have such a price, in their order, so that a list of them need not be sorted to be looked up; NULL

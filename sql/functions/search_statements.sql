@@ -142,16 +142,17 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)) a (item, id, is_listed, nearest, compared)
 $$;
 
--- All that a route lists, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little.
+-- All that a route lists, or all there is, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little.
 CREATE OR REPLACE FUNCTION search_exact_sql(
     kind text, space_id integer, route search_route, filter search_filter, row_limit integer, check_limit integer
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('WITH scored AS MATERIALIZED (SELECT x.product_id, x.', a.id, ', (x.embedding <#> $1) + 0 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent '
-        'FROM ', quote_ident(format('%s_vector_%s', kind, space_id)), ' x WHERE x.product_id = ANY (',
-        CASE WHEN (route).source = 'prices' AND (filter).terms IS NULL THEN search_priced_sql(route, filter)
-            ELSE concat('ARRAY(SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter), ')') END,
-        ') ORDER BY distance LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
+        'FROM ', quote_ident(format('%s_vector_%s', kind, space_id)), ' x',
+        CASE WHEN (route).source <> 'all' THEN concat(' WHERE x.product_id = ANY (',
+            CASE WHEN (route).source = 'prices' AND (filter).terms IS NULL THEN search_priced_sql(route, filter)
+                ELSE concat('ARRAY(SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter), ')') END, ')') END,
+        ' ORDER BY distance LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
         'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), NULL, ',
         'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), NULL::integer[], ''{}'', (SELECT count(*) FROM scored), ',
         '(SELECT count(*) FROM scored) < ', row_limit,
