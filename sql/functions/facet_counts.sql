@@ -73,11 +73,11 @@ BEGIN
         FROM jsonb_array_elements(leaves) WITH ORDINALITY l (value, place) WHERE l.value ? 'sql'
         UNION ALL SELECT NULL, NULL, -2000000000, 'SELECT g.product_id, 0 FROM unnest($1) g (product_id)' WHERE relevant IS NOT NULL
     LOOP
-        EXECUTE concat('SELECT array_agg(b.block) AS block, array_agg(b.plane) AS plane, array_agg(b.bits) AS bits FROM ('
-            'SELECT facet_block(f.product_id) AS block, f.plane::integer AS plane, facet_bits(facet_place(f.product_id), 1) AS bits '
+        EXECUTE concat('SELECT array_agg(b.piece) AS piece, array_agg(b.plane) AS plane, array_agg(b.bits) AS bits FROM ('
+            'SELECT (f.product_id / 4000)::integer AS piece, f.plane::integer AS plane, facet_piece((f.product_id % 4000)::integer, 1) AS bits '
             'FROM (', leaf.sql, ') f (product_id, plane) GROUP BY 1, 2) b') INTO made USING relevant;
-        patch.value_id := patch.value_id || array_fill(leaf.value_id::integer, ARRAY[coalesce(cardinality(made.block), 0)]);
-        patch.block := patch.block || made.block;
+        patch.value_id := patch.value_id || array_fill(leaf.value_id::integer, ARRAY[coalesce(cardinality(made.piece), 0)]);
+        patch.piece := patch.piece || made.piece;
         patch.plane := patch.plane || made.plane;
         patch.bits := patch.bits || made.bits;
         IF leaf.place IS NOT NULL THEN

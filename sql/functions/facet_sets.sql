@@ -41,8 +41,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         ELSE format(' FROM unnest(%s) w (value_id) CROSS JOIN LATERAL (SELECT * FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b', parameter) END,
         CASE WHEN patched THEN concat(
             ' LEFT JOIN unnest(($1).masked, ($1).keep, ($1).prices_keep) k (block, keep, prices_keep) ON k.block = b.block '
-            'UNION ALL SELECT f.* FROM unnest(($1).value_id, ($1).block, ($1).plane, ($1).bits) f (value_id, block, plane, bits) '
-            'WHERE f.value_id = ANY (', parameter, ')') END)
+            'UNION ALL SELECT f.value_id, f.piece / 8, f.plane, facet_joined(f.bits, f.piece % 8 * 4000 + 1) FROM unnest(($1).value_id, ($1).piece, ($1).plane, ($1).bits) f (value_id, piece, plane, bits) '
+            'WHERE f.value_id = ANY (', parameter, ') GROUP BY 1, 2, 3') END)
 $$;
 
 -- A few bitmaps, as they are now.
@@ -52,7 +52,8 @@ LANGUAGE sql STABLE ROWS 100 SET search_path FROM CURRENT AS $$
     FROM unnest(ids) w (value_id) CROSS JOIN LATERAL (SELECT * FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b
     LEFT JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) k (block, keep, prices_keep) ON k.block = b.block
     UNION ALL
-    SELECT f.* FROM unnest((patch).value_id, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits) WHERE f.value_id = ANY (ids)
+    SELECT f.value_id, f.piece / 8, f.plane, facet_joined(f.bits, f.piece % 8 * 4000 + 1)
+    FROM unnest((patch).value_id, (patch).piece, (patch).plane, (patch).bits) f (value_id, piece, plane, bits) WHERE f.value_id = ANY (ids) GROUP BY 1, 2, 3
 $$;
 
 -- The columns of a plan, and the numbers of the bitmaps of products and of variants that they are made of.

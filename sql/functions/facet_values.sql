@@ -128,7 +128,8 @@ DECLARE
     least bigint;
 BEGIN
     others := 0;
-    IF patch IS NULL AND (request -> 'whole')::boolean THEN
+    -- What prices and stock that changed leave as it was.
+    IF (request -> 'whole')::boolean AND NOT EXISTS (SELECT FROM unnest((patch).keep) k (keep) WHERE bit_count(k.keep) < 32000) THEN
         SELECT array_agg(v.element #>> '{}') FILTER (WHERE v.held > 0), array_agg(v.held::bigint) FILTER (WHERE v.held > 0), bool_or(v.spelt) INTO given, counts, some_spelt
         FROM facet_value v WHERE v.field = of_field AND lower(v.name) = lower(of_name) AND v.element IS NOT NULL;
         IF some_spelt IS NOT TRUE THEN RETURN; END IF;

@@ -1,4 +1,4 @@
-"""Run sql/schema/0023_facet_texts.sql."""
+"""Run sql/schema/0023_facet_pieces.sql."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run_schema_file("schema/0023_facet_texts")
+    run_schema_file("schema/0023_facet_pieces")
