@@ -4,15 +4,19 @@
 CREATE OR REPLACE FUNCTION facet_selected(field text, name text, own jsonb, given text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    selected text[];
+    asked text[];
+    condition jsonb;
 BEGIN
-    IF own IS NULL OR own = 'null' THEN RETURN '{}'; END IF;
-    EXECUTE concat('SELECT coalesce(array_agg(d.value), ''{}'') FROM (SELECT g.value, $2 AS name, to_jsonb(g.value) AS element '
-        'FROM unnest($1) g (value)) d WHERE ',
-        (SELECT string_agg(format('(%s)', c.condition), ' AND ') FROM jsonb_array_elements(own) o (value)
-         CROSS JOIN LATERAL (SELECT facet_value_condition(field, name, o.value)) c (condition)))
-    INTO selected USING given, name;
-    RETURN selected;
+    FOR condition IN SELECT o.value FROM jsonb_array_elements(CASE own WHEN 'null' THEN '[]' ELSE own END) o (value) LOOP
+        asked := facet_texts(field, condition);
+        IF asked IS NOT NULL THEN
+            given := ARRAY(SELECT g.value FROM unnest(given) g (value) WHERE lower(g.value) = ANY (asked));
+        ELSE
+            EXECUTE concat('SELECT coalesce(array_agg(d.value), ''{}'') FROM (SELECT g.value, $2 AS name, to_jsonb(g.value) AS element '
+                'FROM unnest($1) g (value)) d WHERE ', facet_value_condition(field, name, condition)) INTO given USING given, name;
+        END IF;
+    END LOOP;
+    RETURN CASE WHEN own IS NULL OR own = 'null' THEN '{}' ELSE given END;
 END $$;
 
 -- How many values of a facet are shown at most.
@@ -20,8 +24,9 @@ CREATE OR REPLACE FUNCTION facet_limit(request jsonb) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce((request #>> '{settings,limit}')::integer, 20);
 
--- One facet's values, most first, the selected ones in any case; others: how many more there are.
-CREATE OR REPLACE FUNCTION facet_list(request jsonb, given text[], counts bigint[], others bigint) RETURNS jsonb
+-- One facet's values as JSON, most first, the selected ones in any case; others: how many more there are. Texts of JSON: each jsonb that is
+-- put into another is copied, value by value.
+CREATE OR REPLACE FUNCTION facet_list(request jsonb, given text[], counts bigint[], others bigint, OUT shown text, OUT more bigint)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
@@ -30,12 +35,13 @@ DECLARE
     chosen text[];
 BEGIN
     IF own = 'null' THEN
-        RETURN (SELECT jsonb_build_object('values', coalesce(jsonb_agg(jsonb_build_object('value', l.value, 'count', l.count) ORDER BY l.count DESC, l.value COLLATE "C"), '[]'),
-                'more', others + greatest(coalesce(cardinality(given), 0) - most, 0))
+        more := others + greatest(coalesce(cardinality(given), 0) - most, 0);
+        shown := (SELECT format('[%s]', string_agg(concat('{"value": ', to_json(l.value), ', "count": ', l.count, '}'), ', ' ORDER BY l.count DESC, l.value COLLATE "C"))
             FROM (SELECT g.value, g.count FROM unnest(given, counts) g (value, count) ORDER BY g.count DESC, g.value COLLATE "C" LIMIT most) l);
+        RETURN;
     END IF;
     chosen := facet_selected(request ->> 'field', request ->> 'name', own, given);
-    RETURN (
+    SELECT l.shown, l.more INTO shown, more FROM (
     WITH listed AS (
         SELECT g.value, g.count, g.value = ANY (chosen) AS selected
         FROM unnest(given, counts) g (value, count)
@@ -51,15 +57,14 @@ BEGIN
     ), placed AS (
         SELECT l.*, row_number() OVER (ORDER BY l.count DESC, l.value COLLATE "C") AS place FROM listed l
     )
-    SELECT jsonb_build_object('values', coalesce(jsonb_agg(jsonb_build_object('value', p.value, 'count', p.count)
-            || CASE WHEN p.selected THEN '{"selected": true}'::jsonb ELSE '{}' END ORDER BY p.place)
-            FILTER (WHERE p.selected OR p.place <= most), '[]'),
-        'more', count(*) FILTER (WHERE NOT p.selected AND p.place > most))
-    FROM placed p);
+    SELECT format('[%s]', string_agg(concat('{"value": ', to_json(p.value), ', "count": ', p.count, CASE WHEN p.selected THEN ', "selected": true' END, '}'), ', ' ORDER BY p.place)
+            FILTER (WHERE p.selected OR p.place <= most)) AS shown,
+        count(*) FILTER (WHERE NOT p.selected AND p.place > most) AS more
+    FROM placed p) l;
 END $$;
 
 -- Categories as a tree in the order of a page: each after its parent, of siblings the one with most products first.
-CREATE OR REPLACE FUNCTION facet_tree(request jsonb, given text[], counts bigint[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION facet_tree(request jsonb, given text[], counts bigint[], OUT shown text, OUT more bigint)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
@@ -67,7 +72,7 @@ DECLARE
         SELECT n.category_id FROM jsonb_array_elements(request -> 'own') o (value)
         CROSS JOIN LATERAL jsonb_array_elements_text(filter_values(o.value, '{string}', '')) e (value) CROSS JOIN LATERAL filter_category_nodes(e.value, '') n (category_id)) END;
 BEGIN
-    RETURN (
+    SELECT l.shown, l.more INTO shown, more FROM (
     WITH RECURSIVE top AS (
         SELECT (SELECT n FROM filter_category_nodes(request #>> '{settings,under}', '') n) AS category_id
         WHERE request #>> '{settings,under}' IS NOT NULL
@@ -86,16 +91,15 @@ BEGIN
         SELECT k.*, ARRAY[k.place] AS way FROM kept k WHERE NOT EXISTS (SELECT FROM kept o WHERE o.category_id = k.parent_id)
         UNION ALL SELECT k.*, t.way || k.place FROM kept k JOIN tree t ON t.category_id = k.parent_id
     )
-    SELECT jsonb_build_object('values', coalesce(jsonb_agg(CASE WHEN t.selected
-            THEN jsonb_build_object('value', t.path, 'name', t.name, 'count', t.count, 'parent', c.path, 'depth', t.depth, 'selected', true)
-            ELSE jsonb_build_object('value', t.path, 'name', t.name, 'count', t.count, 'parent', c.path, 'depth', t.depth) END ORDER BY t.way), '[]'),
-        'more', (SELECT count(*) FROM limited) - count(*))
-    FROM tree t LEFT JOIN category c ON c.category_id = t.parent_id);
+    SELECT format('[%s]', string_agg(concat('{"value": ', to_json(t.path), ', "name": ', to_json(t.name), ', "count": ', t.count, ', "parent": ', coalesce(to_json(c.path), 'null'),
+            ', "depth": ', t.depth, CASE WHEN t.selected THEN ', "selected": true' END, '}'), ', ' ORDER BY t.way)) AS shown,
+        (SELECT count(*) FROM limited) - count(*) AS more
+    FROM tree t LEFT JOIN category c ON c.category_id = t.parent_id) l;
 END $$;
 
 -- The facets that are counted in one set.
 CREATE OR REPLACE FUNCTION facet_answers(
-    requests jsonb, patch facet_patch, width integer, few bigint[], set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[], OUT answers jsonb, OUT more jsonb
+    requests jsonb, patch facet_patch, width integer, few bigint[], set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[], OUT answers text[], OUT more text[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -104,10 +108,8 @@ DECLARE
     counted record;
     products bigint[];
     offers record;
-    answer jsonb;
+    answer record;
 BEGIN
-    answers := '{}';
-    more := '{}';
     -- Whoever unpacks an array unpacks all of it.
     SELECT array_agg(s.number) AS numbers, array_agg(s.block) AS blocks, array_agg(s.plane) AS planes, array_agg(s.bits) AS bits INTO of_products
     FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.plane = 0;
@@ -118,8 +120,11 @@ BEGIN
     LOOP
         IF request.field NOT IN ('price', 'in_stock') THEN
             counted := facet_counted(request.value, patch, of_products, set_number, set_block, set_plane, set_bits);
-            answer := CASE request.field WHEN 'category' THEN facet_tree(request.value, counted.given, counted.counts)
-                ELSE facet_list(request.value, counted.given, counted.counts, counted.others) END;
+            IF request.field = 'category' THEN
+                answer := facet_tree(request.value, counted.given, counted.counts);
+            ELSE
+                answer := facet_list(request.value, counted.given, counted.counts, counted.others);
+            END IF;
         ELSE
             -- Prices of another set than the whole filter's are up to date in the bitmaps, and stock is counted soon there.
             IF request.set = 1 THEN
@@ -134,10 +139,10 @@ BEGIN
             IF offers IS NULL AND products IS NOT NULL THEN
                 offers := facet_offers(products, request.by_variant, request.stocked, request.set, set_number, set_block, set_plane, set_bits);
             END IF;
-            answer := jsonb_build_object('values', CASE request.field WHEN 'price' THEN facet_prices(request.value, patch, width, offers, request.set, set_number, set_block, set_plane, set_bits)
-                ELSE facet_stock(request.value, patch, offers, request.set, set_number, set_block, set_plane, set_bits) END);
+            SELECT CASE request.field WHEN 'price' THEN facet_prices(request.value, patch, width, offers, request.set, set_number, set_block, set_plane, set_bits)
+                ELSE facet_stock(request.value, patch, offers, request.set, set_number, set_block, set_plane, set_bits) END AS shown, 0::bigint AS more INTO answer;
         END IF;
-        answers := answers || jsonb_build_object(request.facet, answer -> 'values');
-        IF (answer -> 'more')::integer > 0 THEN more := more || jsonb_build_object(request.facet, answer -> 'more'); END IF;
+        answers := answers || concat(to_json(request.facet), ': ', answer.shown);
+        IF answer.more > 0 THEN more := more || concat(to_json(request.facet), ': ', answer.more); END IF;
     END LOOP;
 END $$;

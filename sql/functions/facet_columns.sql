@@ -58,10 +58,10 @@ CREATE OR REPLACE FUNCTION facet_counts_of_patch(
     patch facet_patch, of_values integer[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS TABLE (of_value integer, count bigint)
 LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off SET enable_sort = off AS $$
-    SELECT f.value_id, sum(bit_count(f.bits & s.bits))::bigint
-    FROM unnest((patch).value_id, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits)
+    SELECT f.value_id, sum(bit_count(f.bits & substring(s.bits, f.piece % 8 * 4000 + 1, 4000)))::bigint
+    FROM unnest((patch).value_id, (patch).piece, (patch).plane, (patch).bits) f (value_id, piece, plane, bits)
     JOIN unnest(of_values) v (id) ON v.id = f.value_id
-    JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON (s.block, s.plane) = (f.block, f.plane) AND s.number = of_set
+    JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON s.block = f.piece / 8 AND s.plane = f.plane AND s.number = of_set
     WHERE f.plane = 0 GROUP BY f.value_id
 $$;
 

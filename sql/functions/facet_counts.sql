@@ -41,7 +41,7 @@ BEGIN
             one := one || jsonb_build_object('set', jsonb_array_length(sets));
         END IF;
         IF facet.name <> '' THEN
-            leaf := facet_value_leaf(facet.field, facet.name, true, 'd.element IS NULL', patch, leaves);
+            leaf := facet_value_leaf(facet.field, facet.name, true, NULL, patch, leaves);
             IF leaf.is_known THEN
                 leaves := leaf.leaves;
                 conjuncts := conjuncts || jsonb_build_object('only', jsonb_array_length(sets), 'sql', '~' || leaf.expression, 'variant', facet.field = 'options');
@@ -73,11 +73,11 @@ BEGIN
         FROM jsonb_array_elements(leaves) WITH ORDINALITY l (value, place) WHERE l.value ? 'sql'
         UNION ALL SELECT NULL, NULL, -2000000000, 'SELECT g.product_id, 0 FROM unnest($1) g (product_id)' WHERE relevant IS NOT NULL
     LOOP
-        EXECUTE concat('SELECT array_agg(b.block) AS block, array_agg(b.plane) AS plane, array_agg(b.bits) AS bits FROM ('
-            'SELECT facet_block(f.product_id) AS block, f.plane::integer AS plane, facet_bits(facet_place(f.product_id), 1) AS bits '
+        EXECUTE concat('SELECT array_agg(b.piece) AS piece, array_agg(b.plane) AS plane, array_agg(b.bits) AS bits FROM ('
+            'SELECT (f.product_id / 4000)::integer AS piece, f.plane::integer AS plane, facet_piece((f.product_id % 4000)::integer, 1) AS bits '
             'FROM (', leaf.sql, ') f (product_id, plane) GROUP BY 1, 2) b') INTO made USING relevant;
-        patch.value_id := patch.value_id || array_fill(leaf.value_id::integer, ARRAY[coalesce(cardinality(made.block), 0)]);
-        patch.block := patch.block || made.block;
+        patch.value_id := patch.value_id || array_fill(leaf.value_id::integer, ARRAY[coalesce(cardinality(made.piece), 0)]);
+        patch.piece := patch.piece || made.piece;
         patch.plane := patch.plane || made.plane;
         patch.bits := patch.bits || made.bits;
         IF leaf.place IS NOT NULL THEN
@@ -129,7 +129,7 @@ END $$;
 CREATE OR REPLACE FUNCTION facet_counts(filters jsonb DEFAULT '{}', facets jsonb DEFAULT 'true', relevant bigint[] DEFAULT NULL) RETURNS jsonb
 -- STABLE: all of its statements see the catalogue at one moment.
 LANGUAGE plpgsql STABLE COST 10000 SET search_path FROM CURRENT
-SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
+SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     wanted CONSTANT jsonb := coalesce(nullif(filters, 'null'), '{}');
@@ -150,8 +150,8 @@ DECLARE
     place integer;
     part record;
     total bigint;
-    answers jsonb := '{}';
-    more jsonb := '{}';
+    answers text[];
+    more text[];
 BEGIN
     PERFORM compile_filter(wanted);
     changed := facet_changed();
@@ -185,7 +185,7 @@ BEGIN
         more := more || part.more;
         IF place = 1 THEN total := (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM unnest(one.numbers, one.planes, one.bits) s (number, plane, bits) WHERE s.number = 1 AND s.plane = 0); END IF;
     END LOOP;
-    RETURN jsonb_build_object('facets', answers, 'more', more, 'total', total);
+    RETURN format('{"facets": {%s}, "more": {%s}, "total": %s}', array_to_string(answers, ', '), array_to_string(more, ', '), total)::jsonb;
 END $$;
 COMMENT ON FUNCTION facet_counts(jsonb, jsonb, bigint[]) IS
     'How many products a filter keeps, and how many each value of each facet would, whatever the filter asks of that facet: exact counts.';

@@ -57,16 +57,18 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Whether a variant is in a set.
+-- Whether a variant is in a set. An array of bitmaps is looked into, not unpacked.
 CREATE OR REPLACE FUNCTION facet_holds(
     of_product bigint, of_variant bigint, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS boolean
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT EXISTS (
-        SELECT FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-        WHERE s.number = of_set AND s.block = facet_block(of_product) AND get_bit(s.bits, facet_place(of_product)) = 1 AND s.plane = (
-            SELECT count(*) FROM variant v WHERE v.product_id = of_product AND v.variant_id <= of_variant AND v.status = 'active'))
-$$;
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM unnest(set_number, set_block, set_plane) WITH ORDINALITY s (number, block, plane, place)
+        WHERE s.number = of_set AND s.block = facet_block(of_product) AND s.plane = (
+            SELECT count(*) FROM variant v WHERE v.product_id = of_product AND v.variant_id <= of_variant AND v.status = 'active')
+          AND get_bit(set_bits[s.place], facet_place(of_product)) = 1);
+END $$;
 
 -- How many of all prices are walked at most to find a set's lowest or highest.
 CREATE OR REPLACE FUNCTION facet_steps_walked() RETURNS integer

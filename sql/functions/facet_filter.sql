@@ -19,10 +19,6 @@ CREATE OR REPLACE FUNCTION facet_value_condition(field text, name text, value js
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT CASE field
         WHEN 'brand' THEN filter_text('(d.element #>> ''{}'')', value, '')
-        WHEN 'category' THEN (
-            SELECT format('(d.element #>> ''{}'')::bigint = ANY (%L::bigint[])', coalesce(array_agg(n.category_id), '{}'))
-            FROM jsonb_array_elements_text(filter_values(value, '{string}', '')) e (value)
-            CROSS JOIN LATERAL filter_category_nodes(e.value, '') n (category_id))
         ELSE filter_member('jsonb_build_object(d.name, jsonb_build_array(d.element))', name, value, '') END
 $$;
 
@@ -31,18 +27,38 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT leaves || leaf, format('%s.l%s', CASE WHEN (leaf -> 'variant')::boolean THEN 'v' ELSE 'p' END, jsonb_array_length(leaves))
 $$;
 
+-- What a filter asks of a field as texts in lower case; NULL where it asks for more than these: then a condition is compiled.
+CREATE OR REPLACE FUNCTION facet_texts(field text, value jsonb) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    IF value @? '$[*] ? (@.type() != "string")' THEN RETURN NULL; END IF;
+    RETURN ARRAY(SELECT CASE field WHEN 'category' THEN n.category_id::text ELSE lower(e.value) END
+        FROM jsonb_array_elements_text(CASE jsonb_typeof(value) WHEN 'array' THEN value ELSE jsonb_build_array(value) END) e (value)
+        LEFT JOIN LATERAL filter_category_nodes(e.value, '') n (category_id) ON field = 'category');
+END $$;
+
+-- value: what is asked of it, or NULL: the names that are written exactly so.
 CREATE OR REPLACE FUNCTION facet_value_leaf(
-    field text, name text, exact boolean, condition text, patch facet_patch, INOUT leaves jsonb, OUT expression text, OUT is_known boolean
+    field text, name text, exact boolean, value jsonb, patch facet_patch, INOUT leaves jsonb, OUT expression text, OUT is_known boolean
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+#variable_conflict use_variable
 DECLARE
+    of_field CONSTANT text := field || CASE WHEN exact THEN '=' ELSE '' END;
+    texts text[];
     ids integer[];
 BEGIN
     -- Hardly any shop has names that differ in case alone.
     is_known := false;
-    IF exact AND NOT EXISTS (SELECT FROM facet_values(patch, field || '=', name)) THEN RETURN; END IF;
-    EXECUTE concat('SELECT coalesce(array_agg(d.value_id), ''{}'') FROM facet_values($1, $2, $3) d WHERE ($4 OR d.name = $3) AND (', condition, ')')
-    INTO ids USING patch, field || CASE WHEN exact THEN '=' ELSE '' END, name, NOT exact;
+    IF exact AND NOT of_field = ANY ((patch).new_field) IS TRUE AND NOT EXISTS (SELECT FROM facet_value v WHERE v.field = of_field AND lower(v.name) = lower(name)) THEN RETURN; END IF;
+    texts := facet_texts(field, value);
+    IF value IS NULL OR texts IS NOT NULL THEN
+        ids := ARRAY(SELECT d.value_id FROM facet_values(patch, of_field, name) d
+            WHERE (NOT exact OR d.name = name) AND CASE WHEN value IS NULL THEN d.element IS NULL ELSE lower(d.element #>> '{}') = ANY (texts) END);
+    ELSE
+        EXECUTE concat('SELECT coalesce(array_agg(d.value_id), ''{}'') FROM facet_values($1, $2, $3) d WHERE d.element IS NOT NULL AND ($4 OR d.name = $3) AND ',
+            facet_value_condition(field, name, value)) INTO ids USING patch, of_field, name, NOT exact;
+    END IF;
     is_known := ids <> '{}';
     SELECT l.leaves, l.expression INTO leaves, expression
     FROM facet_leaf(leaves, jsonb_build_object('ids', ids, 'variant', field = 'options')) l;
@@ -54,17 +70,16 @@ CREATE OR REPLACE FUNCTION facet_member_condition(
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    condition text := facet_value_condition(field, name, value);
     leaf record;
 BEGIN
-    leaf := facet_value_leaf(field, name, false, condition, patch, leaves);
+    leaf := facet_value_leaf(field, name, false, value, patch, leaves);
     leaves := leaf.leaves;
     expression := leaf.expression;
-    leaf := facet_value_leaf(field, name, true, 'd.element IS NULL', patch, leaves);
+    leaf := facet_value_leaf(field, name, true, NULL, patch, leaves);
     IF leaf.is_known THEN
         leaves := leaf.leaves;
         expression := format('(%s & ~%s)', expression, leaf.expression);
-        leaf := facet_value_leaf(field, name, true, concat('d.element IS NOT NULL AND ', condition), patch, leaves);
+        leaf := facet_value_leaf(field, name, true, value, patch, leaves);
         leaves := leaf.leaves;
         expression := format('(%s | %s)', expression, leaf.expression);
     END IF;
@@ -148,7 +163,7 @@ BEGIN
         expression := facet_price_condition(value, width);
     ELSIF field IN ('brand', 'category') THEN
         SELECT l.leaves, l.expression INTO leaves, expression
-        FROM facet_value_leaf(field, '', false, facet_value_condition(field, '', value), patch, leaves) l;
+        FROM facet_value_leaf(field, '', false, value, patch, leaves) l;
     ELSIF field IN ('external_id', 'sku', 'price') THEN
         SELECT l.leaves, l.expression INTO leaves, expression
         FROM facet_leaf(leaves, jsonb_build_object('variant', needs_variant, 'sql', facet_rows_where(CASE field

@@ -60,6 +60,7 @@ LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = on AS $$
 DECLARE
     none CONSTANT bit(32000) := 0::bit(32000);
     added integer[];
+    come record;
 BEGIN
     INSERT INTO facet_value (field, name, element)
     SELECT n.* FROM unnest((patch).new_field, (patch).new_name, (patch).new_element) n ON CONFLICT DO NOTHING;
@@ -75,6 +76,9 @@ BEGIN
             ON b.value_id < 0 AND b.value_id IN (n.id, facet_stocked(n.id))
         LEFT JOIN facet_value k ON (k.field, k.name) = (n.field, n.name) AND md5(k.element::text) IS NOT DISTINCT FROM md5(n.element::text)
         ORDER BY b.place);
+    SELECT array_agg(j.value_id) AS value_id, array_agg(j.block) AS block, array_agg(j.plane) AS plane, array_agg(j.bits) AS bits INTO come FROM (
+        SELECT f.value_id, f.piece / 8 AS block, f.plane, facet_joined(f.bits, f.piece % 8 * 4000 + 1) AS bits
+        FROM unnest(added, (patch).piece, (patch).plane, (patch).bits) f (value_id, piece, plane, bits) GROUP BY 1, 2, 3) j;
     -- What the changed products had goes, what they have now comes.
     UPDATE facet_bitmap b SET bits = c.bits
     FROM (
@@ -82,11 +86,11 @@ BEGIN
             | coalesce(f.bits, none) AS bits
         FROM facet_bitmap o
         JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) k (block, keep, prices_keep) ON k.block = o.block
-        LEFT JOIN unnest(added, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits)
+        LEFT JOIN unnest(come.value_id, come.block, come.plane, come.bits) f (value_id, block, plane, bits)
             ON (f.value_id, f.block, f.plane) = (o.value_id, o.block, o.plane)) c
     WHERE (b.value_id, b.block, b.plane) = (c.value_id, c.block, c.plane) AND b.bits <> c.bits;
     INSERT INTO facet_bitmap (value_id, block, plane, bits)
-    SELECT f.* FROM unnest(added, (patch).block, (patch).plane, (patch).bits) f ON CONFLICT DO NOTHING;
+    SELECT f.* FROM unnest(come.value_id, come.block, come.plane, come.bits) f ON CONFLICT DO NOTHING;
     IF EXISTS (SELECT FROM unnest((patch).keep) k (keep) WHERE bit_count(k.keep) < 32000) THEN
         UPDATE facet_value v SET held = c.held
         FROM (SELECT b.value_id, sum(b.ones)::integer AS held FROM facet_bitmap b WHERE b.plane = 0 AND NOT facet_is_price(b.value_id) GROUP BY b.value_id) c

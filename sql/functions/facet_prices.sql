@@ -22,15 +22,12 @@ BEGIN
     FROM (SELECT facet_step(lowest, highest, buckets) OFFSET 0) s (step) WHERE lowest IS NOT NULL);
 END $$;
 
-CREATE OR REPLACE FUNCTION facet_histogram(request jsonb, lowest numeric, highest numeric, bounds numeric[], counts bigint[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION facet_histogram(request jsonb, lowest numeric, highest numeric, bounds numeric[], counts bigint[]) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
 BEGIN
-    RETURN (
-    SELECT jsonb_build_object('min', trim_scale(lowest), 'max', trim_scale(highest), 'buckets', coalesce((
-            SELECT jsonb_agg(jsonb_build_object('gte', bounds[i], 'lt', bounds[i + 1], 'count', coalesce(counts[i], 0)) ORDER BY i)
-            FROM generate_series(1, cardinality(bounds) - 1) i), '[]'))
-        || CASE WHEN jsonb_typeof(request -> 'own') = 'array' THEN jsonb_build_object('selected', request -> 'own' -> 0) ELSE '{}' END);
+    RETURN concat('{"min": ', coalesce(trim_scale(lowest)::text, 'null'), ', "max": ', coalesce(trim_scale(highest)::text, 'null'), ', "buckets": [', (
+            SELECT string_agg(concat('{"gte": ', bounds[i], ', "lt": ', bounds[i + 1], ', "count": ', coalesce(counts[i], 0), '}'), ', ' ORDER BY i)
+            FROM generate_series(1, cardinality(bounds) - 1) i), ']', ', "selected": ' || (request #> '{own,0}')::text, '}');
 END $$;
 
 -- m: the bits of prices (s100, s101, …) and what is kept of them, by block and plane; of products instead, their lowest and
@@ -64,7 +61,7 @@ RETURN 1500;
 -- read: the offers of the set, where they were read.
 CREATE OR REPLACE FUNCTION facet_prices(
     request jsonb, patch facet_patch, width integer, read record, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
-) RETURNS jsonb
+) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     by_variant CONSTANT boolean := (request -> 'by_variant')::boolean;
@@ -137,7 +134,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION facet_stock(
     request jsonb, patch facet_patch, read record, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
-) RETURNS jsonb
+) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     here bigint;
@@ -167,7 +164,7 @@ BEGIN
         )
         SELECT coalesce(sum(bit_count(c.here)), 0), coalesce(sum(bit_count(c.gone)), 0) INTO here, gone FROM counted c;
     END IF;
-    RETURN (SELECT jsonb_agg(jsonb_build_object('value', a.value, 'count', a.count)
-            || CASE WHEN request -> 'own' @> to_jsonb(a.value) THEN '{"selected": true}'::jsonb ELSE '{}' END ORDER BY a.value DESC)
+    RETURN (SELECT format('[%s]', string_agg(concat('{"value": ', to_json(a.value), ', "count": ', a.count, CASE WHEN request -> 'own' @> to_jsonb(a.value) THEN ', "selected": true' END, '}'),
+            ', ' ORDER BY a.value DESC))
         FROM (VALUES (true, here), (false, gone)) a (value, count));
 END $$;

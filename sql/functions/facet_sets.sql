@@ -41,8 +41,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         ELSE format(' FROM unnest(%s) w (value_id) CROSS JOIN LATERAL (SELECT * FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b', parameter) END,
         CASE WHEN patched THEN concat(
             ' LEFT JOIN unnest(($1).masked, ($1).keep, ($1).prices_keep) k (block, keep, prices_keep) ON k.block = b.block '
-            'UNION ALL SELECT f.* FROM unnest(($1).value_id, ($1).block, ($1).plane, ($1).bits) f (value_id, block, plane, bits) '
-            'WHERE f.value_id = ANY (', parameter, ')') END)
+            'UNION ALL SELECT f.value_id, f.piece / 8, f.plane, facet_joined(f.bits, f.piece % 8 * 4000 + 1) FROM unnest(($1).value_id, ($1).piece, ($1).plane, ($1).bits) f (value_id, piece, plane, bits) '
+            'WHERE f.value_id = ANY (', parameter, ') GROUP BY 1, 2, 3') END)
 $$;
 
 -- A few bitmaps, as they are now.
@@ -52,7 +52,8 @@ LANGUAGE sql STABLE ROWS 100 SET search_path FROM CURRENT AS $$
     FROM unnest(ids) w (value_id) CROSS JOIN LATERAL (SELECT * FROM facet_bitmap b WHERE b.value_id = w.value_id OFFSET 0) b
     LEFT JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) k (block, keep, prices_keep) ON k.block = b.block
     UNION ALL
-    SELECT f.* FROM unnest((patch).value_id, (patch).block, (patch).plane, (patch).bits) f (value_id, block, plane, bits) WHERE f.value_id = ANY (ids)
+    SELECT f.value_id, f.piece / 8, f.plane, facet_joined(f.bits, f.piece % 8 * 4000 + 1)
+    FROM unnest((patch).value_id, (patch).piece, (patch).plane, (patch).bits) f (value_id, piece, plane, bits) WHERE f.value_id = ANY (ids) GROUP BY 1, 2, 3
 $$;
 
 -- The columns of a plan, and the numbers of the bitmaps of products and of variants that they are made of.
@@ -136,17 +137,17 @@ BEGIN
                 ELSE ' FROM facet_bitmap r WHERE r.value_id = 2 AND r.plane > 0' END, ' OFFSET 0) v CROSS JOIN LATERAL (SELECT * FROM p WHERE p.block = v.block OFFSET 0) p OFFSET 0) v OFFSET 0) v CROSS JOIN LATERAL (',
             string_agg(format('SELECT %s AS number, %s AS bits', a.number, a.kept_variants), ' UNION ALL '), ') s')
             FROM asked a WHERE a.planes OR a.needs_variant HAVING count(*) > 0), 'SELECT 0 AS number, 0 AS block, 0 AS plane, 0::bit(32000) AS bits WHERE false'), ') ',
-        (SELECT string_agg(concat('SELECT array_agg(s.number) AS numbers, array_agg(s.block) AS blocks, array_agg(s.plane) AS planes, array_agg(s.bits) AS bits FROM (', o.rows,
-                ') s WHERE bit_count(s.bits) > 0'), ' UNION ALL ' ORDER BY o.of_set)
-            FROM (SELECT a.of_set, string_agg(concat(CASE WHEN a.needs_variant THEN format('SELECT %1$s AS number, f.block, 0 AS plane, bit_or(f.bits) AS bits FROM f WHERE f.number = %1$s GROUP BY f.block', a.number)
-                    ELSE format('SELECT %s AS number, p.block, 0 AS plane, p.s1 & %s AS bits FROM p', a.number, a.kept) END,
-                    CASE WHEN a.planes THEN format(' UNION ALL SELECT f.* FROM f WHERE f.number = %s', a.number) END), ' UNION ALL ' ORDER BY a.number) AS rows
-                FROM asked a GROUP BY a.of_set) o))
+        'SELECT a.* FROM (VALUES ', (SELECT string_agg(o.row, ', ' ORDER BY o.of_set) FROM (SELECT a.of_set, format('(%L::integer[], %L::integer[], %L::integer[])', array_agg(a.number) FILTER (WHERE a.needs_variant),
+                array_agg(a.number) FILTER (WHERE a.planes), array_agg(a.number) FILTER (WHERE NOT a.needs_variant)) AS row FROM asked a GROUP BY a.of_set) o),
+        ') o (of_variants, with_planes, of_products) CROSS JOIN LATERAL (SELECT array_agg(s.number) AS numbers, array_agg(s.block) AS blocks, array_agg(s.plane) AS planes, array_agg(s.bits) AS bits FROM ('
+        'SELECT f.number, f.block, 0 AS plane, bit_or(f.bits) AS bits FROM f WHERE f.number = ANY (o.of_variants) GROUP BY f.number, f.block UNION ALL SELECT f.* FROM f WHERE f.number = ANY (o.with_planes)',
+        (SELECT string_agg(format(' UNION ALL SELECT %1$s, p.block, 0, p.s1 & %2$s FROM p WHERE %1$s = ANY (o.of_products)', a.number, a.kept), '') FROM asked a WHERE NOT a.needs_variant),
+        ') s WHERE bit_count(s.bits) > 0) a')
     FROM made m);
 END $$;
 
 -- The products of a set in their order, or NULL where there are more than so many. Most of a narrow set is empty: words of 64
--- bits, then bytes, whose bits are looked up.
+-- bits, then bytes, then bits.
 CREATE OR REPLACE FUNCTION facet_products(
     of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[], most integer
 ) RETURNS bigint[]
@@ -160,11 +161,9 @@ BEGIN
     ), words AS (
         SELECT w.* FROM (SELECT s.block * 32000::bigint + n.number * 64 AS first, substring(s.bits, n.number * 64 + 1, 64)::bigint AS word
             FROM s CROSS JOIN generate_series(0, 499) n (number) OFFSET 0) w WHERE w.word <> 0
-    ), ones AS MATERIALIZED (
-        SELECT byte, bit FROM generate_series(1, 255) byte CROSS JOIN generate_series(0, 7) bit WHERE byte >> 7 - bit & 1 = 1
+    ), bytes AS (
+        SELECT w.first + 8 * n.number AS first, (w.word >> 56 - 8 * n.number & 255)::integer AS byte FROM words w CROSS JOIN generate_series(0, 7) n (number) OFFSET 0
     )
-    SELECT ARRAY(
-        SELECT w.first + 8 * n.number + o.bit FROM words w CROSS JOIN generate_series(0, 7) n (number)
-        JOIN ones o ON o.byte = (w.word >> 56 - 8 * n.number & 255)::integer ORDER BY 1)
+    SELECT ARRAY(SELECT b.first + i FROM bytes b CROSS JOIN generate_series(0, 7) i WHERE b.byte <> 0 AND b.byte >> 7 - i & 1 = 1 ORDER BY 1)
     WHERE most IS NULL OR (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM s) <= most);
 END $$;

@@ -160,7 +160,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT o.product_id, m.name, m.element FROM offered o JOIN members m ON m.options = o.options
 $$;
 
--- Products as bitmaps: what is in them (changed), or their prices and stock alone (repriced). Values that have no
+-- Products as pieces of bitmaps, of 4,000 products each: what is in them (changed), or their prices and stock alone (repriced). Values that have no
 -- number yet get one under zero.
 CREATE OR REPLACE FUNCTION facet_patch(changed bigint[], repriced bigint[], stocked boolean DEFAULT NULL) RETURNS facet_patch
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
@@ -186,13 +186,11 @@ BEGIN
         UNION ALL
         SELECT t.value_id, (t.product_id / 4000)::integer, t.plane, facet_piece((t.product_id % 4000)::integer, 1)
         FROM facet_price_terms(changed || repriced, stocked) t GROUP BY 1, 2, 3
-    ), bitmaps AS (
-        SELECT p.value_id, p.piece / 8 AS block, p.plane, facet_joined(p.bits, p.piece % 8 * 4000 + 1) AS bits FROM pieces p GROUP BY 1, 2, 3
     )
-    SELECT b.value_id, b.block, b.plane, b.bits, n.value_id, n.field, n.name, n.element
-    INTO patch.value_id, patch.block, patch.plane, patch.bits, patch.new_id, patch.new_field, patch.new_name, patch.new_element
-    FROM (SELECT array_agg(b.value_id) AS value_id, array_agg(b.block) AS block, array_agg(b.plane) AS plane,
-              array_agg(b.bits) AS bits FROM bitmaps b) b,
+    SELECT b.value_id, b.piece, b.plane, b.bits, n.value_id, n.field, n.name, n.element
+    INTO patch.value_id, patch.piece, patch.plane, patch.bits, patch.new_id, patch.new_field, patch.new_name, patch.new_element
+    FROM (SELECT array_agg(p.value_id) AS value_id, array_agg(p.piece) AS piece, array_agg(p.plane) AS plane,
+              array_agg(p.bits) AS bits FROM pieces p) b,
          (SELECT array_agg(n.value_id) AS value_id, array_agg(n.field) AS field, array_agg(n.name) AS name,
               array_agg(n.element) AS element FROM named n WHERE n.value_id < 0) n;
     SELECT array_agg(m.block), array_agg(coalesce(~m.bits, ~0::bit(32000))), array_agg(~m.prices_bits)

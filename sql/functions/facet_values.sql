@@ -36,8 +36,7 @@ DECLARE
 BEGIN
     -- GROUP BY tells the planner that a set's bitmap is there once: those of values then stream by.
     RETURN QUERY SELECT r.value_id, sum(r.ones + s.ones - (r.bits <~> s.bits)::integer) / 2 FROM (
-        SELECT b.value_id, b.block, b.ones, b.bits FROM unnest(of_values) v (id) CROSS JOIN LATERAL (
-            SELECT b.value_id, b.block, b.ones, b.bits FROM facet_bitmap b WHERE b.value_id = v.id AND b.plane = 0 OFFSET 0) b OFFSET 0) r
+        SELECT b.value_id, b.block, b.ones, b.bits FROM facet_bitmap b WHERE b.value_id = ANY (of_values) AND b.plane = 0 OFFSET 0) r
     JOIN (SELECT k.block, bit_or(k.bits) AS bits, bit_count(bit_or(k.bits))::integer AS ones FROM (
             SELECT s.block, CASE WHEN m.block IS NULL THEN s.bits ELSE s.bits & CASE WHEN of_prices THEN m.prices_keep ELSE m.keep END END AS bits
             FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
@@ -52,15 +51,12 @@ END $$;
 CREATE OR REPLACE FUNCTION facet_counts_of_variants(
     of_values integer[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS TABLE (of_value integer, count bigint)
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off SET enable_sort = off AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off AS $$
 BEGIN
     RETURN QUERY SELECT o.value_id, sum(o.count)::bigint FROM (
-        SELECT r.value_id, r.block, bit_count(bit_or(r.bits & s.bits)) AS count FROM (
-            SELECT (b.block << 16) + b.plane AS key, b.value_id, b.block, b.bits FROM unnest(of_values) v (id) CROSS JOIN LATERAL (
-                SELECT b.value_id, b.block, b.plane, b.bits FROM facet_bitmap b WHERE b.value_id = v.id AND b.plane > 0 OFFSET 0) b OFFSET 0) r
-        JOIN (SELECT (s.block << 16) + s.plane AS key, bit_or(s.bits) AS bits FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-            WHERE s.number = of_set AND s.plane > 0 GROUP BY 1) s ON s.key = r.key
-        GROUP BY r.value_id, r.block) o
+        SELECT r.value_id, bit_count(bit_or(r.bits & s.bits)) AS count FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+        CROSS JOIN LATERAL (SELECT b.value_id, b.bits FROM facet_bitmap b WHERE b.value_id = ANY (of_values) AND b.plane = s.plane AND b.block = s.block OFFSET 0) r
+        WHERE s.number = of_set AND s.plane > 0 GROUP BY r.value_id, s.block) o
     GROUP BY o.value_id HAVING sum(o.count) > 0;
 END $$;
 
@@ -132,7 +128,8 @@ DECLARE
     least bigint;
 BEGIN
     others := 0;
-    IF patch IS NULL AND (request -> 'whole')::boolean THEN
+    -- What prices and stock that changed leave as it was.
+    IF (request -> 'whole')::boolean AND NOT EXISTS (SELECT FROM unnest((patch).keep) k (keep) WHERE bit_count(k.keep) < 32000) THEN
         SELECT array_agg(v.element #>> '{}') FILTER (WHERE v.held > 0), array_agg(v.held::bigint) FILTER (WHERE v.held > 0), bool_or(v.spelt) INTO given, counts, some_spelt
         FROM facet_value v WHERE v.field = of_field AND lower(v.name) = lower(of_name) AND v.element IS NOT NULL;
         IF some_spelt IS NOT TRUE THEN RETURN; END IF;
