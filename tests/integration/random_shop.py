@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from psycopg import sql
 
-from tests.conftest import SCHEMA, with_database
 from tests.integration.searchable import (
     Picture,
     Product,
@@ -29,7 +24,7 @@ from tests.integration.searchable import (
     know_picture,
     make_space,
 )
-from vitrine.database import Connection, set_search_path
+from vitrine.database import Connection
 
 PRODUCTS, DIMENSION, QUERIES = 8_000, 32, 12
 KEY = "{:064x}"
@@ -142,23 +137,6 @@ def _load_links_and_vectors(connection: Connection, products: list[Product]) -> 
         ((p.product_id, i.image_id, str(np.asarray(i.vector).tolist()), 1, b"x")
          for p in products for i in p.pictures if i.vector is not None),
     )  # fmt: skip
-
-
-@contextmanager
-def database_from(server_url: str, template: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-    with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
-        yield name
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@contextmanager
-def opened(server_url: str, name: str) -> Iterator[Connection]:
-    with psycopg.connect(with_database(server_url, name), autocommit=True) as connection:
-        set_search_path(connection, SCHEMA)
-        yield connection
 
 
 def prepare(connection: Connection) -> tuple[list[Product], Vectors]:

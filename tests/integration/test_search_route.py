@@ -11,6 +11,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from tests.conftest import Postgres
 from tests.integration.random_shop import (
     KEY,
     QUERIES,
@@ -19,9 +20,7 @@ from tests.integration.random_shop import (
     change,
     check,
     check_many,
-    database_from,
     load,
-    opened,
     prepare,
     similarities,
     train,
@@ -34,10 +33,12 @@ from tests.integration.searchable import (
 
 
 @pytest.fixture(scope="module")
-def loaded(server_url: str, template_database: str) -> Iterator[tuple[str, list[Product], Vectors]]:
+def loaded(
+    postgres: Postgres, template_database: str
+) -> Iterator[tuple[str, list[Product], Vectors]]:
     """The database of the whole shop, to be cloned."""
-    with database_from(server_url, template_database) as name:
-        with opened(server_url, name) as connection:
+    with postgres.clone(template_database) as name:
+        with postgres.open(name) as connection:
             products, queries = prepare(connection)
             load(connection, products)
             train(connection)
@@ -45,8 +46,8 @@ def loaded(server_url: str, template_database: str) -> Iterator[tuple[str, list[
 
 
 @pytest.fixture(scope="module")
-def shop(server_url: str, loaded: tuple[str, list[Product], Vectors]) -> Iterator[Shop]:
-    with database_from(server_url, loaded[0]) as name, opened(server_url, name) as connection:
+def shop(postgres: Postgres, loaded: tuple[str, list[Product], Vectors]) -> Iterator[Shop]:
+    with postgres.clone(loaded[0]) as name, postgres.open(name) as connection:
         yield Shop(connection, *loaded[1:])
 
 
@@ -58,9 +59,9 @@ def undone(shop: Shop) -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="module")
-def changed(server_url: str, loaded: tuple[str, list[Product], Vectors]) -> Iterator[Shop]:
+def changed(postgres: Postgres, loaded: tuple[str, list[Product], Vectors]) -> Iterator[Shop]:
     """The shop after much was deleted, encoded anew and moved, never analysed since."""
-    with database_from(server_url, loaded[0]) as name, opened(server_url, name) as connection:
+    with postgres.clone(loaded[0]) as name, postgres.open(name) as connection:
         products = deepcopy(loaded[1])
         change(connection, products)
         yield Shop(connection, [p for p in products if p.product_id % 10 >= 3], loaded[2])
@@ -296,12 +297,9 @@ def test_a_product_whose_pictures_show_other_variants_waits(undone: Shop) -> Non
 
 
 @pytest.fixture
-def stale(server_url: str, template_database: str) -> Iterator[Shop]:
+def stale(postgres: Postgres, template_database: str) -> Iterator[Shop]:
     """Analysed when nearly empty, and then loaded; without cells."""
-    with (
-        database_from(server_url, template_database) as name,
-        opened(server_url, name) as connection,
-    ):
+    with postgres.clone(template_database) as name, postgres.open(name) as connection:
         products, queries = prepare(connection)
         load(connection, products[:10])
         connection.execute("ANALYZE")
