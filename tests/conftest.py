@@ -8,8 +8,10 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,6 +22,7 @@ from vitrine.embedded import start_embedded, stop_embedded
 from vitrine.migrate import upgrade
 
 SCHEMA = "vitrine"
+Filled = Callable[..., tuple[Connection, Any]]
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # bytes that the databases of one session stay below
 
@@ -118,6 +121,39 @@ def connection(database: str) -> Iterator[Connection]:
     with psycopg.connect(database, autocommit=True) as opened:
         set_search_path(opened, SCHEMA)
         yield opened
+
+
+@pytest.fixture(scope="module")
+def filled_once(postgres: Postgres, template_database: str) -> Iterator[Callable[..., Any]]:
+    """Return a function that fills a shop when it is first asked for it, and then only names it."""
+    known: dict[Any, tuple[str, Any]] = {}
+    with ExitStack() as made:
+
+        def name_of(fill: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
+            key = (fill, *arguments)
+            if key not in known:
+                name = made.enter_context(postgres.clone(template_database))
+                with postgres.open(name) as connection:
+                    known[key] = name, fill(connection, *arguments)
+            return known[key]
+
+        yield name_of
+
+
+@pytest.fixture
+def filled(postgres: Postgres, filled_once: Callable[..., Any]) -> Iterator[Filled]:
+    """Return a function that opens a copy of a shop, which `fill(connection, …)` has filled.
+
+    It fills one shop a module, and returns the connection and what `fill` returned.
+    """
+    with ExitStack() as opened:
+
+        def open_copy(fill: Callable[..., Any], *arguments: Any) -> tuple[Connection, Any]:
+            template, returned = filled_once(fill, *arguments)
+            name = opened.enter_context(postgres.clone(template))
+            return opened.enter_context(postgres.open(name)), deepcopy(returned)
+
+        yield open_copy
 
 
 @pytest.fixture(scope="session")
