@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.conftest import Filled
+from tests.conftest import CopyOf
 from tests.integration.facet_reference import check_facets, count, facet_counts
 from tests.integration.facet_shop import (
     FACETS,
@@ -26,8 +26,8 @@ from vitrine.database import Connection, connect
 
 
 @pytest.fixture(params=[1, 2])
-def copied(filled: Filled, request: pytest.FixtureRequest) -> tuple[Connection, list[Product]]:
-    return filled(make_shop, request.param)
+def copied(copy_of: CopyOf, request: pytest.FixtureRequest) -> tuple[Connection, list[Product]]:
+    return copy_of(make_shop, request.param)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import LiteralString
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from tests.conftest import Filled
+from tests.conftest import CopyOf
 from tests.integration.facet_reference import check_facets, facet_counts
 from tests.integration.facet_shop import change_something, check, fold, make_shop, some_filters
 from tests.integration.searchable import Product
@@ -16,8 +16,8 @@ from vitrine.database import Connection
 
 
 @pytest.fixture(params=[1, 2])
-def copied(filled: Filled, request: pytest.FixtureRequest) -> tuple[Connection, list[Product]]:
-    return filled(make_shop, request.param)
+def copied(copy_of: CopyOf, request: pytest.FixtureRequest) -> tuple[Connection, list[Product]]:
+    return copy_of(make_shop, request.param)
 
 
 @pytest.fixture

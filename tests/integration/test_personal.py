@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import Filled
+from tests.conftest import CopyOf
 from tests.integration.searchable import (
     Picture,
     Product,
@@ -58,8 +58,8 @@ def fill(connection: Connection) -> None:
 
 
 @pytest.fixture
-def shop(filled: Filled) -> Connection:
-    return filled(fill)[0]
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 Log = Callable[..., None]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import vitrine
-from tests.conftest import Filled
+from tests.conftest import CopyOf
 from tests.integration.recommendable import (
     NOW,
     OF_CLIENT,
@@ -68,8 +68,8 @@ def random_shop(connection: Connection) -> Products:
 
 
 @pytest.fixture
-def history(filled: Filled) -> tuple[Connection, Products]:
-    return filled(random_shop)
+def history(copy_of: CopyOf) -> tuple[Connection, Products]:
+    return copy_of(random_shop)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -155,8 +155,8 @@ def loved_shop(connection: Connection) -> None:
 
 
 @pytest.fixture
-def shop(filled: Filled) -> Connection:
-    return filled(loved_shop)[0]
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(loved_shop)[0]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import pytest
 
-from tests.conftest import Filled
+from tests.conftest import CopyOf
 from tests.integration.recommendable import NOW, Event, names, recommend, tend, write
 from tests.integration.searchable import Picture, Product, add_product, make_space
 from vitrine.database import Connection
@@ -35,8 +35,8 @@ def fill(connection: Connection, pictures: bool) -> None:
 
 
 @pytest.fixture(params=[True, False], ids=["pictures", "categories"])
-def shop(filled: Filled, request: pytest.FixtureRequest) -> Connection:
-    return filled(fill, request.param)[0]
+def shop(copy_of: CopyOf, request: pytest.FixtureRequest) -> Connection:
+    return copy_of(fill, request.param)[0]
 
 
 def view(client: str, *products: str, minutes: int = 0) -> list[Event]:
@@ -207,8 +207,8 @@ def test_what_goes_with_what_was_bought_is_for_you(shop: Connection) -> None:
     assert hits["Rugs7"]["why"]["linked"] == 1
 
 
-def test_a_cold_product_has_the_partners_of_what_looks_like_it(filled: Filled) -> None:
-    shop, _ = filled(fill, True)
+def test_a_cold_product_has_the_partners_of_what_looks_like_it(copy_of: CopyOf) -> None:
+    shop, _ = copy_of(fill, True)
     events = [
         Event(object_id=name, client_id=f"c{n}", order_id=f"o{n}")
         for n in range(8)

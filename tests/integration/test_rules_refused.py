@@ -17,7 +17,8 @@ from vitrine.database import Connection
 def filled(postgres: Postgres, template_database: str) -> Iterator[Connection]:
     """One shop for all these tests, which change nothing for good."""
     with postgres.clone(template_database) as name, postgres.open(name) as connection:
-        yield fill(connection)
+        fill(connection)
+        yield connection
 
 
 @pytest.fixture

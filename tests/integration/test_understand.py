@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Filled
+from tests.conftest import CopyOf
 from tests.integration.searchable import Product, Variant, add_category, add_product
 from vitrine.database import Connection
 
@@ -75,8 +75,8 @@ def fill(connection: Connection) -> None:
 
 
 @pytest.fixture
-def shop(filled: Filled) -> Connection:
-    return filled(fill)[0]
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 UNDERSTOOD: dict[str, Any] = {
