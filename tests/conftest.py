@@ -29,6 +29,23 @@ MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # bytes that the databases of one session stay below
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--servers-only", action="store_true", help="only tests that need PostgreSQL")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Another major of PostgreSQL is no news to tests that have no server."""
+    if config.getoption("--servers-only"):
+        left = [item for item in items if not needs_server(item)]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if needs_server(item)]
+
+
+def needs_server(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", [])
+    return "server_url" in fixtures or item.get_closest_marker("own_server") is not None
+
+
 def fastest_folder() -> Path | None:
     """Memory, where there is enough of it: a database is a thousand files to make and to delete."""
     usable = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
