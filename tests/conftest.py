@@ -26,7 +26,7 @@ SCHEMA = "vitrine"
 FilledOnce = Callable[..., tuple[str, Any]]
 CopyOf = Callable[..., tuple[Connection, Any]]
 MEMORY = Path("/dev/shm")
-ROOM = 4 * 2**30  # bytes that the databases of one session stay below
+ROOM = 2 * 2**30  # bytes; two sessions were seen to take a quarter of it together
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
