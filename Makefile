@@ -14,7 +14,7 @@ demo: $(VENV)/.installed-demo
 
 test: $(VENV)/.installed-test lint
 	$(PYTEST)
-	VITRINE_TEST_POSTGRES=16 $(PYTEST) $(DATABASE_TESTS)
+	VITRINE_TEST_POSTGRES=16 $(PYTEST) --servers-only $(DATABASE_TESTS)
 	$(BIN)/python -m benchmarks.filtered_search --quick
 
 lint: $(VENV)/.installed-test

@@ -56,10 +56,9 @@ def column(connection: Connection, name: str, rule: str) -> Any:
     return row[0]
 
 
-def fill(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     """Some categories, and five products of one brand in one of them."""
     for path in ("Women/Tops/Shirts", "Women/Dresses", "Men/Tops", "Sale"):
         add_category(connection, path)
     for number in range(1, 6):
         add_product(connection, Product(f"P{number}", brand="Acme", categories=["Women/Tops"]))
-    return connection

@@ -22,6 +22,8 @@ from vitrine.embedded import EmbeddedServer, binaries, start_embedded, stop_embe
 from vitrine.errors import DatabaseError, DatabaseUnavailableError, SettingsError
 from vitrine.migrate import upgrade
 
+pytestmark = pytest.mark.own_server
+
 VERSION = int(os.environ.get("VITRINE_TEST_POSTGRES", "18"))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import CopyOf
 from tests.integration.searchable import Product, Variant, add_product, know, make_space
 from vitrine.database import Connection
 from vitrine.errors import QueryError
@@ -30,8 +31,7 @@ CUT = datetime(2026, 6, 1, tzinfo=UTC)
 Log = Callable[..., None]
 
 
-@pytest.fixture
-def filled(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     """Thirty coats, less popular the later, and a hat; P1 and the hat can be found by words."""
     make_space(connection)
     know(connection, [1, 0, 0, 0])
@@ -47,12 +47,16 @@ def filled(connection: Connection) -> Connection:
             ),
         )
     add_product(connection, Product("HAT", categories=["Hats"], variants=[Variant("HAT-S")]))
-    return connection
 
 
 @pytest.fixture
-def shop(filled: Connection, database: str) -> Iterator[Shop]:
-    with connect(database, pool_size=1) as opened:
+def filled(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
+
+
+@pytest.fixture
+def shop(filled: Connection) -> Iterator[Shop]:
+    with connect(filled.info.dsn, pool_size=1) as opened:
         yield opened
 
 

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 import vitrine
+from tests.conftest import CopyOf
 from tests.integration.searchable import (
     WORDS,
     Picture,
@@ -28,8 +29,7 @@ K = 4
 SEEDS = 600
 
 
-@pytest.fixture
-def shop(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     make_space(connection)
     know(connection, (1, 0, 0, 0))
     for n in range(PRODUCTS):
@@ -38,7 +38,11 @@ def shop(connection: Connection) -> Connection:
             connection,
             Product(f"p{n}", popularity=100 - n, pictures=[picture], variants=[Variant(f"S{n}")]),
         )
-    return connection
+
+
+@pytest.fixture
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 def explored(shop: Connection, seed: object, **asked: Any) -> list[dict[str, Any]]:
@@ -176,8 +180,8 @@ def test_bad_options_are_refused(shop: Connection, options: dict[str, Any], mess
     assert caught.value.sqlstate == "VT001"
 
 
-def test_a_logged_page_has_the_propensities(shop: Connection, database: str) -> None:
-    with vitrine.connect(database) as client:
+def test_a_logged_page_has_the_propensities(shop: Connection) -> None:
+    with vitrine.connect(shop.info.dsn) as client:
         page = client.search(k=K, options={"explore": 0.5, "seed": 3})
         search = client.log_page(page, client="u-42")
         assert all(hit.propensity == 1 for hit in client.search(k=K))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.conftest import CopyOf
 from tests.integration.facet_reference import check_facets, count, facet_counts
 from tests.integration.facet_shop import (
     FACETS,
@@ -26,8 +26,18 @@ from vitrine.database import Connection, connect
 
 
 @pytest.fixture(params=[1, 2])
-def shop(connection: Connection, request: pytest.FixtureRequest) -> list[Product]:
-    return make_shop(connection, request.param)
+def copied(copy_of: CopyOf, request: pytest.FixtureRequest) -> tuple[Connection, list[Product]]:
+    return copy_of(make_shop, request.param)
+
+
+@pytest.fixture
+def connection(copied: tuple[Connection, list[Product]]) -> Connection:
+    return copied[0]
+
+
+@pytest.fixture
+def shop(copied: tuple[Connection, list[Product]]) -> list[Product]:
+    return copied[1]
 
 
 @pytest.mark.parametrize("folded", ["nothing", "half", "all"])
@@ -76,39 +86,6 @@ def test_prices_that_are_no_thousandths_are_counted(
         fold(connection)
 
 
-def test_names_that_differ_in_case_alone_mean_what_they_mean_in_filters(
-    connection: Connection,
-) -> None:
-    for number, options in enumerate(
-        [{"color": "Red", "Color": "Blue"}, {"Color": "Red"}, {"COLOR": "Blue", "color": "Green"}]
-    ):
-        row = connection.execute(
-            "INSERT INTO product (external_id, attributes) VALUES (%s, %s) RETURNING product_id",
-            (str(number), json.dumps(options)),
-        ).fetchone()
-        assert row is not None
-        connection.execute(
-            "INSERT INTO variant (product_id, sku, options) VALUES (%s, %s, %s)",
-            (row[0], str(number), json.dumps(options)),
-        )
-    for _ in range(2):
-        for field in ("options", "attributes"):
-            for name in ("color", "Color", "COLOR", "cOLOR"):
-                facet = f"{field}.{name}"
-                values = facet_counts(connection, {}, [facet])["facets"][facet]
-                shown = {v["value"].lower(): v["count"] for v in values}
-                for value in ("red", "blue", "green"):
-                    wanted = {field: {name: value}}
-                    found = connection.execute(
-                        "SELECT count(*) FROM search(filters => %s, k => 1000)",
-                        (json.dumps(wanted),),
-                    ).fetchone()
-                    assert found is not None
-                    assert shown.get(value, 0) == found[0], (facet, value)
-                    assert facet_counts(connection, wanted, [])["total"] == found[0]
-        fold(connection)
-
-
 def test_only_relevant_products_count(shop: list[Product], connection: Connection) -> None:
     relevant = [p.product_id for p in shop[::3]]
     some = [p for p in shop if p.product_id in relevant]
@@ -119,13 +96,11 @@ def test_only_relevant_products_count(shop: list[Product], connection: Connectio
     assert nothing["facets"]["brand"] == []
 
 
-def test_a_transaction_counts_what_it_sees(
-    shop: list[Product], connection: Connection, database: str
-) -> None:
+def test_a_transaction_counts_what_it_sees(shop: list[Product], connection: Connection) -> None:
 
     fold(connection)
     before = facet_counts(connection, {"in_stock": True})["total"]
-    with connect(database, "vitrine") as other, other.transaction():
+    with connect(connection.info.dsn, "vitrine") as other, other.transaction():
         other.execute("UPDATE variant SET stock = 0")
         other.execute("DELETE FROM product WHERE product_id = %s", (shop[0].product_id,))
         assert facet_counts(other, {"in_stock": True})["total"] == 0
@@ -137,16 +112,6 @@ def test_a_transaction_counts_what_it_sees(
     assert facet_counts(connection, {"in_stock": False})["total"] == count(
         shop[1:], {"options": {}}
     )
-
-
-def test_an_empty_shop_has_empty_facets(connection: Connection) -> None:
-    for _ in range(2):
-        answer = facet_counts(connection, {}, FACETS)
-        assert answer["total"] == 0
-        assert answer["facets"]["brand"] == answer["facets"]["category"] == []
-        assert answer["facets"]["price"] == {"min": None, "max": None, "buckets": []}
-        assert [v["count"] for v in answer["facets"]["in_stock"]] == [0, 0]
-        fold(connection)
 
 
 def test_emptied_tables_leave_nothing_behind(shop: list[Product], connection: Connection) -> None:

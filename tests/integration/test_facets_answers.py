@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.integration.facet_reference import facet_counts
+from tests.integration.facet_shop import FACETS, fold
 from tests.integration.searchable import Product, Variant, add_product
 from vitrine.database import Connection
 
@@ -70,3 +72,46 @@ def test_categories_come_as_a_tree(connection: Connection) -> None:
     assert [v["value"] for v in values if v.get("selected")] == ["a/y"]
     below = facet_counts(connection, {}, {"category": {"under": "A"}})["facets"]["category"]
     assert [v["value"] for v in below] == ["a/x", "a/y"]
+
+
+def test_names_that_differ_in_case_alone_mean_what_they_mean_in_filters(
+    connection: Connection,
+) -> None:
+    for number, options in enumerate(
+        [{"color": "Red", "Color": "Blue"}, {"Color": "Red"}, {"COLOR": "Blue", "color": "Green"}]
+    ):
+        row = connection.execute(
+            "INSERT INTO product (external_id, attributes) VALUES (%s, %s) RETURNING product_id",
+            (str(number), json.dumps(options)),
+        ).fetchone()
+        assert row is not None
+        connection.execute(
+            "INSERT INTO variant (product_id, sku, options) VALUES (%s, %s, %s)",
+            (row[0], str(number), json.dumps(options)),
+        )
+    for _ in range(2):
+        for field in ("options", "attributes"):
+            for name in ("color", "Color", "COLOR", "cOLOR"):
+                facet = f"{field}.{name}"
+                values = facet_counts(connection, {}, [facet])["facets"][facet]
+                shown = {v["value"].lower(): v["count"] for v in values}
+                for value in ("red", "blue", "green"):
+                    wanted = {field: {name: value}}
+                    found = connection.execute(
+                        "SELECT count(*) FROM search(filters => %s, k => 1000)",
+                        (json.dumps(wanted),),
+                    ).fetchone()
+                    assert found is not None
+                    assert shown.get(value, 0) == found[0], (facet, value)
+                    assert facet_counts(connection, wanted, [])["total"] == found[0]
+        fold(connection)
+
+
+def test_an_empty_shop_has_empty_facets(connection: Connection) -> None:
+    for _ in range(2):
+        answer = facet_counts(connection, {}, FACETS)
+        assert answer["total"] == 0
+        assert answer["facets"]["brand"] == answer["facets"]["category"] == []
+        assert answer["facets"]["price"] == {"min": None, "max": None, "buckets": []}
+        assert [v["count"] for v in answer["facets"]["in_stock"]] == [0, 0]
+        fold(connection)

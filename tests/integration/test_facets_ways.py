@@ -8,6 +8,7 @@ from typing import LiteralString
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
+from tests.conftest import CopyOf
 from tests.integration.facet_reference import check_facets, facet_counts
 from tests.integration.facet_shop import change_something, check, fold, make_shop, some_filters
 from tests.integration.searchable import Product
@@ -15,8 +16,18 @@ from vitrine.database import Connection
 
 
 @pytest.fixture(params=[1, 2])
-def shop(connection: Connection, request: pytest.FixtureRequest) -> list[Product]:
-    return make_shop(connection, request.param)
+def copied(copy_of: CopyOf, request: pytest.FixtureRequest) -> tuple[Connection, list[Product]]:
+    return copy_of(make_shop, request.param)
+
+
+@pytest.fixture
+def connection(copied: tuple[Connection, list[Product]]) -> Connection:
+    return copied[0]
+
+
+@pytest.fixture
+def shop(copied: tuple[Connection, list[Product]]) -> list[Product]:
+    return copied[1]
 
 
 @pytest.mark.parametrize("walked", [0, 2, 1000])

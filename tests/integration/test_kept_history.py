@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import CopyOf
 from tests.integration.searchable import (
     Picture,
     Product,
@@ -87,10 +88,8 @@ def close(found: Any, wanted: Any) -> bool:
 
 @pytest.mark.parametrize("browse", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_page_is_the_same_by_a_kept_history(
-    connection: Connection, seed: int, *, browse: bool
-) -> None:
-    fill(connection, seed)
+def test_a_page_is_the_same_by_a_kept_history(copy_of: CopyOf, seed: int, *, browse: bool) -> None:
+    connection, _ = copy_of(fill, seed)
     fresh = page(connection, browse=browse)
     keep(connection)
     assert one(connection, USED) is True
@@ -100,9 +99,9 @@ def test_a_page_is_the_same_by_a_kept_history(
     assert any(said for _, said in kept)
 
 
-def test_what_was_kept_is_really_used(connection: Connection) -> None:
+def test_what_was_kept_is_really_used(copy_of: CopyOf) -> None:
     """Else the others here would compare a history with itself."""
-    fill(connection, 1)
+    connection, _ = copy_of(fill, 1)
     keep(connection)
     connection.execute("UPDATE kept_history SET gate = 0.125")
     assert {said["gate"] for _, said in page(connection) if said} == {0.125}
@@ -127,8 +126,8 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_kept_history_is_not_used_after(connection: Connection, change: str) -> None:
-    fill(connection, 2)
+def test_a_kept_history_is_not_used_after(copy_of: CopyOf, change: str) -> None:
+    connection, _ = copy_of(fill, 2)
     keep(connection)
     connection.execute("UPDATE kept_history SET gate = 0.125")
     connection.execute(CHANGES[change].encode())
@@ -140,16 +139,16 @@ def test_a_kept_history_is_not_used_after(connection: Connection, change: str) -
     "options", [{"weights": {"taste": 1}}, {"as_of": "2199-01-01T00:00:00Z"}], ids=str
 )
 def test_a_kept_history_is_for_the_present_and_the_weights_in_force(
-    connection: Connection, options: dict[str, Any]
+    copy_of: CopyOf, options: dict[str, Any]
 ) -> None:
-    fill(connection, 3)
+    connection, _ = copy_of(fill, 3)
     keep(connection)
     connection.execute("UPDATE kept_history SET gate = 0.125")
     assert 0.125 not in {said["gate"] for _, said in page(connection, **options) if said}
 
 
-def test_a_kept_history_is_not_that_of_a_session_beside_it(connection: Connection) -> None:
-    fill(connection, 3)
+def test_a_kept_history_is_not_that_of_a_session_beside_it(copy_of: CopyOf) -> None:
+    connection, _ = copy_of(fill, 3)
     keep(connection)
     connection.execute("UPDATE kept_history SET gate = 0.125")
     ask = (
@@ -162,9 +161,9 @@ def test_a_kept_history_is_not_that_of_a_session_beside_it(connection: Connectio
     assert (0.125,) not in connection.execute(ask.encode()).fetchall()
 
 
-def test_a_kept_history_fades(connection: Connection) -> None:
+def test_a_kept_history_fades(copy_of: CopyOf) -> None:
     """Twenty hours later it says what a history worked out then would say."""
-    fill(connection, 5)
+    connection, _ = copy_of(fill, 5)
     connection.execute(
         """INSERT INTO rerank_weights (weights, active) VALUES ('{"half_life_days": 2}', true)"""
     )
@@ -224,15 +223,15 @@ def test_a_worker_keeps_those_who_are_active_a_few_at_a_time(connection: Connect
     assert one(connection, KEPT) == 4
 
 
-def test_nothing_is_kept_of_who_opted_out(connection: Connection) -> None:
-    fill(connection, 1)
+def test_nothing_is_kept_of_who_opted_out(copy_of: CopyOf) -> None:
+    connection, _ = copy_of(fill, 1)
     connection.execute("SELECT opt_out('u')")
     keep(connection)
     assert one(connection, KEPT) == 0
 
 
-def test_who_opts_out_is_ranked_by_nothing_kept(connection: Connection) -> None:
-    fill(connection, 1)
+def test_who_opts_out_is_ranked_by_nothing_kept(copy_of: CopyOf) -> None:
+    connection, _ = copy_of(fill, 1)
     plain = connection.execute("SELECT external_id FROM search('warm coat', k => 20)").fetchall()
     keep(connection)
     connection.execute("SELECT opt_out('u')")
@@ -241,9 +240,9 @@ def test_who_opts_out_is_ranked_by_nothing_kept(connection: Connection) -> None:
 
 
 def test_forgetting_a_client_called_like_a_product_leaves_what_others_did_with_it(
-    connection: Connection,
+    copy_of: CopyOf,
 ) -> None:
-    fill(connection, 1)
+    connection, _ = copy_of(fill, 1)
     write(connection, "P1")
     keep(connection)
     connection.execute("SELECT forget('P1')")

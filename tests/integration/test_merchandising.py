@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import CopyOf
 from tests.integration.ruled import applying, column, fill, pins, put, rules
 from tests.integration.searchable import Product, Variant, add_category, add_product, ask, names
 from vitrine.database import Connection
 
 
 @pytest.fixture
-def shop(connection: Connection) -> Connection:
-    return fill(connection)
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 @pytest.mark.parametrize(

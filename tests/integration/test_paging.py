@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.conftest import CopyOf
 from tests.integration.searchable import (
     WORDS,
     Picture,
@@ -38,8 +39,7 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def shop(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     make_space(connection)
     know(connection, (1, 0, 0, 0))
     rng = random.Random(5)
@@ -47,7 +47,11 @@ def shop(connection: Connection) -> Connection:
     for number in range(2, PRODUCTS):
         add_product(connection, random_product(rng, number))
     connection.execute("UPDATE product SET external_id = 'p' || product_id WHERE product_id > 1")
-    return connection
+
+
+@pytest.fixture
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 def pages(

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.conftest import CopyOf
 from tests.integration.searchable import (
     Picture,
     Product,
@@ -27,8 +28,7 @@ from vitrine.database import Connection
 PRODUCTS = 80
 
 
-@pytest.fixture
-def shop(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     """Coats of four directions and two brands; the words `warm coat` are known."""
     rng = random.Random(3)
     make_space(connection)
@@ -55,7 +55,11 @@ def shop(connection: Connection) -> Connection:
     know(connection, [1, 1, 0.9, 1], words="acme warm coat number 9")
     connection.execute("SELECT tend_shares('0')")
     connection.execute("SELECT ensure_partitions()")
-    return connection
+
+
+@pytest.fixture
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 Log = Callable[..., None]

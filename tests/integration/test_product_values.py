@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import CopyOf
 from tests.integration.personal_reference import Event, features
 from tests.integration.searchable import (
     Picture,
@@ -51,8 +52,7 @@ def told(connection: Connection, products: list[Product]) -> np.ndarray[Any, Any
     return np.array(asked(connection, products, client="u"), float)
 
 
-@pytest.fixture
-def shop(connection: Connection) -> list[Product]:
+def random_shop(connection: Connection) -> list[Product]:
     """A random shop, nothing of it folded."""
     rng = random.Random(1)
     make_space(connection)
@@ -62,8 +62,23 @@ def shop(connection: Connection) -> list[Product]:
         add_product(connection, product)
     connection.execute("SELECT ensure_partitions((now() - interval '1 year')::date)")
     connection.execute("SELECT tend_shares('0')")
-    log(connection, EVENTS, client="u")
     return products
+
+
+@pytest.fixture
+def copied(copy_of: CopyOf) -> tuple[Connection, list[Product]]:
+    return copy_of(random_shop)
+
+
+@pytest.fixture
+def connection(copied: tuple[Connection, list[Product]]) -> Connection:
+    return copied[0]
+
+
+@pytest.fixture
+def shop(copied: tuple[Connection, list[Product]]) -> list[Product]:
+    log(copied[0], EVENTS, client="u")
+    return copied[1]
 
 
 def test_features_are_the_same_from_what_is_kept_and_from_the_catalogue(
@@ -168,8 +183,7 @@ def test_a_shop_of_yesterday_has_its_values_after_the_upgrade(
     assert kept(connection) != wanted
 
 
-@pytest.fixture
-def rare(connection: Connection) -> Connection:
+def rare_shop(connection: Connection) -> None:
     """Products of one direction; P7 alone has a material that the shares do not know."""
     rng = random.Random(2)
     make_space(connection)
@@ -186,7 +200,11 @@ def rare(connection: Connection) -> Connection:
     know_picture(connection, KEY, [1, 0, 0, 0.1])
     connection.execute("SELECT ensure_partitions()")
     connection.execute("SELECT tend_shares('0')")
-    return connection
+
+
+@pytest.fixture
+def rare(copy_of: CopyOf) -> Connection:
+    return copy_of(rare_shop)[0]
 
 
 @pytest.mark.parametrize("folded", [False, True])

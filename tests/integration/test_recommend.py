@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import vitrine
+from tests.conftest import CopyOf
 from tests.integration.recommendable import (
     NOW,
     OF_CLIENT,
@@ -53,8 +54,7 @@ class Products(dict[str, Product]):
         return f"{len(self)} products"
 
 
-@pytest.fixture
-def products(connection: Connection) -> Products:
+def random_shop(connection: Connection) -> Products:
     """A random shop with a random history, counted."""
     rng = random.Random(3)
     make_space(connection)
@@ -65,6 +65,11 @@ def products(connection: Connection) -> Products:
     write(connection, random_events(rng, [product.external_id for product in made], 150))
     tend(connection)
     return Products({product.external_id: product for product in made})
+
+
+@pytest.fixture
+def history(copy_of: CopyOf) -> tuple[Connection, Products]:
+    return copy_of(random_shop)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -80,14 +85,14 @@ def products(connection: Connection) -> Products:
     number=st.integers(0, 39),
 )
 def test_k_products_come_back_whenever_k_match(
-    connection: Connection,
-    products: Products,
+    history: tuple[Connection, Products],
     function: str,
     wanted: dict[str, Any],
     k: int,
     client: str | None,
     number: int,
 ) -> None:
+    connection, products = history
     anchor = f"P{number}" if function in OF_PRODUCT else None
     hits = recommend(
         connection, function, filters=wanted, k=k, client=client, **asked(function, f"P{number}")
@@ -125,8 +130,7 @@ def same_kind(connection: Connection, function: str, anchor: str | None) -> set[
     return {name for (name,) in rows}
 
 
-@pytest.fixture
-def shop(connection: Connection) -> Connection:
+def loved_shop(connection: Connection) -> None:
     """Ten products of one kind, bought by everybody."""
     make_space(connection)
     add_category(connection, "Women/Tops")
@@ -148,7 +152,11 @@ def shop(connection: Connection) -> Connection:
     ]
     write(connection, events)
     tend(connection)
-    return connection
+
+
+@pytest.fixture
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(loved_shop)[0]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -240,8 +248,8 @@ def test_without_filling_up_only_what_something_speaks_for_is_shown(shop: Connec
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_python_answers_as_sql_does(shop: Connection, database: str, function: str) -> None:
-    with vitrine.connect(database) as opened:
+def test_python_answers_as_sql_does(shop: Connection, function: str) -> None:
+    with vitrine.connect(shop.info.dsn) as opened:
         method = getattr(opened.recommend, function)
         page = method(**asked(function), k=4, client="c1", filters={"category": "women"})
         told = recommend(

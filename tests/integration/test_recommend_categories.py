@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 import vitrine
+from tests.conftest import CopyOf
 from tests.integration.recommendable import NOW, Event, shopper_of, write
 from tests.integration.searchable import Product, Variant, add_category, add_product
 from vitrine.database import Connection
@@ -27,14 +28,17 @@ from vitrine.errors import QueryError
 KINDS = ("tents", "sleeping bags", "bread", "milk", "lamps", "rugs")
 
 
-@pytest.fixture
-def shop(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     """Two products of each kind."""
     connection.execute("SELECT ensure_partitions((now() - interval '14 months')::date)")
     for kind in KINDS:
         for number in range(2):
             add_product(connection, Product(f"{kind} {number}", categories=[f"Shop/{kind}"]))
-    return connection
+
+
+@pytest.fixture
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 def buy(shopper: str, *kinds: str, days: float = 0, number: int = 0) -> list[Event]:
@@ -373,9 +377,9 @@ def test_a_worker_counts_and_reads_no_history(shop: Connection) -> None:
         shop.execute("SELECT count_category_pairs(3)")
 
 
-def test_in_python(shop: Connection, database: str) -> None:
+def test_in_python(shop: Connection) -> None:
     add_category(shop, "Shop/empty")
-    with vitrine.connect(database, client_key="a secret of the shop") as client:
+    with vitrine.connect(shop.info.dsn, client_key="a secret of the shop") as client:
         stored = client.client_keys.name("me")
         write(shop, [*campers_and_bakers(), *buy(str(stored), "tents")])
         tend(shop)

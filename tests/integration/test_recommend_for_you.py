@@ -9,6 +9,7 @@ from itertools import groupby
 
 import pytest
 
+from tests.conftest import CopyOf
 from tests.integration.recommendable import NOW, Event, names, recommend, tend, write
 from tests.integration.searchable import Picture, Product, add_product, make_space
 from vitrine.database import Connection
@@ -16,7 +17,8 @@ from vitrine.database import Connection
 KINDS = ("Women/Tops", "Women/Shoes", "Home/Lamps", "Home/Rugs")
 
 
-def fill(connection: Connection, *, pictures: bool) -> None:
+def fill(connection: Connection, pictures: bool) -> None:
+    """Eighty products of four kinds, with pictures of a kind alike, or none at all."""
     rng = random.Random(1)
     make_space(connection)
     for number in range(80):
@@ -32,11 +34,9 @@ def fill(connection: Connection, *, pictures: bool) -> None:
     connection.execute("SELECT ensure_partitions((now() - interval '4 months')::date)")
 
 
-@pytest.fixture(params=["pictures", "categories"])
-def shop(connection: Connection, request: pytest.FixtureRequest) -> Connection:
-    """Eighty products of four kinds, with pictures of a kind alike, or none at all."""
-    fill(connection, pictures=request.param == "pictures")
-    return connection
+@pytest.fixture(params=[True, False], ids=["pictures", "categories"])
+def shop(copy_of: CopyOf, request: pytest.FixtureRequest) -> Connection:
+    return copy_of(fill, request.param)[0]
 
 
 def view(client: str, *products: str, minutes: int = 0) -> list[Event]:
@@ -207,17 +207,17 @@ def test_what_goes_with_what_was_bought_is_for_you(shop: Connection) -> None:
     assert hits["Rugs7"]["why"]["linked"] == 1
 
 
-def test_a_cold_product_has_the_partners_of_what_looks_like_it(connection: Connection) -> None:
-    fill(connection, pictures=True)
+def test_a_cold_product_has_the_partners_of_what_looks_like_it(copy_of: CopyOf) -> None:
+    shop, _ = copy_of(fill, True)
     events = [
         Event(object_id=name, client_id=f"c{n}", order_id=f"o{n}")
         for n in range(8)
         for name in (f"Tops{4 * (n % 2)}", "Rugs7")
     ]
-    write(connection, events)
-    tend(connection)
-    hits = recommend(connection, "bought_together", product="Tops48", k=3)
+    write(shop, events)
+    tend(shop)
+    hits = recommend(shop, "bought_together", product="Tops48", k=3)
     assert names(hits)[0] == "Rugs7"
     assert set(hits[0]["why"]["neighbours"]) <= {"Tops0", "Tops4"}
-    warm = recommend(connection, "bought_together", product="Tops0", k=3)
+    warm = recommend(shop, "bought_together", product="Tops0", k=3)
     assert warm[0]["score"] > hits[0]["score"] > 0

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import CopyOf
 from tests.integration.ruled import applying, column, fill, put, rules
 from tests.integration.searchable import ask
 from vitrine.database import Connection
 
 
 @pytest.fixture
-def shop(connection: Connection) -> Connection:
-    return fill(connection)
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 def test_ten_thousand_rules(shop: Connection, explain: Callable[[str], str]) -> None:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
-from tests.conftest import SCHEMA, with_database
+from tests.conftest import Postgres
 from tests.integration.ruled import fill, put
-from vitrine.database import Connection, set_search_path
+from vitrine.database import Connection
 
 
 @pytest.fixture(scope="module")
-def filled(server_url: str, template_database: str) -> Iterator[Connection]:
+def filled(postgres: Postgres, template_database: str) -> Iterator[Connection]:
     """One shop for all these tests, which change nothing for good."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as server:
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        server.execute(create.format(sql.Identifier(name), sql.Identifier(template_database)))
-        with psycopg.connect(with_database(server_url, name), autocommit=True) as opened:
-            set_search_path(opened, SCHEMA)
-            yield fill(opened)
-        server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+    with postgres.clone(template_database) as name, postgres.open(name) as connection:
+        fill(connection)
+        yield connection
 
 
 @pytest.fixture

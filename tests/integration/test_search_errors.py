@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +9,8 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 
-from tests.conftest import SCHEMA, with_database
+from tests.conftest import Postgres
 from tests.integration.searchable import (
     WORDS,
     Picture,
@@ -25,28 +23,22 @@ from tests.integration.searchable import (
     make_space,
     names,
 )
-from vitrine.database import Connection, set_search_path
+from vitrine.database import Connection
 
 ARGUMENT, UNKNOWN, FILTER, SPACE = "VT001", "VT002", "VT003", "VT005"
 
 
 @pytest.fixture(scope="module")
-def shop(server_url: str, template_database: str) -> Iterator[Connection]:
+def shop(postgres: Postgres, template_database: str) -> Iterator[Connection]:
     """One shop for all these tests, which change nothing for good."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as server:
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        server.execute(create.format(sql.Identifier(name), sql.Identifier(template_database)))
-        with psycopg.connect(with_database(server_url, name), autocommit=True) as opened:
-            set_search_path(opened, SCHEMA)
-            make_space(opened)
-            know(opened, (1, 0, 0, 0))
-            add_category(opened, "Women/Tops")
-            add_category(opened, "Men/Tops")
-            add_product(opened, Product("P1", pictures=[Picture((1, 0, 0, 0))]))
-            add_product(opened, Product("waits", pictures=[Picture(None)]))
-            yield opened
-        server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+    with postgres.clone(template_database) as name, postgres.open(name) as connection:
+        make_space(connection)
+        know(connection, (1, 0, 0, 0))
+        add_category(connection, "Women/Tops")
+        add_category(connection, "Men/Tops")
+        add_product(connection, Product("P1", pictures=[Picture((1, 0, 0, 0))]))
+        add_product(connection, Product("waits", pictures=[Picture(None)]))
+        yield connection
 
 
 @pytest.fixture

@@ -11,18 +11,17 @@ import numpy as np
 import psycopg
 import pytest
 
+from tests.conftest import Postgres
 from tests.integration.random_shop import (
     KEY,
     QUERIES,
     Shop,
     Vectors,
     change,
-    check,
     check_many,
-    database_from,
     load,
-    opened,
     prepare,
+    recalls,
     similarities,
     train,
 )
@@ -34,10 +33,12 @@ from tests.integration.searchable import (
 
 
 @pytest.fixture(scope="module")
-def loaded(server_url: str, template_database: str) -> Iterator[tuple[str, list[Product], Vectors]]:
+def loaded(
+    postgres: Postgres, template_database: str
+) -> Iterator[tuple[str, list[Product], Vectors]]:
     """The database of the whole shop, to be cloned."""
-    with database_from(server_url, template_database) as name:
-        with opened(server_url, name) as connection:
+    with postgres.clone(template_database) as name:
+        with postgres.open(name) as connection:
             products, queries = prepare(connection)
             load(connection, products)
             train(connection)
@@ -45,8 +46,8 @@ def loaded(server_url: str, template_database: str) -> Iterator[tuple[str, list[
 
 
 @pytest.fixture(scope="module")
-def shop(server_url: str, loaded: tuple[str, list[Product], Vectors]) -> Iterator[Shop]:
-    with database_from(server_url, loaded[0]) as name, opened(server_url, name) as connection:
+def shop(postgres: Postgres, loaded: tuple[str, list[Product], Vectors]) -> Iterator[Shop]:
+    with postgres.clone(loaded[0]) as name, postgres.open(name) as connection:
         yield Shop(connection, *loaded[1:])
 
 
@@ -58,9 +59,9 @@ def undone(shop: Shop) -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="module")
-def changed(server_url: str, loaded: tuple[str, list[Product], Vectors]) -> Iterator[Shop]:
+def changed(postgres: Postgres, loaded: tuple[str, list[Product], Vectors]) -> Iterator[Shop]:
     """The shop after much was deleted, encoded anew and moved, never analysed since."""
-    with database_from(server_url, loaded[0]) as name, opened(server_url, name) as connection:
+    with postgres.clone(loaded[0]) as name, postgres.open(name) as connection:
         products = deepcopy(loaded[1])
         change(connection, products)
         yield Shop(connection, [p for p in products if p.product_id % 10 >= 3], loaded[2])
@@ -95,8 +96,7 @@ RANGE_OF_FILTERS = [
 @pytest.mark.parametrize("k", [10, 200])
 @pytest.mark.parametrize("wanted", RANGE_OF_FILTERS, ids=json.dumps)
 def test_from_broad_to_narrow(shop: Shop, wanted: dict[str, Any], k: int) -> None:
-    recalls = [check(shop, wanted, number, k) for number in range(QUERIES)]
-    assert np.mean([recall for recall in recalls if recall is not None]) >= 0.98
+    assert np.mean(recalls(shop, wanted, range(QUERIES), k)) >= 0.98
 
 
 @pytest.mark.parametrize(
@@ -256,8 +256,7 @@ def test_options_of_null_ask_for_nothing(shop: Shop) -> None:
 def test_what_is_missing_is_done_without(undone: Shop, statement: str) -> None:
     undone.connection.execute(statement.encode())
     for wanted in ({}, {"brand": "tenth"}, {"brand": "rare"}, {"price": {"lt": 10}}):
-        recalls = [check(undone, wanted, number, 10) for number in range(6)]
-        assert np.mean([recall for recall in recalls if recall is not None]) >= 0.95
+        assert np.mean(recalls(undone, wanted, range(6), 10)) >= 0.95
 
 
 def test_products_without_a_vector_come_last(shop: Shop) -> None:
@@ -296,12 +295,9 @@ def test_a_product_whose_pictures_show_other_variants_waits(undone: Shop) -> Non
 
 
 @pytest.fixture
-def stale(server_url: str, template_database: str) -> Iterator[Shop]:
+def stale(postgres: Postgres, template_database: str) -> Iterator[Shop]:
     """Analysed when nearly empty, and then loaded; without cells."""
-    with (
-        database_from(server_url, template_database) as name,
-        opened(server_url, name) as connection,
-    ):
+    with postgres.clone(template_database) as name, postgres.open(name) as connection:
         products, queries = prepare(connection)
         load(connection, products[:10])
         connection.execute("ANALYZE")
@@ -311,8 +307,7 @@ def stale(server_url: str, template_database: str) -> Iterator[Shop]:
 
 def test_stale_statistics(stale: Shop) -> None:
     for wanted in RANGE_OF_FILTERS:
-        recalls = [check(stale, wanted, number, 24) for number in range(4)]
-        assert np.mean([recall for recall in recalls if recall is not None]) >= 0.98
+        assert np.mean(recalls(stale, wanted, range(4), 24)) >= 0.98
 
 
 @pytest.mark.parametrize("k", [10, 200])
@@ -345,7 +340,7 @@ def test_a_filter_against_the_query(undone: Shop, k: int) -> None:
 )
 def test_filters_at_the_edge(shop: Shop, wanted: dict[str, Any]) -> None:
     for k in (10, 1000):
-        check(shop, wanted, 0, k)
+        recalls(shop, wanted, [0], k)
 
 
 def test_prices_beyond_floating_point(shop: Shop) -> None:

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from tests.conftest import SCHEMA
-from tests.integration.random_shop import database_from, opened
+from tests.conftest import SCHEMA, Postgres
 from tests.integration.simulated import fill
 from vitrine.database import Connection
 from vitrine.errors import QueryError
@@ -42,12 +41,9 @@ class Simulated:
 
 
 @pytest.fixture(scope="module")
-def simulated(server_url: str, template_database: str) -> Iterator[Simulated]:
+def simulated(postgres: Postgres, template_database: str) -> Iterator[Simulated]:
     """A shop whose histories are written twice: as they are, and dealt out anew."""
-    with (
-        database_from(server_url, template_database) as name,
-        opened(server_url, name) as connection,
-    ):
+    with postgres.clone(template_database) as name, postgres.open(name) as connection:
         fill(connection)
         assortment = read_assortment(connection)
         shoppers = draw_shoppers(assortment, SHOPPERS, seed=3)

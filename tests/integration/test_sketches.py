@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from itertools import permutations
 from typing import Any
 
 import pytest
 
-from tests.integration.at_once import at_once
 from tests.integration.searchable import (
     Picture,
     Product,
@@ -159,8 +156,7 @@ def test_changes_in_one_transaction(walk: Walk) -> None:
         check(walk.connection, done)
 
 
-@pytest.fixture
-def product(connection: Connection) -> Product:
+def one_product(connection: Connection) -> Product:
     """One product with two variants, each with its picture, in a category below another."""
     make_space(connection)
     connection.execute(UNIQ_SORTED.encode())
@@ -176,6 +172,11 @@ def product(connection: Connection) -> Product:
             caption=(0, 0, 1, 0),
         ),
     )
+
+
+@pytest.fixture
+def product(connection: Connection) -> Product:
+    return one_product(connection)
 
 
 def test_prices_and_stock_change_no_sketch(connection: Connection, product: Product) -> None:
@@ -256,66 +257,3 @@ def test_a_new_space_begins_with_every_active_product_waiting(
     second = make_space(connection, 8, "second")
     waiting = f"SELECT product_id FROM waiting_product WHERE space_id = {second}"
     assert rows(connection, waiting) == [(product.product_id,)]
-
-
-MEANWHILE = {
-    "brand": "UPDATE product SET brand = 'New'",
-    "retired": "UPDATE product SET status = 'retired'",
-    "category": "INSERT INTO product_category SELECT product_id, category_id "
-    "FROM product, category WHERE path = 'women'",
-    "options": "UPDATE variant SET options = '{\"color\": \"Green\"}' WHERE sku = 'red'",
-    "variant retired": "UPDATE variant SET status = 'retired' WHERE sku = 'blue'",
-    "unlinked": "DELETE FROM image_variant",
-    "vectors": "UPDATE image_vector_1 SET embedding = '[0,0,0,1]'",
-    "one vector": "UPDATE image_vector_1 SET embedding = '[0,0,1,0]' "
-    "WHERE image_id = (SELECT min(image_id) FROM image)",
-    "another vector": "UPDATE image_vector_1 SET embedding = '[0,-1,0,0]' "
-    "WHERE image_id = (SELECT max(image_id) FROM image)",
-    "no picture vectors": "DELETE FROM image_vector_1",
-    "no caption vectors": "DELETE FROM caption_vector_1",
-    "moved": "UPDATE category SET parent_id = (SELECT category_id FROM category "
-    "WHERE path = 'elsewhere') WHERE path = 'women/tops'",
-}
-
-
-@pytest.mark.parametrize(("first", "second"), list(permutations(MEANWHILE, 2)))
-def test_changes_at_once_both_count(
-    connection: Connection,
-    product: Product,
-    session: Callable[[], Connection],
-    first: str,
-    second: str,
-) -> None:
-    at_once(connection, session, MEANWHILE[first], MEANWHILE[second])
-    check(connection, (first, second))
-
-
-def test_a_category_moves_while_a_product_enters_it(
-    connection: Connection, product: Product, session: Callable[[], Connection]
-) -> None:
-    connection.execute("DELETE FROM product_category")
-    enters = (
-        "INSERT INTO product_category SELECT product_id, category_id "
-        "FROM product, category WHERE path LIKE '%tops'"
-    )
-    at_once(connection, session, MEANWHILE["moved"], enters)
-    check(connection)
-
-
-def test_a_product_enters_a_category_that_moves_meanwhile(
-    connection: Connection, product: Product, session: Callable[[], Connection]
-) -> None:
-    connection.execute("DELETE FROM product_category")
-    enters = (
-        "INSERT INTO product_category SELECT product_id, category_id "
-        "FROM product, category WHERE path = 'women/tops'"
-    )
-    moves = (
-        "UPDATE category SET parent_id = (SELECT category_id FROM category "
-        "WHERE path = 'elsewhere') WHERE path = 'women'"
-    )
-    at_once(connection, session, enters, moves)
-    check(connection)
-
-
-BULK, LIMIT = 10_000, "60s"  # linear takes a few; a loop over all pairs of rows many minutes

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import CopyOf
 from tests.integration.searchable import Product, Variant, add_category, add_product
 from vitrine.database import Connection
 
@@ -47,8 +48,7 @@ def sold(name: str, **options: Any) -> list[Variant]:
     return [Variant(sku=name, options=options)]
 
 
-@pytest.fixture
-def shop(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     """Jackets, shoes and dresses whose brands, colours and materials share words."""
     for number, (shelf, brand, colour, material) in enumerate(
         [
@@ -72,7 +72,11 @@ def shop(connection: Connection) -> Connection:
             ),
         )
     connection.execute("SELECT tend_vocabulary()")
-    return connection
+
+
+@pytest.fixture
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 UNDERSTOOD: dict[str, Any] = {

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import CopyOf
 from tests.integration.stub_encoder import StubEncoder
 from vitrine.database import Connection
 from vitrine.vectors import ensure_space
@@ -17,8 +18,7 @@ from vitrine.work_queue import WorkQueue
 ROWS = 50_000
 
 
-@pytest.fixture
-def long_queue(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     """A queue of many pictures, a tenth of them leased and some dead."""
     ensure_space(connection, StubEncoder().identity)
     connection.execute(
@@ -30,7 +30,11 @@ def long_queue(connection: Connection) -> Connection:
     )
     connection.execute("UPDATE work_queue SET dead_at = now() WHERE item_id % 50 = 1")
     connection.execute("VACUUM ANALYZE work_queue, image, image_vector_1")
-    return connection
+
+
+@pytest.fixture
+def long_queue(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

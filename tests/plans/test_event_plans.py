@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import CopyOf
 from vitrine.database import Connection
 
 EVENTS = 60_000  # of one client, in six months
@@ -14,8 +15,7 @@ LATEST = """SELECT e.object_id, e.action_name, e.timestamp FROM event e
 WHERE e.{key} = $1 AND e.timestamp <= $2 ORDER BY e.timestamp DESC LIMIT 300"""
 
 
-@pytest.fixture
-def shop(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     connection.execute("SELECT ensure_partitions((now() - interval '6 months')::date)")
     connection.execute(
         "INSERT INTO event (timestamp, action_name, client_id, session_id, object_id) "
@@ -28,7 +28,11 @@ def shop(connection: Connection) -> Connection:
         "SELECT now() - n * interval '1 hour', 'view', 'u-' || n % 50, 'v-' || n, 'P' || n % 100 "
         "FROM generate_series(1, 4000) n"
     )
-    return connection
+
+
+@pytest.fixture
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import CopyOf
 from vitrine.database import Connection
 
 PRODUCTS = 9_000
 
 
-@pytest.fixture
-def shop(connection: Connection) -> Connection:
+def fill(connection: Connection) -> None:
     for statement in (
         "INSERT INTO category (name) VALUES ('broad'), ('narrow')",
         "INSERT INTO product (external_id, brand, attributes) SELECT 'p' || i, 'b' || i % 50, "
@@ -28,7 +28,11 @@ def shop(connection: Connection) -> Connection:
         connection.execute(statement.encode())
     while connection.execute("SELECT fold_facets()").fetchone() != (0,):
         pass
-    return connection
+
+
+@pytest.fixture
+def shop(copy_of: CopyOf) -> Connection:
+    return copy_of(fill)[0]
 
 
 SCANS = """SELECT relname, seq_scan, idx_scan FROM pg_stat_xact_user_tables

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 import math
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import psycopg
 import pytest
-from psycopg import sql
 
-from tests.conftest import SCHEMA, with_database
+from tests.conftest import Postgres
 from tests.integration.searchable import ask, know, know_picture, make_space, names
-from vitrine.database import Connection, set_search_path
+from vitrine.database import Connection
 
 PRODUCTS, DIMENSION, CLUSTERS, QUERIES = 16_000, 128, 40, 20
 IMAGE_INDEX, CAPTION_INDEX = "image_vector_1_hnsw_idx", "caption_vector_1_hnsw_idx"
@@ -91,15 +88,9 @@ def load_vectors(connection: Connection, kind: str, vectors: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def filled(server_url: str, template_database: str) -> Iterator[tuple[Connection, Any]]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as server:
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        server.execute(create.format(sql.Identifier(name), sql.Identifier(template_database)))
-        with psycopg.connect(with_database(server_url, name), autocommit=True) as opened:
-            set_search_path(opened, SCHEMA)
-            yield opened, fill(opened)
-        server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+def filled(postgres: Postgres, template_database: str) -> Iterator[tuple[Connection, Any]]:
+    with postgres.clone(template_database) as name, postgres.open(name) as connection:
+        yield connection, fill(connection)
 
 
 @pytest.fixture
