@@ -5,109 +5,33 @@ The shop is loaded and never analysed, as on the day that it opens.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import Postgres
-from tests.integration.searchable import ask, know, know_picture, make_space, names
+from tests.integration.searchable import ask, names
+from tests.plans.clustered_shop import (
+    BROAD,
+    CAPTION_INDEX,
+    IMAGE_INDEX,
+    KEY,
+    NARROW,
+    PRODUCTS,
+    QUERIES,
+    query_of,
+    scans,
+    vector_plans,
+)
 from vitrine.database import Connection
 
-PRODUCTS, DIMENSION, CLUSTERS, QUERIES = 16_000, 128, 40, 20
-IMAGE_INDEX, CAPTION_INDEX = "image_vector_1_hnsw_idx", "caption_vector_1_hnsw_idx"
 CELL_INDEX, TERMS_INDEX = "image_sketch_1_cell_idx", "image_sketch_1_terms_idx"
 PLACED_INDEX = "image_sketch_1_placed_idx"
 LARGE = (
     "image_vector_1", "caption_vector_1", "image_sketch_1", "caption_sketch_1",
     "product", "variant", "image", "caption", "image_variant", "product_category",
 )  # fmt: skip
-BROAD = {"brand": "most"}
-NARROW = {"category": "narrow"}
 CHEAP = {"price": {"lt": 5}}
-KEY = "{:064x}"
-
-
-def vector_plans(hits: list[dict[str, Any]]) -> dict[str, str | None]:
-    """How the arms of pictures and captions found their rows."""
-    return {arm: hits[0]["why"]["plan"].get(arm) for arm in ("image", "caption")}
-
-
-def clustered(rng: np.random.Generator, count: int, centres: np.ndarray[Any, Any]) -> Any:
-    """Unit vectors (count, DIMENSION) around centres, as those of a real encoder lie."""
-    vectors = centres[rng.integers(0, len(centres), count)]
-    vectors = vectors + 0.6 * rng.normal(size=vectors.shape)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def fill(connection: Connection) -> Any:
-    """Load the catalogue and its vectors; returns the vectors of the pictures, by product."""
-    rng = np.random.default_rng(7)
-    centres = rng.normal(size=(CLUSTERS, DIMENSION))
-    make_space(connection, DIMENSION)
-    # Triggers would queue every picture, which is beside the point here.
-    connection.execute("SET session_replication_role = replica")
-    for statement in (
-        "INSERT INTO category (name, path, lineage) VALUES ('narrow', 'narrow', '{1}')",
-        "INSERT INTO product (external_id, brand, popularity) SELECT 'p' || i, "
-        f"CASE WHEN i % 4 <> 0 THEN 'Most' END, i FROM generate_series(1, {PRODUCTS}) i",
-        "INSERT INTO product_category SELECT product_id, category_id FROM product, category "
-        "WHERE product_id % 100 = 0",
-        "INSERT INTO variant (product_id, sku, price) "
-        "SELECT product_id, external_id, product_id % 1000 FROM product",
-        "INSERT INTO image (product_id, uri) SELECT product_id, 'a.jpg' FROM product ORDER BY 1",
-        "INSERT INTO caption (product_id, locale, source, text) "
-        "SELECT product_id, 'en', 'catalogue', 'x' FROM product ORDER BY 1",
-    ):
-        connection.execute(statement.encode())
-    made = {}
-    for kind in ("image", "caption"):
-        made[kind] = clustered(rng, PRODUCTS, centres)
-        load_vectors(connection, kind, made[kind])
-    connection.execute("RESET session_replication_role")
-    connection.execute("SELECT sketch_products(array_agg(product_id)) FROM product")
-    connection.execute("SELECT tune_search()")
-    for number, query in enumerate(clustered(rng, QUERIES, centres)):
-        know_picture(connection, KEY.format(number), query.tolist())
-        know(connection, query.tolist(), words=f"words {number}")
-    return made["image"]
-
-
-def load_vectors(connection: Connection, kind: str, vectors: Any) -> None:
-    table, index = f"{kind}_vector_1", f"{kind}_vector_1_hnsw_idx"
-    connection.execute(f"DROP INDEX {index}".encode())
-    copy = f"COPY {table} (product_id, {kind}_id, embedding, input_version, content) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(copy.encode()) as rows:
-        for number, vector in enumerate(vectors, start=1):
-            rows.write_row((number, number, str(vector.round(5).tolist()), 1, b"x"))
-    build = f"CREATE INDEX {index} ON {table} USING hnsw (embedding halfvec_ip_ops)"
-    connection.execute(build.encode())
-
-
-@pytest.fixture(scope="module")
-def filled(postgres: Postgres, template_database: str) -> Iterator[tuple[Connection, Any]]:
-    with postgres.clone(template_database) as name, postgres.open(name) as connection:
-        yield connection, fill(connection)
-
-
-@pytest.fixture
-def connection(filled: tuple[Connection, Any]) -> Iterator[Connection]:
-    """In a transaction, whose scans are counted from zero and whose changes are undone."""
-    filled[0].execute("SELECT pg_stat_force_next_flush()")
-    with filled[0].transaction(force_rollback=True):
-        yield filled[0]
-
-
-def scans(connection: Connection, relation: str) -> int:
-    """Index scans of an index, or sequential scans of a table, in this transaction."""
-    row = connection.execute(
-        "SELECT pg_stat_get_xact_numscans(%s::text::regclass)", (relation,)
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def entries(connection: Connection, index: str) -> int:
@@ -200,22 +124,6 @@ def test_what_left_the_shop_is_not_shown_though_the_graph_has_it(connection: Con
     assert len(hits) == 24
 
 
-def test_the_graph_is_asked_again_where_few_of_the_nearest_pass(
-    filled: tuple[Connection, Any], connection: Connection
-) -> None:
-    found = 0
-    for number in range(5):
-        order = true_order(filled[1], connection, number, lambda _: True)
-        # Of the nearest 420 each seventh is left.
-        filters = {"not": {"external_id": [name for n, name in enumerate(order[:420]) if n % 7]}}
-        arguments = {"terms": [{"image": KEY.format(number)}], "filters": filters}
-        hits = ask(connection, k=10, options={"explain": True}, **arguments)
-        report = hits[0]["why"]["search"]["image"]
-        assert (report["plan"], report["attempts"]) == ("hnsw", 2)
-        found += len(set(names(hits)) & set(order[:70:7]))
-    assert found >= 48
-
-
 def test_the_nearest_cells_serve_what_is_broad_without_a_graph(connection: Connection) -> None:
     connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
     hits = ask(connection, terms=[{"image": KEY.format(0)}], k=10)
@@ -243,72 +151,13 @@ def test_terms_are_listed_by_district(
     for number in range(QUERIES):
         hits = ask(connection, terms=[{"image": KEY.format(number)}], filters=BROAD, k=10)
         assert hits[0]["why"]["plan"]["image"] == "districts"
-        query = connection.execute(
-            "SELECT embedding::text FROM query_vector WHERE key = %s", (KEY.format(number),)
-        ).fetchone()
-        assert query is not None
-        near = np.where(keeps, filled[1] @ np.array(json.loads(query[0])), -1)
+        near = np.where(keeps, filled[1] @ query_of(connection, number), -1)
         right += len({f"p{place + 1}" for place in np.argsort(-near)[:10]} & set(names(hits)))
     assert right >= 0.97 * 10 * QUERIES
     assert scans(connection, PLACED_INDEX) > 0
     # A part of what has the term was read, and no more.
     assert entries(connection, PLACED_INDEX) < QUERIES * PRODUCTS // 2
     check_nothing_is_read_whole(connection)
-
-
-def test_where_the_nearest_hardly_differ_from_the_rest_all_is_looked_at(
-    connection: Connection,
-) -> None:
-    """As if any doubt were too much: a few thousand are compared whole, not listed once more."""
-    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
-    connection.execute(
-        "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
-        "by_cells double precision, by_prices double precision, by_terms double precision) "
-        "RETURNS text LANGUAGE sql RETURN 'districts'"
-    )
-    connection.execute(
-        "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
-        "LANGUAGE sql RETURN -1"
-    )
-    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=BROAD, k=10)
-    assert vector_plans(hits)["image"] == "exact"
-
-
-@pytest.mark.parametrize("graph_finds", [True, False])
-def test_more_cells_are_looked_at_where_the_graph_lost_its_way(
-    connection: Connection, graph_finds: bool
-) -> None:
-    """As if any doubt were too much, and with a graph that leads nowhere."""
-    connection.execute(
-        "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
-        "LANGUAGE sql RETURN -1"
-    )
-    if not graph_finds:
-        connection.execute(
-            "CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, row_limit integer) "
-            "RETURNS integer LANGUAGE sql RETURN 0"
-        )
-    trusted = 0
-    for number in range(QUERIES):
-        arguments = {"terms": [{"image": KEY.format(number)}], "options": {"explain": True}}
-        report = ask(connection, k=10, **arguments)[0]["why"]["search"]["image"]
-        assert (report["plan"] == "hnsw") == (report.get("attempts", 1) == 1)
-        trusted += report["plan"] == "hnsw"
-    # A graph of clusters loses its way to a few by chance.
-    assert trusted >= QUERIES // 2 if graph_finds else trusted == 0
-
-
-def test_what_may_be_missed_grows_with_how_little_the_last_differs(connection: Connection) -> None:
-    row = connection.execute(
-        "SELECT search_missed(1000, -0.5, 0, -0.5), search_missed(1000, -0.1, 0.05, -0.6), "
-        "search_missed(1000, -0.1, 0.05, -0.2), search_missed(1000, -0.1, 0.05, -0.1)"
-    ).fetchone()
-    assert row is not None
-    copies, far, near, within = row
-    assert copies == 0
-    assert far < 1e-6
-    assert near == pytest.approx(1000 * math.erfc(2 / math.sqrt(2)))
-    assert within == 1000
 
 
 @pytest.mark.parametrize("filters", [{}, BROAD, {"price": {"gte": 10}}, {"in_stock": True}])
@@ -353,38 +202,6 @@ def test_similar_reads_no_table_whole(connection: Connection, filters: dict[str,
 def test_estimates_read_little(connection: Connection) -> None:
     ask(connection, terms=[{"image": KEY.format(0)}], filters=NARROW)
     assert 0 < entries(connection, "image_sketch_1_sample_idx") < 3_000
-
-
-def true_order(vectors: Any, connection: Connection, number: int, keep: Any) -> list[str]:
-    row = connection.execute(
-        "SELECT embedding::text FROM query_vector WHERE key = %s", (KEY.format(number),)
-    ).fetchone()
-    assert row is not None
-    query = np.array([float(x) for x in row[0][1:-1].split(",")])
-    order = np.argsort(-(vectors @ query)) + 1
-    return [f"p{product}" for product in order if keep(product)]
-
-
-@pytest.mark.parametrize(
-    ("filters", "keep", "least"),
-    [
-        ({}, lambda _: True, 0.97),
-        (BROAD, lambda product: product % 4 != 0, 0.97),
-        (NARROW, lambda product: product % 100 == 0, 1.0),
-    ],
-)
-def test_recall(
-    filled: tuple[Connection, Any],
-    connection: Connection,
-    filters: dict[str, Any],
-    keep: Any,
-    least: float,
-) -> None:
-    found = 0
-    for number in range(QUERIES):
-        hits = ask(connection, terms=[{"image": KEY.format(number)}], filters=filters, k=10)
-        found += len(set(names(hits)) & set(true_order(filled[1], connection, number, keep)[:10]))
-    assert found >= least * QUERIES * 10
 
 
 def test_an_index_scan_that_gives_up_is_followed_by_a_list(connection: Connection) -> None:

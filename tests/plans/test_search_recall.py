@@ -1,0 +1,156 @@
+"""How much of the best a search finds on enough rows, and when it looks again, and further."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.integration.searchable import ask, names
+from tests.plans.clustered_shop import (
+    BROAD,
+    IMAGE_INDEX,
+    KEY,
+    NARROW,
+    QUERIES,
+    query_of,
+    true_order,
+    vector_plans,
+)
+from vitrine.database import Connection
+
+
+@pytest.mark.parametrize(
+    ("filters", "keep", "least"),
+    [
+        ({}, lambda _: True, 0.97),
+        (BROAD, lambda product: product % 4 != 0, 0.97),
+        (NARROW, lambda product: product % 100 == 0, 1.0),
+    ],
+)
+def test_recall(
+    filled: tuple[Connection, Any],
+    connection: Connection,
+    filters: dict[str, Any],
+    keep: Any,
+    least: float,
+) -> None:
+    found = 0
+    for number in range(QUERIES):
+        hits = ask(connection, terms=[{"image": KEY.format(number)}], filters=filters, k=10)
+        found += len(set(names(hits)) & set(true_order(filled[1], connection, number, keep)[:10]))
+    assert found >= least * QUERIES * 10
+
+
+def test_the_graph_is_asked_again_where_few_of_the_nearest_pass(
+    filled: tuple[Connection, Any], connection: Connection
+) -> None:
+    found = 0
+    for number in range(5):
+        order = true_order(filled[1], connection, number, lambda _: True)
+        # Of the nearest 420 each seventh is left.
+        filters = {"not": {"external_id": [name for n, name in enumerate(order[:420]) if n % 7]}}
+        arguments = {"terms": [{"image": KEY.format(number)}], "filters": filters}
+        hits = ask(connection, k=10, options={"explain": True}, **arguments)
+        report = hits[0]["why"]["search"]["image"]
+        assert (report["plan"], report["attempts"]) == ("hnsw", 2)
+        found += len(set(names(hits)) & set(order[:70:7]))
+    assert found >= 48
+
+
+@pytest.mark.parametrize("graph_finds", [True, False])
+def test_more_cells_are_looked_at_where_the_graph_lost_its_way(
+    connection: Connection, graph_finds: bool
+) -> None:
+    """As if any doubt were too much, and with a graph that leads nowhere."""
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
+        "LANGUAGE sql RETURN -1"
+    )
+    if not graph_finds:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, row_limit integer) "
+            "RETURNS integer LANGUAGE sql RETURN 0"
+        )
+    trusted = 0
+    for number in range(QUERIES):
+        arguments = {"terms": [{"image": KEY.format(number)}], "options": {"explain": True}}
+        report = ask(connection, k=10, **arguments)[0]["why"]["search"]["image"]
+        assert (report["plan"] == "hnsw") == (report.get("attempts", 1) == 1)
+        trusted += report["plan"] == "hnsw"
+    # A graph of clusters loses its way to a few by chance.
+    assert trusted >= QUERIES // 2 if graph_finds else trusted == 0
+
+
+def test_where_the_nearest_hardly_differ_from_the_rest_all_is_looked_at(
+    connection: Connection,
+) -> None:
+    """As if any doubt were too much: a few thousand are compared whole, not listed once more."""
+    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
+        "by_cells double precision, by_prices double precision, by_terms double precision) "
+        "RETURNS text LANGUAGE sql RETURN 'districts'"
+    )
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
+        "LANGUAGE sql RETURN -1"
+    )
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=BROAD, k=10)
+    assert vector_plans(hits)["image"] == "exact"
+
+
+def test_what_may_be_missed_grows_with_how_little_the_last_differs(connection: Connection) -> None:
+    row = connection.execute(
+        "SELECT search_missed(1000, -0.5, 0, -0.5), search_missed(1000, -0.1, 0.05, -0.6), "
+        "search_missed(1000, -0.1, 0.05, -0.2), search_missed(1000, -0.1, 0.05, -0.1)"
+    ).fetchone()
+    assert row is not None
+    copies, far, near, within = row
+    assert copies == 0
+    assert far < 1e-6
+    assert near == pytest.approx(1000 * math.erfc(2 / math.sqrt(2)))
+    assert within == 1000
+
+
+def test_what_is_far_from_everything_is_found_by_comparing_all(
+    filled: tuple[Connection, Any], connection: Connection
+) -> None:
+    """Without the query's own cluster, of some 400, the rest is at all but right angles to it."""
+    for number in range(5):
+        order = true_order(filled[1], connection, number, lambda _: True)
+        arguments = {
+            "terms": [{"image": KEY.format(number)}],
+            "filters": {"not": {"external_id": order[:800]}},
+        }
+        hits = ask(connection, k=24, **arguments)
+        assert vector_plans(hits)["image"] == "exact"
+        assert len(set(names(hits)) & set(order[800:824])) >= 23  # stored numbers are rounded
+
+
+def test_what_is_near_is_not_taken_for_noise(connection: Connection) -> None:
+    for number in range(QUERIES):
+        terms = [{"image": KEY.format(number)}]
+        hits = ask(connection, k=24, terms=terms, filters={"not": {"sku": "p1"}})
+        assert vector_plans(hits)["image"] == "hnsw"
+
+
+def test_noise_is_what_so_many_would_be_as_near_as_by_chance(
+    filled: tuple[Connection, Any], connection: Connection
+) -> None:
+    # Without the nearest 800, which are the query's own cluster and some of chance.
+    others = np.sort(filled[1] @ query_of(connection, 0))[:-800]
+    answers = []
+    for deviations in (2, 3, 5, 6):
+        row = connection.execute(
+            "SELECT search_is_noise('image', 1, q.embedding, "
+            "search_route('image', 1, q.embedding, search_conditions('{}', '{}'), 24), "
+            "%s, 24) FROM query_vector q WHERE q.key = %s",
+            (float(-others.mean() - deviations * others.std()), KEY.format(0)),
+        ).fetchone()
+        assert row is not None
+        answers.append(row[0])
+    # Of 16,000 some 364 and 22 are 2 and 3 deviations nearer than the mean by chance.
+    assert answers == [True, True, False, False]
