@@ -56,8 +56,19 @@ class ShopperData(ABC):
             "tables": dict(sorted(tables.items())),
         }
 
-    def rekey(self, client: str) -> dict[str, int]:
-        """Move a client's history from former keys, or the plain id, to the present key."""
+    def rekey(self, client: str | None = None, *, session: str | None = None) -> dict[str, int]:
+        """Move a client's history from former keys, or the plain id, to the present key.
+
+        The wish to have none moves too, and of a session the wish alone: a visit is short.
+
+        Returns:
+            How many rows moved, by table.
+
+        """
+        if session is not None and self.opted_out(session=session):
+            self.opt_out(session=session)  # under every key
+        if client is None:
+            return {}
         check_text(client, "the client")
         present, *former = self.client_keys.names(client)
         statement = sql.SQL("SELECT * FROM {}(%s, %s)").format(self._function("rename_client"))

@@ -261,6 +261,17 @@ def test_history_moves_to_the_present_key(connection: Connection, keyed: Shop) -
     assert keyed.rekey(ID) == {}
 
 
+def test_the_wish_of_a_visit_moves_to_the_present_key(connection: Connection, keyed: Shop) -> None:
+    connection.execute("SELECT opt_out(session => %s)", (stored("s-77", OLD),))
+    keyed.log("view", object_id="P1", session="s-78")
+    assert keyed.rekey(session="s-77") == {}
+    assert keyed.rekey(session="s-78") == {}
+    for session in ("s-77", "s-78"):
+        keyed.log("view", object_id="P1", session=session)
+    rows = connection.execute("SELECT DISTINCT session_id FROM event").fetchall()
+    assert rows == [(stored("s-78"),)]
+
+
 def test_of_two_rows_where_there_is_room_for_one_the_present_stays(
     connection: Connection, keyed: Shop
 ) -> None:
