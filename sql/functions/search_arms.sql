@@ -22,6 +22,15 @@ BEGIN
     RETURN (SELECT search_missed(total, avg(c.distance), stddev_pop(c.distance), last) FROM unnest(compared[total / 2 + 1:]) c (distance));
 END $$;
 
+-- Whether the last that is wanted may be there by chance: most of the last quarter was found by the graph alone or the cells alone, or,
+-- where only sketches were asked, what was compared leaves any doubt.
+CREATE OR REPLACE FUNCTION search_is_doubtful(found_by integer[], compared double precision[], last double precision, wanted integer) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    IF found_by IS NULL THEN RETURN search_missed_of(compared, last) > 0.05; END IF;
+    RETURN (SELECT count(*) FILTER (WHERE f.found_by = 3) < 0.5 * count(*) FROM unnest(found_by[wanted - wanted / 4:wanted]) f (found_by));
+END $$;
+
 -- How many rows a route lists, by its estimates; of one that reads part of them, how many there are in all.
 CREATE OR REPLACE FUNCTION search_listed_rows(route search_route) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -83,12 +92,11 @@ BEGIN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
-        ELSIF cardinality(product_ids) >= wanted AND route.source = 'cells' AND NOT (filter).is_empty AND route.total <= 200000 AND attempts < 4
-            AND (found_by IS NULL OR (SELECT count(*) FILTER (WHERE f.found_by = 3) < 0.5 * count(*) FROM unnest(found_by[wanted - wanted / 4:wanted]) f (found_by)))
-            AND search_is_noise(kind, space_id, vector, route, distances[wanted], wanted) THEN
+        ELSIF cardinality(product_ids) >= wanted AND (route.source = 'cells' OR route.plan = 'districts') AND NOT (filter).is_empty AND route.total <= 200000 AND attempts < 4
+            AND search_is_doubtful(found_by, listed_distances, distances[wanted], wanted) AND search_is_noise(kind, space_id, vector, route, distances[wanted], wanted) THEN
             -- What is far from everything is found by comparing all, which costs tens of milliseconds at most.
+            route.source := CASE WHEN route.plan = 'districts' AND search_listed_rows(route) <= 20000 THEN route.source ELSE 'all' END;
             route.plan := 'exact';
-            route.source := 'all';
             route.cells := NULL;
             row_limit := greatest(row_limit, 3 * wanted / route.share);
         ELSIF cardinality(product_ids) >= wanted THEN

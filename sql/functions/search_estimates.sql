@@ -58,18 +58,18 @@ BEGIN
     END IF;
 END $$;
 
--- Whether the last that is wanted is hardly nearer than chance has it: so many of what matches would be as near to the query
--- if all were spread like 64 of a sample, whose distances are taken for normal. There neither the graph nor cells know the way.
+-- Whether the last that is wanted is hardly nearer than chance has it: a tenth as many of what matches would be as near to the query
+-- if all were spread like 128 of a sample, whose distances are taken for normal. There neither the graph nor cells know the way.
 CREATE OR REPLACE FUNCTION search_is_noise(kind text, space_id integer, vector halfvec, route search_route, last double precision, wanted integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
     expected double precision;
 BEGIN
     EXECUTE format('SELECT $3 * 0.5 * erfc((avg(d.distance) - $2) / greatest(stddev_pop(d.distance), 1e-6) / sqrt(2)) FROM ('
-        'SELECT x.embedding <#> $1 AS distance FROM (SELECT s.product_id, s.%1$I FROM %3$s LIMIT 64) s JOIN %2$I x USING (product_id, %1$I)) d',
+        'SELECT x.embedding <#> $1 AS distance FROM (SELECT s.product_id, s.%1$I FROM %3$s LIMIT 128) s JOIN %2$I x USING (product_id, %1$I)) d',
         kind || '_id', format('%s_vector_%s', kind, space_id), search_sampled_sql(kind, space_id, (route).total))
     INTO expected USING vector, last, (route).matching;
-    RETURN coalesce(expected >= 0.5 * wanted, false);
+    RETURN coalesce(expected >= 0.1 * wanted, false);
 END $$;
 
 -- The products of the variants that have such a price, in their order, so that a list of them need not be sorted to be looked up; NULL

@@ -146,6 +146,11 @@ def test_terms_are_listed_by_district(
         "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
         "LANGUAGE sql RETURN 1000"
     )
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_is_noise(kind text, space_id integer, vector halfvec, "
+        "route search_route, last double precision, wanted integer) "
+        "RETURNS boolean LANGUAGE sql RETURN false"
+    )
     keeps = np.arange(1, PRODUCTS + 1) % 4 != 0
     right = 0
     for number in range(QUERIES):

@@ -130,6 +130,35 @@ def test_what_is_far_from_everything_is_found_by_comparing_all(
         assert len(set(names(hits)) & set(order[800:824])) >= 23  # stored numbers are rounded
 
 
+def test_of_districts_too(filled: tuple[Connection, Any], connection: Connection) -> None:
+    """In a larger shop the router would choose them by itself."""
+    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
+        "by_cells double precision, by_prices double precision, by_terms double precision) "
+        "RETURNS text LANGUAGE sql RETURN 'districts'"
+    )
+    for number in range(5):
+        order = true_order(filled[1], connection, number, lambda product: product % 4 != 0)
+        arguments = {
+            "terms": [{"image": KEY.format(number)}],
+            "filters": BROAD | {"not": {"external_id": order[:600]}},
+        }
+        hits = ask(connection, k=24, **arguments)
+        assert vector_plans(hits)["image"] == "exact"
+        assert len(set(names(hits)) & set(order[600:624])) >= 23
+
+
+def test_the_last_of_a_page_is_doubted_where_one_way_alone_found_it(connection: Connection) -> None:
+    row = connection.execute(
+        "SELECT search_is_doubtful('{3,3,3,3,3,3,3,3,1,2}', NULL, -0.5, 10), "
+        "search_is_doubtful('{1,1,1,1,1,1,1,3,3,3,1}', NULL, -0.5, 10), "
+        "search_is_doubtful(NULL, '{-0.9,-0.8,-0.7,-0.11,-0.1,-0.09}', -0.7, 3), "
+        "search_is_doubtful(NULL, '{-0.9,-0.8,-0.7,-0.3,-0.2,-0.1}', -0.3, 4)"
+    ).fetchone()
+    assert row == (True, False, False, True)
+
+
 def test_what_is_near_is_not_taken_for_noise(connection: Connection) -> None:
     for number in range(QUERIES):
         terms = [{"image": KEY.format(number)}]
@@ -143,7 +172,7 @@ def test_noise_is_what_so_many_would_be_as_near_as_by_chance(
     # Without the nearest 800, which are the query's own cluster and some of chance.
     others = np.sort(filled[1] @ query_of(connection, 0))[:-800]
     answers = []
-    for deviations in (2, 3, 5, 6):
+    for deviations in (2, 3, 8, 10):
         row = connection.execute(
             "SELECT search_is_noise('image', 1, q.embedding, "
             "search_route('image', 1, q.embedding, search_conditions('{}', '{}'), 24), "
