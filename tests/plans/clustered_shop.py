@@ -12,6 +12,10 @@ from vitrine.database import Connection
 
 PRODUCTS, DIMENSION, CLUSTERS, QUERIES = 16_000, 128, 40, 20
 IMAGE_INDEX, CAPTION_INDEX = "image_vector_1_hnsw_idx", "caption_vector_1_hnsw_idx"
+LARGE = (
+    "image_vector_1", "caption_vector_1", "image_sketch_1", "caption_sketch_1",
+    "product", "variant", "image", "caption", "image_variant", "product_category",
+)  # fmt: skip
 BROAD = {"brand": "most"}
 NARROW = {"category": "narrow"}
 KEY = "{:064x}"
@@ -22,6 +26,9 @@ def fill(connection: Connection) -> Any:
     rng = np.random.default_rng(7)
     centres = rng.normal(size=(CLUSTERS, DIMENSION))
     make_space(connection, DIMENSION)
+    # The server would analyse it within a minute, which tests may take or not.
+    for table in LARGE:
+        connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
     # Triggers would queue every picture, which is beside the point here.
     connection.execute("SET session_replication_role = replica")
     for statement in (

@@ -16,6 +16,7 @@ from tests.plans.clustered_shop import (
     CAPTION_INDEX,
     IMAGE_INDEX,
     KEY,
+    LARGE,
     NARROW,
     PRODUCTS,
     QUERIES,
@@ -27,10 +28,6 @@ from vitrine.database import Connection
 
 CELL_INDEX, TERMS_INDEX = "image_sketch_1_cell_idx", "image_sketch_1_terms_idx"
 PLACED_INDEX = "image_sketch_1_placed_idx"
-LARGE = (
-    "image_vector_1", "caption_vector_1", "image_sketch_1", "caption_sketch_1",
-    "product", "variant", "image", "caption", "image_variant", "product_category",
-)  # fmt: skip
 CHEAP = {"price": {"lt": 5}}
 
 
