@@ -98,7 +98,7 @@ BEGIN
             route.source := CASE WHEN route.plan = 'districts' AND search_listed_rows(route) <= 20000 THEN route.source ELSE 'all' END;
             route.plan := 'exact';
             route.cells := NULL;
-            row_limit := greatest(row_limit, 3 * wanted / route.share);
+            row_limit := greatest(row_limit, least(3 * wanted / greatest(route.share, 1e-6), route.total));
         ELSIF cardinality(product_ids) >= wanted THEN
             EXIT WHEN attempts >= 4 OR route.plan = 'exact' OR exhausted AND route.cells IS NULL
                 OR route.plan = 'hnsw' AND (found_by IS NULL OR (SELECT count(*) FROM unnest(found_by[:wanted]) f (found_by) WHERE f.found_by <> 2) >= 0.5 * wanted);
