@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import sql
 
 from vitrine.database import Connection
+from vitrine.errors import QueryError
 from vitrine.privacy import ClientKeys
 from vitrine.search import check_text, search_errors
 
@@ -64,7 +65,12 @@ class ShopperData(ABC):
         Returns:
             How many rows moved, by table.
 
+        Raises:
+            QueryError: neither is given.
+
         """
+        if client is None and session is None:
+            raise QueryError("give a client or a session whose key has changed")
         if session is not None and self.opted_out(session=session):
             self.opt_out(session=session)  # under every key
         if client is None:

@@ -264,6 +264,8 @@ def test_history_moves_to_the_present_key(connection: Connection, keyed: Shop) -
 def test_the_wish_of_a_visit_moves_to_the_present_key(connection: Connection, keyed: Shop) -> None:
     connection.execute("SELECT opt_out(session => %s)", (stored("s-77", OLD),))
     keyed.log("view", object_id="P1", session="s-78")
+    with pytest.raises(QueryError, match="give a client or a session"):
+        keyed.rekey()
     assert keyed.rekey(session="s-77") == {}
     assert keyed.rekey(session="s-78") == {}
     for session in ("s-77", "s-78"):

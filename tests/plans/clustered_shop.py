@@ -89,6 +89,16 @@ def scans(connection: Connection, relation: str) -> int:
     return int(row[0])
 
 
+def always_districts(connection: Connection) -> None:
+    """Let the router choose districts, as it would by itself in a larger shop."""
+    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
+        "by_cells double precision, by_prices double precision, by_terms double precision) "
+        "RETURNS text LANGUAGE sql RETURN 'districts'"
+    )
+
+
 def query_of(connection: Connection, number: int) -> Any:
     """A query's vector."""
     row = connection.execute(

@@ -20,6 +20,7 @@ from tests.plans.clustered_shop import (
     NARROW,
     PRODUCTS,
     QUERIES,
+    always_districts,
     query_of,
     scans,
     vector_plans,
@@ -133,12 +134,7 @@ def test_terms_are_listed_by_district(
     connection: Connection, filled: tuple[Connection, Any]
 ) -> None:
     """In a larger shop the router would choose this by itself, and not compare all at a doubt."""
-    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
-    connection.execute(
-        "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
-        "by_cells double precision, by_prices double precision, by_terms double precision) "
-        "RETURNS text LANGUAGE sql RETURN 'districts'"
-    )
+    always_districts(connection)
     connection.execute(
         "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
         "LANGUAGE sql RETURN 1000"

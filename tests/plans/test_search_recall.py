@@ -11,10 +11,10 @@ import pytest
 from tests.integration.searchable import ask, names
 from tests.plans.clustered_shop import (
     BROAD,
-    IMAGE_INDEX,
     KEY,
     NARROW,
     QUERIES,
+    always_districts,
     query_of,
     true_order,
     vector_plans,
@@ -88,12 +88,7 @@ def test_where_the_nearest_hardly_differ_from_the_rest_all_is_looked_at(
     connection: Connection,
 ) -> None:
     """As if any doubt were too much: a few thousand are compared whole, not listed once more."""
-    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
-    connection.execute(
-        "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
-        "by_cells double precision, by_prices double precision, by_terms double precision) "
-        "RETURNS text LANGUAGE sql RETURN 'districts'"
-    )
+    always_districts(connection)
     connection.execute(
         "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
         "LANGUAGE sql RETURN -1"
@@ -132,12 +127,7 @@ def test_what_is_far_from_everything_is_found_by_comparing_all(
 
 def test_of_districts_too(filled: tuple[Connection, Any], connection: Connection) -> None:
     """In a larger shop the router would choose them by itself."""
-    connection.execute(f"DROP INDEX {IMAGE_INDEX}".encode())
-    connection.execute(
-        "CREATE OR REPLACE FUNCTION search_cheapest(by_districts double precision, "
-        "by_cells double precision, by_prices double precision, by_terms double precision) "
-        "RETURNS text LANGUAGE sql RETURN 'districts'"
-    )
+    always_districts(connection)
     for number in range(5):
         order = true_order(filled[1], connection, number, lambda product: product % 4 != 0)
         arguments = {
