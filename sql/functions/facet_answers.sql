@@ -97,9 +97,9 @@ BEGIN
     FROM tree t LEFT JOIN category c ON c.category_id = t.parent_id) l;
 END $$;
 
--- The facets that are counted in one set.
+-- The facets that are counted in one set. listed: its products, where they are few enough to be looked at one by one; few: where even their prices are read.
 CREATE OR REPLACE FUNCTION facet_answers(
-    requests jsonb, patch facet_patch, width integer, few bigint[], set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[], OUT answers text[], OUT more text[]
+    requests jsonb, patch facet_patch, width integer, few bigint[], listed bigint[], set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[], OUT answers text[], OUT more text[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -111,7 +111,7 @@ DECLARE
     answer record;
 BEGIN
     -- Whoever unpacks an array unpacks all of it.
-    SELECT array_agg(s.number) AS numbers, array_agg(s.block) AS blocks, array_agg(s.plane) AS planes, array_agg(s.bits) AS bits INTO of_products
+    SELECT array_agg(s.number) AS numbers, array_agg(s.block) AS blocks, array_agg(s.plane) AS planes, array_agg(s.bits) AS bits, facet_answers.listed AS listed INTO of_products
     FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.plane = 0;
     FOR request IN
         SELECT q.value, q.value ->> 'facet' AS facet, q.value ->> 'field' AS field, (q.value -> 'set')::integer AS set, (q.value -> 'by_variant')::boolean AS by_variant,

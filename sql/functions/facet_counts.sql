@@ -109,7 +109,7 @@ DECLARE
     repriced bigint[] := facet_repriced(among);
 BEGIN
     IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
-    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced, stocked); END IF;
+    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced, stocked, false); END IF;
     RETURN patch;
 END $$;
 
@@ -156,7 +156,7 @@ DECLARE
 BEGIN
     PERFORM compile_filter(wanted);
     changed := facet_changed();
-    patch := facet_patch(changed, NULL, stocked);
+    patch := facet_patch(changed, NULL, stocked, false);
     shown := facet_requests(facets, patch);
     IF knows_prices THEN
         patch := facet_repatched(patch, changed, NULL, stocked);
@@ -172,16 +172,17 @@ BEGIN
         place := place + 1;
         WHILE asked.sets -> place - 1 ? 'of' LOOP place := place + 1; END LOOP;
         few := NULL;
-        IF place = 1 AND shown ?| '{price,in_stock}' THEN
+        products := NULL;
+        IF place = 1 THEN
+            products := facet_products(1, one.numbers, one.blocks, one.planes, one.bits, CASE WHEN knows_prices OR NOT shown ?| '{price,in_stock}' THEN facet_few() / 3 ELSE facet_candidates_most() END);
             -- Few are read from the catalogue, which needs no bitmaps that are up to date.
-            products := facet_products(1, one.numbers, one.blocks, one.planes, one.bits, CASE WHEN knows_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
-            few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
-            IF few IS NULL AND NOT knows_prices THEN
+            few := CASE WHEN cardinality(products) <= CASE WHEN knows_prices THEN facet_few() / 3 ELSE facet_few() END THEN products END;
+            IF few IS NULL AND NOT knows_prices AND shown ?| '{price,in_stock}' THEN
                 patch := facet_repatched(patch, changed, products, stocked);
                 width := facet_price_width(patch);
             END IF;
         END IF;
-        part := facet_answers(jsonb_path_query_array(asked.requests, '$[*] ? (@.exact == $set || !exists(@.exact) && @.set == $set)', jsonb_build_object('set', place)), patch, width, few, one.numbers, one.blocks, one.planes, one.bits);
+        part := facet_answers(jsonb_path_query_array(asked.requests, '$[*] ? (@.exact == $set || !exists(@.exact) && @.set == $set)', jsonb_build_object('set', place)), patch, width, few, products, one.numbers, one.blocks, one.planes, one.bits);
         answers := answers || part.answers;
         more := more || part.more;
         IF place = 1 THEN

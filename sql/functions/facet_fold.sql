@@ -28,7 +28,7 @@ BEGIN
     FROM (SELECT t.product_id, bool_and(t.prices_only) AS prices_only FROM taken t GROUP BY 1) t;
     IF changed IS NOT NULL THEN PERFORM keep_values(changed); END IF;
     IF changed IS NOT NULL OR repriced IS NOT NULL THEN
-        PERFORM fold_facet_patch(facet_patch(changed, repriced));
+        PERFORM fold_facet_patch(facet_patch(changed, repriced, NULL, true));
     END IF;
     RETURN (SELECT count(*) FROM facet_change);
 END $$;

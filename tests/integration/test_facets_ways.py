@@ -83,16 +83,16 @@ def has_columns(connection: Connection, wide: int) -> None:
     """Columns say what the bitmaps say, and totals are what the bitmaps add up to."""
     wrong = connection.execute(
         """WITH said AS (
-            SELECT c.field, c.name, c.block, n.place - 1 AS place, n.value_id FROM facet_column c
+            SELECT c.field, c.name, 800 * c.piece + n.place - 1 AS place, n.value_id FROM facet_column c
             CROSS JOIN LATERAL (SELECT * FROM unnest(c.firsts) WITH ORDINALITY f (value_id, place)
                 UNION ALL SELECT * FROM unnest(c.seconds) WITH ORDINALITY s (value_id, place)) n
             WHERE n.value_id > 0
         ), had AS (
-            SELECT v.field, lower(v.name) AS name, b.block, i AS place, v.value_id
+            SELECT v.field, lower(v.name) AS name, 32000 * b.block + i AS place, v.value_id
             FROM facet_value v JOIN facet_bitmap b ON b.value_id = v.value_id AND b.plane = 0
-            JOIN facet_column c
-                ON c.field = v.field AND c.name = lower(v.name) AND c.block = b.block
             CROSS JOIN generate_series(0, 31999) i
+            JOIN facet_column c ON c.field = v.field AND c.name = lower(v.name)
+                AND c.piece = (32000 * b.block + i) / 800
             WHERE c.firsts IS NOT NULL AND v.element IS NOT NULL AND get_bit(b.bits, i) = 1
         ) SELECT count(*) FROM (
             (TABLE said EXCEPT TABLE had) UNION ALL (TABLE had EXCEPT TABLE said)) d"""
