@@ -9,29 +9,27 @@ RETURN CASE sort
     WHEN 'newest' THEN 'p.created_at DESC, p.product_id DESC'
     ELSE 'p.popularity DESC, p.product_id DESC' END;
 
--- The first products of an order among those that a count found, whose bitmaps the filter has. The order is walked while that costs less than to list them all; of
--- many by price NULL: the index of prices knows them. Each is looked at as it is now.
+-- The first products of an order among those that a count found, whose bitmaps the filter has: they pass it, as they were counted. The order is walked while that
+-- costs less than to list them all; of many by price NULL: the index of prices knows them.
 CREATE OR REPLACE FUNCTION search_browse_kept(filter search_filter, sort text, shown_already bigint[], k integer) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     by_price CONSTANT boolean := sort IN ('price', '-price');
-    condition CONSTANT text := concat((filter).shown, ' AND p.product_id <> ALL ($1)');
     total CONSTANT bigint := rows_of('product', 100);
     kept CONSTANT bigint := (SELECT coalesce(sum(bit_count(b.bits)), 0) FROM unnest((filter).kept_bits) b (bits));
     walk CONSTANT double precision := 3.0 * (k + cardinality(shown_already)) * total / greatest(kept, 1);
-    -- Looked up one by one: the condition does not change the order.
-    found CONSTANT text := concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (SELECT w.product_id FROM (%s) w ',
-        'CROSS JOIN LATERAL (SELECT FROM product p WHERE p.product_id = w.product_id AND ', replace(condition, '%', '%%'), ' OFFSET 0) p %s LIMIT ', k, ') p) o');
     products bigint[];
 BEGIN
     IF by_price AND kept > 0.05 * total THEN RETURN NULL; END IF;
     IF NOT by_price AND walk < 15 * kept THEN
-        EXECUTE format(found, concat('SELECT p.product_id FROM product p ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', ceil(greatest(walk, 5 * kept))),
-            'WHERE get_bit(($3)[array_position($2, facet_block(w.product_id))], facet_place(w.product_id)) = 1')
+        EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT w.product_id, row_number() OVER () AS place FROM (',
+            'SELECT p.product_id FROM product p ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', ceil(greatest(walk, 5 * kept)), ') w ',
+            'WHERE get_bit(($3)[array_position($2, facet_block(w.product_id))], facet_place(w.product_id)) = 1 AND w.product_id <> ALL ($1) LIMIT ', k, ') o')
         INTO products USING shown_already, (filter).kept_blocks, (filter).kept_bits;
         IF cardinality(products) = k THEN RETURN products; END IF;
     END IF;
-    EXECUTE format(found, concat('SELECT p.product_id FROM product p WHERE p.product_id = ANY ($2) ORDER BY ', search_sort_sql(sort, filter), ' OFFSET 0'), '')
+    EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (',
+        'SELECT p.product_id FROM product p WHERE p.product_id = ANY ($2) AND p.product_id <> ALL ($1) ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', k, ') p) o')
     INTO products USING shown_already, facet_products(NULL, array_fill(0, ARRAY[cardinality((filter).kept_blocks)]), (filter).kept_blocks,
         array_fill(0, ARRAY[cardinality((filter).kept_blocks)]), (filter).kept_bits, NULL);
     RETURN coalesce(products, '{}');

@@ -22,6 +22,7 @@ INSERT INTO facet_change (product_id) SELECT p.product_id FROM product p ORDER B
 
 -- Functions whose arguments or results changed.
 DROP FUNCTION IF EXISTS search_counts(search_question, bigint[], jsonb);
+DROP FUNCTION IF EXISTS search_plain_hits(bigint[], bigint[], double precision[], jsonb[], integer, jsonb);
 DROP FUNCTION IF EXISTS facet_answers(jsonb, facet_patch, integer, bigint[], integer[], integer[], integer[], bit[]);
 DROP FUNCTION IF EXISTS facet_counts_by_column(facet_patch, integer[], text, integer, integer[], integer[], integer[], bit[]);
 DROP FUNCTION IF EXISTS facet_counts_of_variants(integer[], integer, integer[], integer[], integer[], bit[]);
