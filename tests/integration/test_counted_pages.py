@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import CopyOf
 from tests.integration.facet_shop import change_something, fold, make_shop, some_filters
-from tests.integration.searchable import Product
+from tests.integration.searchable import Picture, Product, Variant, add_product, ask, make_space
 from vitrine.database import Connection
 
 
@@ -55,3 +55,42 @@ def test_counted_pages_are_those_not_counted(copy_of: CopyOf, sort: str) -> None
         for step in range(8):
             change_something(connection, rng, shop, 10 * number + step)
     assert min(listed, walked) > 5
+
+
+def coat(connection: Connection) -> Product:
+    """A blue variant has the first picture, a red one that is sold out and another the second."""
+    make_space(connection)
+    vector = (1.0, 0.0, 0.0, 0.0)
+    return add_product(
+        connection,
+        Product(
+            "coat",
+            variants=[
+                Variant("red", 10, 0, {"color": "red", "size": "M"}),
+                Variant("red L", 12, 3, {"color": "red", "size": "L"}),
+                Variant("blue", 5, 2, {"color": "blue", "size": "M"}),
+            ],
+            pictures=[Picture(vector, shows=["blue"]), Picture(vector, shows=["red", "red L"])],
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "variant", "picture"),
+    [
+        ({}, "blue", 0),
+        ({"options": {"color": "red"}}, "red L", 1),
+        ({"options": {"color": "red", "size": "M"}}, "red", 1),
+        ({"price": {"gte": 6}}, "red L", 0),
+        ({"in_stock": False}, "red", 0),
+        ({"options": {"size": "M"}}, "blue", 0),
+    ],
+)
+def test_browsing_shows_a_variant_that_fits(
+    copy_of: CopyOf, wanted: dict[str, Any], variant: str, picture: int
+) -> None:
+    """Its picture is of one whose options fit; whatever its price and stock."""
+    connection, product = copy_of(coat)
+    (hit,) = ask(connection, filters=wanted)
+    shown = {v.variant_id: v.sku for v in product.variants}[hit["variant_id"]]
+    assert (shown, hit["image_id"]) == (variant, product.pictures[picture].image_id)

@@ -84,7 +84,8 @@ def has_columns(connection: Connection, wide: int) -> None:
     """Columns say what the bitmaps say, and totals are what the bitmaps add up to."""
     wrong = connection.execute(
         """WITH said AS (
-            SELECT c.field, c.name, 800 * c.piece + n.place - 1 AS place, n.value_id FROM facet_column c
+            SELECT c.field, c.name, 800 * c.piece + n.place - 1 AS place, n.value_id
+            FROM facet_column c
             CROSS JOIN LATERAL (SELECT * FROM unnest(c.firsts) WITH ORDINALITY f (value_id, place)
                 UNION ALL SELECT * FROM unnest(c.seconds) WITH ORDINALITY s (value_id, place)) n
             WHERE n.value_id > 0
