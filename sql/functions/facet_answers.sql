@@ -103,6 +103,8 @@ CREATE OR REPLACE FUNCTION facet_answers(
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
+    -- Prices and stock that changed leave all other values as they were: whoever counts those is not handed what changed, to be copied by every function.
+    has_changed CONSTANT boolean := EXISTS (SELECT FROM unnest((patch).keep) k (keep) WHERE bit_count(k.keep) < 32000);
     request record;
     of_products record;
     counted record;
@@ -119,7 +121,11 @@ BEGIN
         FROM jsonb_array_elements(requests) q (value)
     LOOP
         IF request.field NOT IN ('price', 'in_stock') THEN
-            counted := facet_counted(request.value, patch, of_products, set_number, set_block, set_plane, set_bits);
+            IF has_changed OR request.field = 'options' AND request.stocked THEN
+                counted := facet_counted(request.value, patch, of_products, set_number, set_block, set_plane, set_bits);
+            ELSE
+                counted := facet_counted(request.value, NULL, of_products, set_number, set_block, set_plane, set_bits);
+            END IF;
             IF request.field = 'category' THEN
                 answer := facet_tree(request.value, counted.given, counted.counts);
             ELSE
