@@ -97,12 +97,14 @@ BEGIN
     FROM tree t LEFT JOIN category c ON c.category_id = t.parent_id) l;
 END $$;
 
--- The facets that are counted in one set.
+-- The facets that are counted in one set. listed: its products, where they are few enough to be looked at one by one; few: where even their prices are read.
 CREATE OR REPLACE FUNCTION facet_answers(
-    requests jsonb, patch facet_patch, width integer, few bigint[], set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[], OUT answers text[], OUT more text[]
+    requests jsonb, patch facet_patch, width integer, few bigint[], listed bigint[], set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[], OUT answers text[], OUT more text[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
+    -- Prices and stock that changed leave all other values as they were: whoever counts those is not handed what changed, to be copied by every function.
+    has_changed CONSTANT boolean := EXISTS (SELECT FROM unnest((patch).keep) k (keep) WHERE bit_count(k.keep) < 32000);
     request record;
     of_products record;
     counted record;
@@ -111,7 +113,7 @@ DECLARE
     answer record;
 BEGIN
     -- Whoever unpacks an array unpacks all of it.
-    SELECT array_agg(s.number) AS numbers, array_agg(s.block) AS blocks, array_agg(s.plane) AS planes, array_agg(s.bits) AS bits INTO of_products
+    SELECT array_agg(s.number) AS numbers, array_agg(s.block) AS blocks, array_agg(s.plane) AS planes, array_agg(s.bits) AS bits, facet_answers.listed AS listed INTO of_products
     FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) WHERE s.plane = 0;
     FOR request IN
         SELECT q.value, q.value ->> 'facet' AS facet, q.value ->> 'field' AS field, (q.value -> 'set')::integer AS set, (q.value -> 'by_variant')::boolean AS by_variant,
@@ -119,7 +121,11 @@ BEGIN
         FROM jsonb_array_elements(requests) q (value)
     LOOP
         IF request.field NOT IN ('price', 'in_stock') THEN
-            counted := facet_counted(request.value, patch, of_products, set_number, set_block, set_plane, set_bits);
+            IF has_changed OR request.field = 'options' AND request.stocked THEN
+                counted := facet_counted(request.value, patch, of_products, set_number, set_block, set_plane, set_bits);
+            ELSE
+                counted := facet_counted(request.value, NULL, of_products, set_number, set_block, set_plane, set_bits);
+            END IF;
             IF request.field = 'category' THEN
                 answer := facet_tree(request.value, counted.given, counted.counts);
             ELSE

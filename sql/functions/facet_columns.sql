@@ -5,11 +5,15 @@ CREATE OR REPLACE FUNCTION facet_wide() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 64;
 
--- Up to how many products to a bitmap of the field are looked at one by one. A look costs as much as one at a bitmap,
--- where all facets' bitmaps are read together.
+-- Up to how many products to a bitmap of the field are looked at one by one, to find which products these are and which values they have.
 CREATE OR REPLACE FUNCTION facet_looks() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 1;
+
+-- The columns are rows of so many products, a fortieth of a block: two to a page, which are neither packed nor moved out of the row.
+CREATE OR REPLACE FUNCTION facet_column_width() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 800;
 
 -- The columns of some blocks, made anew from the bitmaps; and of fields that have become wide, wherever they lack.
 CREATE OR REPLACE FUNCTION fold_facet_columns(blocks integer[]) RETURNS void
@@ -18,7 +22,7 @@ DECLARE
     wide record;
     part record;
 BEGIN
-    DELETE FROM facet_column c WHERE c.block = ANY (blocks);
+    DELETE FROM facet_column c USING unnest(blocks) b (block) WHERE c.piece / 40 = b.block;
     FOR wide IN
         SELECT v.field, lower(v.name) AS name, array_agg(v.value_id) AS ids FROM facet_value v
         WHERE v.field IN ('category', 'brand', 'options', 'attributes') AND v.element IS NOT NULL GROUP BY 1, 2 HAVING count(*) > facet_wide()
@@ -26,12 +30,13 @@ BEGIN
         FOR part IN
             SELECT b.block, sum(b.ones) AS ones FROM unnest(wide.ids) i (value_id)
             CROSS JOIN LATERAL (SELECT b.block, b.ones FROM facet_bitmap b WHERE b.value_id = i.value_id AND b.plane = 0 OFFSET 0) b
-            WHERE NOT EXISTS (SELECT FROM facet_column c WHERE c.field = wide.field AND c.name = wide.name AND c.block = b.block)
+            WHERE NOT EXISTS (SELECT FROM facet_column c WHERE c.field = wide.field AND c.name = wide.name AND c.piece = b.block * 40)
             GROUP BY b.block
         LOOP
-            INSERT INTO facet_column (field, name, block, firsts, seconds)
-            SELECT wide.field, wide.name, part.block, CASE WHEN c.most <= 2 THEN c.firsts END, CASE WHEN c.most = 2 THEN c.seconds END
-            FROM facet_column_of(wide.ids, part.block, part.ones <= 2 * 32000) c;
+            INSERT INTO facet_column (field, name, piece, firsts, seconds)
+            SELECT wide.field, wide.name, part.block * 40 + i, CASE WHEN c.most <= 2 THEN c.firsts[i * w.width + 1:(i + 1) * w.width] END,
+                CASE WHEN c.most = 2 THEN c.seconds[i * w.width + 1:(i + 1) * w.width] END
+            FROM facet_column_of(wide.ids, part.block, part.ones <= 2 * 32000) c CROSS JOIN (SELECT facet_column_width() OFFSET 0) w (width) CROSS JOIN generate_series(0, 39) i;
         END LOOP;
     END LOOP;
 END $$;
@@ -88,12 +93,12 @@ BEGIN
 END $$;
 
 -- How many products of a set have each of some values of one facet, by looking at each product, or at each that the set lacks
--- of all; NULL where they are too many, or the field has no columns.
+-- of all; NULL where they are too many, or the field has no columns. listed: the products, where they are known.
 CREATE OR REPLACE FUNCTION facet_counts_by_column(
     patch facet_patch, of_values integer[], facet text, of_set integer,
-    set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
+    set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[], listed bigint[]
 ) RETURNS bigint[]
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_nestloop = off SET enable_mergejoin = off AS $$
 DECLARE
     of_field CONSTANT text := split_part(facet, '.', 1);
     of_name CONSTANT text := CASE WHEN of_field = facet THEN '' ELSE lower(substr(facet, strpos(facet, '.') + 1)) END;
@@ -114,27 +119,24 @@ BEGIN
             SELECT r.block, CASE WHEN s.bits IS NULL THEN r.bits ELSE r.bits & ~s.bits END AS bits FROM (SELECT r.block, bit_or(r.bits) AS bits FROM facet_rows(patch, '{1}') r GROUP BY r.block) r
             LEFT JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON s.number = of_set AND s.plane = 0 AND s.block = r.block) l;
         IF lacking.ones <= facet_looks() * cardinality(of_values) * cardinality(lacking.blocks) THEN
-            lacked := facet_counts_by_column(patch, of_values, facet, of_set, lacking.numbers, lacking.blocks, lacking.planes, lacking.bits);
+            lacked := facet_counts_by_column(patch, of_values, facet, of_set, lacking.numbers, lacking.blocks, lacking.planes, lacking.bits, NULL);
         END IF;
         RETURN (SELECT array_agg(a.count - l.count ORDER BY a.place) FROM unnest(facet_counts_of_all(patch, of_values)) WITH ORDINALITY a (count, place)
             JOIN unnest(lacked) WITH ORDINALITY l (count, place) ON l.place = a.place);
     END IF;
-    IF cardinality(stored.blocks) > (
-        SELECT count(*) FROM facet_column c WHERE c.field = of_field AND c.name = of_name AND c.block = ANY (stored.blocks) AND c.firsts IS NOT NULL) THEN
+    IF EXISTS (SELECT FROM unnest(stored.blocks) b (block) WHERE NOT EXISTS (
+        SELECT FROM facet_column c WHERE c.field = of_field AND c.name = of_name AND c.piece = b.block * 40 AND c.firsts IS NOT NULL OFFSET 0)) THEN
         RETURN NULL;
     END IF;
-    products := facet_products(of_set, stored.numbers, stored.blocks, stored.planes, stored.bits, NULL);
+    products := coalesce(listed, facet_products(of_set, stored.numbers, stored.blocks, stored.planes, stored.bits, NULL));
     RETURN (
-        -- Joined with nothing they are unpacked once; else each look would unpack all of them.
-        WITH columns AS MATERIALIZED (
-            SELECT c.block, c.firsts || '{}'::integer[] AS firsts, c.seconds || '{}'::integer[] AS seconds FROM facet_column c
-            WHERE c.field = of_field AND c.name = of_name AND c.block = ANY (stored.blocks)
-        ), had AS MATERIALIZED (
-            SELECT facet_block(p.product_id) AS block, facet_place(p.product_id) + 1 AS place FROM unnest(products) p (product_id)
+        -- The products are hashed, and the rows of columns stream by: a value is looked up where it lies.
+        WITH had AS MATERIALIZED (
+            SELECT (p.product_id / facet_column_width())::integer AS piece, (p.product_id % facet_column_width() + 1)::integer AS place FROM unnest(products) p (product_id)
         ), counted AS MATERIALIZED (
             SELECT h.value_id, count(*) AS count FROM (
-                SELECT c.firsts[h.place] AS value_id FROM had h JOIN columns c ON c.block = h.block
-                UNION ALL SELECT c.seconds[h.place] FROM had h JOIN columns c ON c.block = h.block WHERE c.seconds <> '{}') h
+                SELECT c.firsts[h.place] AS value_id FROM facet_column c JOIN had h ON h.piece = c.piece WHERE c.field = of_field AND c.name = of_name
+                UNION ALL SELECT c.seconds[h.place] FROM facet_column c JOIN had h ON h.piece = c.piece WHERE c.field = of_field AND c.name = of_name AND c.seconds IS NOT NULL) h
             GROUP BY h.value_id
         ), come AS MATERIALIZED (
             SELECT n.* FROM facet_counts_of_patch(patch, of_values, of_set, set_number, set_block, set_plane, set_bits) n

@@ -109,7 +109,7 @@ DECLARE
     repriced bigint[] := facet_repriced(among);
 BEGIN
     IF changed IS NOT NULL THEN repriced := ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)); END IF;
-    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced, stocked); END IF;
+    IF repriced <> '{}' THEN RETURN facet_patch(changed, repriced, stocked, false); END IF;
     RETURN patch;
 END $$;
 
@@ -126,7 +126,8 @@ BEGIN
         WHEN options + (filters ? 'price')::integer > 1 THEN false END;
 END $$;
 
-CREATE OR REPLACE FUNCTION facet_counts(filters jsonb DEFAULT '{}', facets jsonb DEFAULT 'true', relevant bigint[] DEFAULT NULL) RETURNS jsonb
+-- The counts, and which products the filter keeps, as bitmaps.
+CREATE OR REPLACE FUNCTION facet_counts_kept(filters jsonb, facets jsonb, relevant bigint[], OUT counted jsonb, OUT blocks integer[], OUT bits bit(32000)[])
 -- STABLE: all of its statements see the catalogue at one moment.
 LANGUAGE plpgsql STABLE COST 10000 SET search_path FROM CURRENT
 SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0 SET plan_cache_mode = force_generic_plan
@@ -155,7 +156,7 @@ DECLARE
 BEGIN
     PERFORM compile_filter(wanted);
     changed := facet_changed();
-    patch := facet_patch(changed, NULL, stocked);
+    patch := facet_patch(changed, NULL, stocked, false);
     shown := facet_requests(facets, patch);
     IF knows_prices THEN
         patch := facet_repatched(patch, changed, NULL, stocked);
@@ -171,21 +172,33 @@ BEGIN
         place := place + 1;
         WHILE asked.sets -> place - 1 ? 'of' LOOP place := place + 1; END LOOP;
         few := NULL;
-        IF place = 1 AND shown ?| '{price,in_stock}' THEN
+        products := NULL;
+        IF place = 1 THEN
+            products := facet_products(1, one.numbers, one.blocks, one.planes, one.bits, CASE WHEN knows_prices OR NOT shown ?| '{price,in_stock}' THEN facet_few() / 3 ELSE facet_candidates_most() END);
             -- Few are read from the catalogue, which needs no bitmaps that are up to date.
-            products := facet_products(1, one.numbers, one.blocks, one.planes, one.bits, CASE WHEN knows_prices THEN facet_few() / 3 ELSE facet_candidates_most() END);
-            few := CASE WHEN cardinality(products) <= facet_few() THEN products END;
-            IF few IS NULL AND NOT knows_prices THEN
+            few := CASE WHEN cardinality(products) <= CASE WHEN knows_prices THEN facet_few() / 3 ELSE facet_few() END THEN products END;
+            IF few IS NULL AND NOT knows_prices AND shown ?| '{price,in_stock}' THEN
                 patch := facet_repatched(patch, changed, products, stocked);
                 width := facet_price_width(patch);
             END IF;
         END IF;
-        part := facet_answers(jsonb_path_query_array(asked.requests, '$[*] ? (@.exact == $set || !exists(@.exact) && @.set == $set)', jsonb_build_object('set', place)), patch, width, few, one.numbers, one.blocks, one.planes, one.bits);
+        part := facet_answers(jsonb_path_query_array(asked.requests, '$[*] ? (@.exact == $set || !exists(@.exact) && @.set == $set)', jsonb_build_object('set', place)), patch, width, few, products, one.numbers, one.blocks, one.planes, one.bits);
         answers := answers || part.answers;
         more := more || part.more;
-        IF place = 1 THEN total := (SELECT coalesce(sum(bit_count(s.bits)), 0) FROM unnest(one.numbers, one.planes, one.bits) s (number, plane, bits) WHERE s.number = 1 AND s.plane = 0); END IF;
+        IF place = 1 THEN
+            SELECT coalesce(sum(bit_count(s.bits)), 0), coalesce(array_agg(s.block), '{}'), coalesce(array_agg(s.bits), '{}') INTO total, blocks, bits
+            FROM unnest(one.numbers, one.blocks, one.planes, one.bits) s (number, block, plane, bits) WHERE s.number = 1 AND s.plane = 0;
+        END IF;
     END LOOP;
-    RETURN format('{"facets": {%s}, "more": {%s}, "total": %s}', array_to_string(answers, ', '), array_to_string(more, ', '), total)::jsonb;
+    counted := format('{"facets": {%s}, "more": {%s}, "total": %s}', array_to_string(answers, ', '), array_to_string(more, ', '), total)::jsonb;
+END $$;
+
+CREATE OR REPLACE FUNCTION facet_counts(filters jsonb DEFAULT '{}', facets jsonb DEFAULT 'true', relevant bigint[] DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE COST 10000 SET search_path FROM CURRENT AS $$
+DECLARE
+    answer CONSTANT record := facet_counts_kept(filters, facets, relevant);
+BEGIN
+    RETURN answer.counted;
 END $$;
 COMMENT ON FUNCTION facet_counts(jsonb, jsonb, bigint[]) IS
     'How many products a filter keeps, and how many each value of each facet would, whatever the filter asks of that facet: exact counts.';

@@ -1,6 +1,6 @@
 -- The ends of a histogram of prices: the lowest and the highest price of what a set holds.
 
--- The lowest or the highest price in a bitmap, or NULL where another (best) is better; slices are the bits of the prices, the
+-- The lowest or the highest price in a bitmap, as its digits, or NULL where another (best) is better; slices are the bits of the prices, the
 -- lowest first.
 CREATE OR REPLACE FUNCTION facet_extreme(kept bit(32000), slices bit(32000)[], highest boolean, best bigint) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
@@ -101,6 +101,6 @@ BEGIN
         lowest := coalesce(facet_extreme(part.kept, part.low, false, lowest::bigint), lowest);
         highest := coalesce(facet_extreme(part.kept, coalesce(part.high, part.low), true, highest::bigint), highest);
     END LOOP;
-    lowest := lowest / 1000.0;
-    highest := highest / 1000.0;
+    lowest := to_hex(lowest::bigint)::numeric / 1000.0;
+    highest := to_hex(highest::bigint)::numeric / 1000.0;
 END $$;

@@ -95,7 +95,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         ELSE concat('SELECT p.product_id, 0 FROM product p WHERE ', condition) END
 $$;
 
--- Bits of the price from the lowest on: of what has one, at least the threshold, in thousandths.
+-- Bits of the price's digits from the lowest on: of what has one, at least the threshold, in thousandths.
 CREATE OR REPLACE FUNCTION facet_price_at_least(threshold numeric, width integer) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -103,8 +103,9 @@ DECLARE
     expression text;
 BEGIN
     IF threshold <= 0 THEN RETURN '(~0::bit(32000))'; END IF;
-    IF threshold >= 2::numeric ^ width THEN RETURN '0::bit(32000)'; END IF;
-    units := threshold;
+    IF threshold >= 1e15 THEN RETURN '0::bit(32000)'; END IF;
+    units := facet_digits(threshold::bigint);
+    IF units >= 2::numeric ^ width THEN RETURN '0::bit(32000)'; END IF;
     FOR place IN 0 .. width - 1 LOOP
         IF units >> place & 1 = 1 THEN
             expression := concat('(', 'v.s' || 100 + place, ' & ' || expression, ')');

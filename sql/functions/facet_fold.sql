@@ -28,7 +28,7 @@ BEGIN
     FROM (SELECT t.product_id, bool_and(t.prices_only) AS prices_only FROM taken t GROUP BY 1) t;
     IF changed IS NOT NULL THEN PERFORM keep_values(changed); END IF;
     IF changed IS NOT NULL OR repriced IS NOT NULL THEN
-        PERFORM fold_facet_patch(facet_patch(changed, repriced));
+        PERFORM fold_facet_patch(facet_patch(changed, repriced, NULL, true));
     END IF;
     RETURN (SELECT count(*) FROM facet_change);
 END $$;
@@ -55,12 +55,20 @@ BEGIN
     ON CONFLICT (one) DO UPDATE SET transaction_id = excluded.transaction_id, clock = excluded.clock, server = excluded.server;
 END $$;
 
+-- New bits of bitmaps, in the order in which they come: those that are read together are to lie beside each other, two to a page.
+CREATE OR REPLACE FUNCTION write_facet_bitmaps(places tid[], new_bits bit(32000)[]) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+BEGIN
+    UPDATE facet_bitmap b SET bits = n.bits FROM unnest(places, new_bits) n (place, bits) WHERE b.ctid = n.place;
+END $$;
+
 CREATE OR REPLACE FUNCTION fold_facet_patch(patch facet_patch) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = on AS $$
 DECLARE
     none CONSTANT bit(32000) := 0::bit(32000);
     added integer[];
     come record;
+    become record;
 BEGIN
     INSERT INTO facet_value (field, name, element)
     SELECT n.* FROM unnest((patch).new_field, (patch).new_name, (patch).new_element) n ON CONFLICT DO NOTHING;
@@ -80,17 +88,19 @@ BEGIN
         SELECT f.value_id, f.piece / 8 AS block, f.plane, facet_joined(f.bits, f.piece % 8 * 4000 + 1) AS bits
         FROM unnest(added, (patch).piece, (patch).plane, (patch).bits) f (value_id, piece, plane, bits) GROUP BY 1, 2, 3) j;
     -- What the changed products had goes, what they have now comes.
-    UPDATE facet_bitmap b SET bits = c.bits
+    SELECT array_agg(c.place) AS places, array_agg(c.bits) AS bits INTO become
     FROM (
-        SELECT o.value_id, o.block, o.plane, o.bits & CASE WHEN facet_is_price(o.value_id) THEN k.prices_keep ELSE k.keep END
+        SELECT o.ctid AS place, o.bits AS old_bits, o.bits & CASE WHEN facet_is_price(o.value_id) THEN k.prices_keep ELSE k.keep END
             | coalesce(f.bits, none) AS bits
         FROM facet_bitmap o
         JOIN unnest((patch).masked, (patch).keep, (patch).prices_keep) k (block, keep, prices_keep) ON k.block = o.block
         LEFT JOIN unnest(come.value_id, come.block, come.plane, come.bits) f (value_id, block, plane, bits)
-            ON (f.value_id, f.block, f.plane) = (o.value_id, o.block, o.plane)) c
-    WHERE (b.value_id, b.block, b.plane) = (c.value_id, c.block, c.plane) AND b.bits <> c.bits;
+            ON (f.value_id, f.block, f.plane) = (o.value_id, o.block, o.plane)
+        ORDER BY o.value_id, o.plane, o.block) c
+    WHERE c.bits <> c.old_bits;
+    PERFORM write_facet_bitmaps(become.places, become.bits);
     INSERT INTO facet_bitmap (value_id, block, plane, bits)
-    SELECT f.* FROM unnest(come.value_id, come.block, come.plane, come.bits) f ON CONFLICT DO NOTHING;
+    SELECT f.* FROM unnest(come.value_id, come.block, come.plane, come.bits) f (value_id, block, plane, bits) ORDER BY f.value_id, f.plane, f.block ON CONFLICT DO NOTHING;
     IF EXISTS (SELECT FROM unnest((patch).keep) k (keep) WHERE bit_count(k.keep) < 32000) THEN
         UPDATE facet_value v SET held = c.held
         FROM (SELECT b.value_id, sum(b.ones)::integer AS held FROM facet_bitmap b WHERE b.plane = 0 AND NOT facet_is_price(b.value_id) GROUP BY b.value_id) c

@@ -68,7 +68,7 @@ BEGIN
         UNION ALL SELECT 'p', 's6', '{6}' WHERE jsonb_path_exists(conjuncts, '$[*].stocked')
         -- Stock, prices and their bits: none of these names begins another.
         UNION ALL SELECT 'v', 's' || i, ARRAY[i] FROM (SELECT string_agg(c.value ->> 'sql', ' ') AS sql FROM jsonb_array_elements(conjuncts) c (value)) c
-            CROSS JOIN LATERAL (SELECT unnest('{3,4}'::integer[]) UNION ALL SELECT generate_series(100, 149) WHERE strpos(c.sql, 'v.s4') > 0) b (i) WHERE strpos(c.sql, 'v.s' || i) > 0
+            CROSS JOIN LATERAL (SELECT unnest('{3,4}'::integer[]) UNION ALL SELECT generate_series(100, 159) WHERE strpos(c.sql, 'v.s4') > 0) b (i) WHERE strpos(c.sql, 'v.s' || i) > 0
         UNION ALL SELECT CASE WHEN (l.value -> 'variant')::boolean THEN 'v' ELSE 'p' END, 'l' || l.place - 1,
             ARRAY(SELECT e.value::integer FROM jsonb_array_elements_text(l.value -> 'ids') e (value))
             FROM jsonb_array_elements(leaves) WITH ORDINALITY l (value, place)

@@ -3,8 +3,9 @@
 -- A block is 32,000 consecutive product_ids. In plane 0 a bit is a product, in plane n the n-th of its active
 -- variants. Numbers under 1,024 stand for: 1 shown at all, 2 there is such a variant, 3 out of stock, 4 has a
 -- price, 5 has a price that is no whole number of thousandths, 6 and 7 a product's variant is in stock, is sold out, 8 one in stock has a price,
--- 100 + n: bit n of the price in thousandths, 200 + n and 300 + n: of a product's lowest and highest, 400 + n and 500 + n: of those in stock.
+-- 100 + n: bit n of the price in thousandths, four bits a decimal digit, 200 + n and 300 + n: of a product's lowest and highest, 400 + n and 500 + n: of those in stock.
 -- From 1,000,000,000 on: cells of prices (of variants: whether theirs is odd). Options of variants are their products' too; facet_stocked: those of variants in stock.
+-- In plane -n of an option's value a bit is a product of whose values it is the n-th; field options#: which variants have their product's n-th value of a name.
 
 -- The block that a product lies in, and its place there.
 CREATE OR REPLACE FUNCTION facet_block(product_id bigint) RETURNS integer
@@ -44,8 +45,9 @@ BEGIN ATOMIC
         UNION ALL SELECT NULL WHERE o.exact) e;
 END;
 
--- Every look-up is by key, product by product: the tables may never have been analysed.
-CREATE OR REPLACE FUNCTION facet_terms(products bigint[])
+-- Every look-up is by key, product by product: the tables may never have been analysed. numbered: also which of its values of an option a product's
+-- n-th is, as its variants come: what the bitmaps alone need, not who counts what changed.
+CREATE OR REPLACE FUNCTION facet_terms(products bigint[], numbered boolean)
 RETURNS TABLE (product_id bigint, plane integer, value_id integer, field text, name text, element jsonb)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH shown AS MATERIALIZED (
@@ -65,6 +67,12 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         UNION ALL
         SELECT 'options', o.object, m.*
         FROM (SELECT DISTINCT v.options FROM offered v) o (object) CROSS JOIN LATERAL facet_members(o.object) m
+    ), numbers AS MATERIALIZED (
+        SELECT o.product_id, o.name, o.element, array_agg(o.plane) AS planes,
+            row_number() OVER (PARTITION BY o.product_id, lower(o.name) ORDER BY min(o.plane), o.element, o.name)::integer AS number
+        FROM (SELECT v.product_id, v.plane, m.name, m.element FROM offered v JOIN members m ON m.field = 'options' AND m.object = v.options
+              WHERE numbered AND NOT m.exact AND m.element IS NOT NULL) o
+        GROUP BY o.product_id, o.name, o.element
     )
     SELECT s.product_id, 0, 1, NULL::text, NULL::text, NULL::jsonb FROM shown s
     UNION ALL SELECT v.product_id, v.plane, 2, NULL, NULL, NULL FROM offered v
@@ -77,6 +85,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         FROM shown s JOIN members m ON m.field = 'attributes' AND m.object = s.attributes
     UNION ALL SELECT v.product_id, l.plane, NULL, CASE WHEN m.exact THEN 'options=' ELSE 'options' END, m.name, m.element
         FROM offered v JOIN members m ON m.field = 'options' AND m.object = v.options CROSS JOIN LATERAL (VALUES (0), (v.plane)) l (plane)
+    UNION ALL SELECT n.product_id, -n.number, NULL, 'options', n.name, n.element FROM numbers n
+    UNION ALL SELECT n.product_id, l.plane, NULL, 'options#', lower(n.name), to_jsonb(n.number) FROM numbers n CROSS JOIN unnest(n.planes) l (plane)
 $$;
 
 -- Whether a number stands for something of prices and stock, which change without a note.
@@ -88,6 +98,11 @@ RETURN value_id BETWEEN 3 AND 599 OR value_id >= 500000000 OR value_id BETWEEN -
 CREATE OR REPLACE FUNCTION facet_stocked(value_id integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN value_id + CASE WHEN value_id < 0 THEN -500000000 WHEN value_id = 4 THEN 4 WHEN value_id < 1024 THEN 200 WHEN value_id < 1000000000 THEN 500000000 ELSE 100000000 END;
+
+-- A price in thousandths, four bits a decimal digit: in their order as the numbers are, and of a round one the last digits are not asked.
+CREATE OR REPLACE FUNCTION facet_digits(units bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ('x' || lpad(units::text, 16, '0'))::bit(64)::bigint;
 
 -- The steps of a histogram, in thousandths, the smallest first: 1, 2 and 5 times a power of ten.
 CREATE OR REPLACE FUNCTION facet_steps() RETURNS bigint[]
@@ -105,8 +120,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     )
     SELECT h.product_id, 4 FROM had h WHERE h.lowest IS NOT NULL
     UNION ALL
-    SELECT h.product_id, e.first + b.number FROM had h CROSS JOIN (VALUES (200), (300)) e (first) CROSS JOIN generate_series(0, 49) b (number)
-    WHERE CASE e.first WHEN 200 THEN h.lowest ELSE h.highest END >> b.number & 1 = 1
+    SELECT h.product_id, e.first + b.number FROM had h CROSS JOIN LATERAL (VALUES (200, facet_digits(h.lowest)), (300, facet_digits(h.highest))) e (first, digits)
+    CROSS JOIN generate_series(0, 59) b (number) WHERE e.digits >> b.number & 1 = 1
     UNION ALL
     SELECT h.product_id, 1000000000 + s.number::integer * 64 + (h.lowest / s.step)::integer
     FROM had h CROSS JOIN unnest(facet_steps()) WITH ORDINALITY s (step, number) WHERE h.lowest / s.step <= 50
@@ -136,7 +151,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         SELECT 3 WHERE o.stock <= 0
         UNION ALL SELECT 4 WHERE o.price IS NOT NULL
         UNION ALL SELECT 5 WHERE o.price IS NOT NULL AND o.units IS NULL
-        UNION ALL SELECT 100 + b.number FROM generate_series(0, 49) b (number) WHERE o.units >> b.number & 1 = 1
+        UNION ALL SELECT 100 + b.number FROM (SELECT facet_digits(o.units) AS digits OFFSET 0) d CROSS JOIN generate_series(0, 59) b (number) WHERE d.digits >> b.number & 1 = 1
         UNION ALL SELECT 1000000062 + s.number::integer * 64 FROM unnest(facet_steps()) WITH ORDINALITY s (step, number) WHERE o.units / s.step BETWEEN 1 AND 50 AND o.units / s.step & 1 = 1) t (value_id)
     UNION ALL
     SELECT o.product_id, 0, CASE WHEN o.is_stocked THEN 6 ELSE 7 END FROM offered o
@@ -162,14 +177,14 @@ $$;
 
 -- Products as pieces of bitmaps, of 4,000 products each: what is in them (changed), or their prices and stock alone (repriced). Values that have no
 -- number yet get one under zero.
-CREATE OR REPLACE FUNCTION facet_patch(changed bigint[], repriced bigint[], stocked boolean DEFAULT NULL) RETURNS facet_patch
+CREATE OR REPLACE FUNCTION facet_patch(changed bigint[], repriced bigint[], stocked boolean, numbered boolean) RETURNS facet_patch
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     patch facet_patch;
 BEGIN
     IF changed IS NULL AND repriced IS NULL THEN RETURN NULL; END IF;
     WITH terms AS MATERIALIZED (
-        SELECT t.*, false AS is_stocked FROM facet_terms(changed) t
+        SELECT t.*, false AS is_stocked FROM facet_terms(changed, numbered) t
         UNION ALL SELECT t.product_id, 0, NULL, 'options', t.name, t.element, true FROM facet_stocked_options(changed || repriced) t WHERE stocked IS NOT FALSE
     ), named AS MATERIALIZED (
         SELECT t.field, t.name, t.element, coalesce(k.value_id, -(row_number() OVER ())::integer) AS value_id

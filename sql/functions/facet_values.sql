@@ -47,17 +47,23 @@ BEGIN
     RETURN QUERY SELECT * FROM facet_counts_of_patch(patch, of_values, of_set, set_number, set_block, set_plane, set_bits);
 END $$;
 
--- The same of values that a variant of the set has to have: nothing is changed.
+-- The same of an option's values that a variant of the set has to have: nothing is changed. Which products have their n-th value in a variant of the set is
+-- worked out once; a value is then counted as products have it. Its own bitmaps of variants would be combined with the set's, each of them.
 CREATE OR REPLACE FUNCTION facet_counts_of_variants(
-    of_values integer[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
+    of_name text, of_values integer[], of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS TABLE (of_value integer, count bigint)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off AS $$
+DECLARE
+    numbers CONSTANT integer[] := ARRAY(SELECT v.value_id FROM facet_value v WHERE v.field = 'options#' AND lower(v.name) = lower(of_name) AND v.element IS NOT NULL ORDER BY v.element);
 BEGIN
-    RETURN QUERY SELECT o.value_id, sum(o.count)::bigint FROM (
-        SELECT r.value_id, bit_count(bit_or(r.bits & s.bits)) AS count FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
-        CROSS JOIN LATERAL (SELECT b.value_id, b.bits FROM facet_bitmap b WHERE b.value_id = ANY (of_values) AND b.plane = s.plane AND b.block = s.block OFFSET 0) r
-        WHERE s.number = of_set AND s.plane > 0 GROUP BY r.value_id, s.block) o
-    GROUP BY o.value_id HAVING sum(o.count) > 0;
+    RETURN QUERY SELECT r.value_id, sum(r.ones + n.ones - (r.bits <~> n.bits)::integer) / 2 FROM (
+        SELECT -array_position(numbers, h.value_id) AS plane, h.block, h.bits, bit_count(h.bits)::integer AS ones FROM (
+            SELECT b.value_id, s.block, bit_or(b.bits & s.bits) AS bits FROM unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits)
+            CROSS JOIN LATERAL (SELECT b.value_id, b.bits FROM facet_bitmap b WHERE b.value_id = ANY (numbers) AND b.plane = s.plane AND b.block = s.block OFFSET 0) b
+            WHERE s.number = of_set AND s.plane > 0 GROUP BY b.value_id, s.block) h) n
+    CROSS JOIN LATERAL (SELECT b.value_id, b.ones, b.bits FROM facet_bitmap b WHERE b.value_id = ANY (of_values) AND b.plane = n.plane AND b.block = n.block OFFSET 0) r
+    WHERE n.ones > 0
+    GROUP BY r.value_id HAVING sum(r.ones + n.ones - (r.bits <~> n.bits)::integer) > 0;
 END $$;
 
 -- The same of what several values, or variants, hold together: by place. GROUP BY tells the planner that each is there
@@ -72,13 +78,13 @@ BEGIN
         'SELECT (a.set::bigint << 40) + (r.block::bigint << 16) + r.plane AS key, r.block, r.bits, a.place FROM (',
         facet_rows_sql(NOT patch IS NULL, '$2', value_id, true), ' OFFSET 0) r JOIN (SELECT a.value_id, min(a.set) AS set, min(a.place) AS place '
         'FROM unnest($2, $3, $4) a (value_id, set, place) GROUP BY a.value_id) a ON a.value_id = r.value_id '
-        'WHERE (r.plane > 0) = $5 OFFSET 0) r JOIN (SELECT (s.number::bigint << 40) + (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits '
+        'WHERE (r.plane > 0) = $5 AND r.plane >= 0 OFFSET 0) r JOIN (SELECT (s.number::bigint << 40) + (s.block::bigint << 16) + s.plane AS key, bit_or(s.bits) AS bits '
         'FROM unnest($6, $7, $8, $9) s (number, block, plane, bits) WHERE s.number = ANY ($3) GROUP BY 1) s ON s.key = r.key GROUP BY r.place, r.block) o GROUP BY o.place')
     USING patch, value_id, set, place, by_variant, set_number, set_block, set_plane, set_bits;
 END $$;
 
 -- How many products of its set have each of a facet's values, by what is cheapest; each value has one spelling. products: the sets as products alone, for
--- whoever unpacks an array unpacks all of it.
+-- whoever unpacks an array unpacks all of it, and those of set 1 listed, where they are few.
 CREATE OR REPLACE FUNCTION facet_counts_alone(
     request jsonb, of_values integer[], patch facet_patch, products record, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[],
     OUT value_id integer[], OUT counts bigint[]
@@ -90,13 +96,14 @@ BEGIN
     value_id := of_values;
     IF of_values IS NULL THEN RETURN; END IF;
     IF (request -> 'by_variant')::boolean AND request ->> 'field' = 'options' THEN
-        SELECT array_agg(n.of_value), array_agg(n.count) INTO value_id, counts FROM facet_counts_of_variants(of_values, of_set, set_number, set_block, set_plane, set_bits) n;
+        SELECT array_agg(n.of_value), array_agg(n.count) INTO value_id, counts FROM facet_counts_of_variants(request ->> 'name', of_values, of_set, set_number, set_block, set_plane, set_bits) n;
         RETURN;
     END IF;
     IF (request -> 'whole')::boolean THEN
         counts := facet_counts_of_all(patch, of_values);
     ELSIF cardinality(of_values) > facet_wide() AND NOT facet_is_price(of_values[1]) THEN
-        counts := facet_counts_by_column(patch, of_values, request ->> 'facet', of_set, products.numbers, products.blocks, products.planes, products.bits);
+        counts := facet_counts_by_column(patch, of_values, request ->> 'facet', of_set, products.numbers, products.blocks, products.planes, products.bits,
+            CASE WHEN of_set = 1 AND patch IS NULL THEN products.listed END);
     END IF;
     IF counts IS NULL AND patch IS NULL THEN
         SELECT array_agg(n.of_value), array_agg(n.count) INTO value_id, counts

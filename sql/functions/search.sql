@@ -11,6 +11,7 @@ DECLARE
     before record;
     question search_question;
     page record;
+    counted record;
     answer search_answer;
     wider search_filter;
     said jsonb := '{"plan": "browse"}';
@@ -29,8 +30,15 @@ BEGIN
     IF num_nonnulls(client, session) > 0 THEN
         stages := stages || jsonb_build_object('personal', elapsed_ms(began) - (stages -> 'question')::numeric);
     END IF;
+    -- What browsing shows is among the products that are counted.
+    IF counts AND question.browses THEN
+        counted := search_counts(question, NULL, options);
+        question.filter.kept_blocks := counted.blocks;
+        question.filter.kept_bits := counted.bits;
+        stages := stages || jsonb_build_object('counts', elapsed_ms(began) - (SELECT sum(m.value::numeric) FROM jsonb_each(stages) m));
+    END IF;
     page := search_explored(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms', fingerprint);
-    stages := stages || jsonb_build_object('products', elapsed_ms(began) - (stages -> 'question')::numeric - coalesce((stages -> 'personal')::numeric, 0));
+    stages := stages || jsonb_build_object('products', elapsed_ms(began) - (SELECT sum(m.value::numeric) FROM jsonb_each(stages) m));
     answer.understood := question.understood;
     answer.corrections := question.corrections;
     answer.redirect := question.redirect;
@@ -42,9 +50,14 @@ BEGIN
             HINT = 'Some products may be missing; give it more milliseconds, or ask for fewer products.';
     END IF;
     answer.total := before.total;
-    IF counts THEN
-        SELECT coalesce(before.total, c.total), c.facets, c.more INTO answer.total, answer.facets, answer.more FROM search_counts(question, page.relevant, options) c;
+    IF counts AND NOT question.browses THEN
+        counted := search_counts(question, page.relevant, options);
         stages := stages || jsonb_build_object('counts', elapsed_ms(began) - (SELECT sum(m.value::numeric) FROM jsonb_each(stages) m));
+    END IF;
+    IF counts THEN
+        answer.total := coalesce(before.total, counted.total);
+        answer.facets := counted.facets;
+        answer.more := counted.more;
     END IF;
     IF (options ->> 'explain')::boolean THEN
         said := said || jsonb_build_object('search', search_explained(question, (page.arms).report, page.relevant)
@@ -71,20 +84,24 @@ BEGIN
 END $$;
 
 -- The exact number of products that a search may show, and its facets, where they are asked for. What fulfils only part of
--- the wishes counts for neither.
-CREATE OR REPLACE FUNCTION search_counts(question search_question, relevant bigint[], options jsonb, OUT total bigint, OUT facets jsonb, OUT more jsonb)
+-- the wishes counts for neither. With them, the products counted, as bitmaps.
+CREATE OR REPLACE FUNCTION search_counts(
+    question search_question, relevant bigint[], options jsonb, OUT total bigint, OUT facets jsonb, OUT more jsonb, OUT blocks integer[], OUT bits bit(32000)[]
+)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     wanted jsonb := nullif(nullif(options -> 'facets', 'null'), 'false');
-    counted jsonb;
+    kept record;
 BEGIN
     IF wanted IS NULL AND NOT coalesce((options ->> 'total')::boolean, false) THEN RETURN; END IF;
-    counted := facet_counts(filters_together((question).filters, CASE WHEN (question).excluded IS NOT NULL THEN
+    kept := facet_counts_kept(filters_together((question).filters, CASE WHEN (question).excluded IS NOT NULL THEN
         (SELECT jsonb_build_object('all', jsonb_build_array(jsonb_build_object('not', jsonb_build_object('external_id', jsonb_agg(p.external_id)))))
          FROM product p WHERE p.product_id = ANY ((question).excluded)) END), coalesce(wanted, '[]'), coalesce(relevant, search_reach(question)));
-    total := (counted -> 'total')::bigint;
-    facets := CASE WHEN wanted IS NOT NULL THEN counted -> 'facets' END;
-    more := nullif(counted -> 'more', '{}');
+    total := (kept.counted -> 'total')::bigint;
+    facets := CASE WHEN wanted IS NOT NULL THEN kept.counted -> 'facets' END;
+    more := nullif(kept.counted -> 'more', '{}');
+    blocks := kept.blocks;
+    bits := kept.bits;
 END $$;
 
 -- What `explain` says: how each arm looked for its rows, and how many products really match beside the estimates.

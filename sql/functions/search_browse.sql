@@ -9,6 +9,32 @@ RETURN CASE sort
     WHEN 'newest' THEN 'p.created_at DESC, p.product_id DESC'
     ELSE 'p.popularity DESC, p.product_id DESC' END;
 
+-- The first products of an order among those that a count found, whose bitmaps the filter has: they pass it, as they were counted. The order is walked while that
+-- costs less than to list them all; of many by price NULL: the index of prices knows them.
+CREATE OR REPLACE FUNCTION search_browse_kept(filter search_filter, sort text, shown_already bigint[], k integer) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    by_price CONSTANT boolean := sort IN ('price', '-price');
+    total CONSTANT bigint := rows_of('product', 100);
+    kept CONSTANT bigint := (SELECT coalesce(sum(bit_count(b.bits)), 0) FROM unnest((filter).kept_bits) b (bits));
+    walk CONSTANT double precision := 3.0 * (k + cardinality(shown_already)) * total / greatest(kept, 1);
+    products bigint[];
+BEGIN
+    IF by_price AND kept > 0.05 * total THEN RETURN NULL; END IF;
+    IF NOT by_price AND walk < 15 * kept THEN
+        EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT w.product_id, row_number() OVER () AS place FROM (',
+            'SELECT p.product_id FROM product p ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', ceil(greatest(walk, 5 * kept)), ') w ',
+            'WHERE get_bit(($3)[array_position($2, facet_block(w.product_id))], facet_place(w.product_id)) = 1 AND w.product_id <> ALL ($1) LIMIT ', k, ') o')
+        INTO products USING shown_already, (filter).kept_blocks, (filter).kept_bits;
+        IF cardinality(products) = k THEN RETURN products; END IF;
+    END IF;
+    EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (',
+        'SELECT p.product_id FROM product p WHERE p.product_id = ANY ($2) AND p.product_id <> ALL ($1) ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', k, ') p) o')
+    INTO products USING shown_already, facet_products(NULL, array_fill(0, ARRAY[cardinality((filter).kept_blocks)]), (filter).kept_blocks,
+        array_fill(0, ARRAY[cardinality((filter).kept_blocks)]), (filter).kept_bits, NULL);
+    RETURN coalesce(products, '{}');
+END $$;
+
 -- The first products of an order, of all that the filter keeps or of some ($2), without those shown already ($1).
 CREATE OR REPLACE FUNCTION search_browse(
     space_id integer, filter search_filter, sort text, shown_already bigint[], k integer, share double precision, among bigint[] DEFAULT NULL
@@ -18,13 +44,17 @@ DECLARE
     products bigint[];
     by_price boolean := sort IN ('price', '-price');
     condition text := concat((filter).shown, ' AND p.product_id <> ALL ($1)');
-    passing double precision := CASE WHEN among IS NULL AND space_id IS NOT NULL AND ((filter).listing IS NOT NULL OR (filter).prices IS NOT NULL)
+    passing double precision := CASE WHEN among IS NULL AND (filter).kept_bits IS NULL AND space_id IS NOT NULL AND ((filter).listing IS NOT NULL OR (filter).prices IS NOT NULL)
         THEN coalesce(share, search_share(space_id, filter)) END;
     is_narrow boolean := among IS NOT NULL OR coalesce(passing < 0.05, false);
     -- So many in the order of the page have enough among them, most likely.
     walk double precision := 3 * (k + cardinality(shown_already)) / nullif(passing, 0);
 BEGIN
     IF k <= 0 THEN RETURN '{}'; END IF;
+    IF among IS NULL AND (filter).kept_bits IS NOT NULL THEN
+        products := search_browse_kept(filter, sort, shown_already, k);
+        IF products IS NOT NULL THEN RETURN products; END IF;
+    END IF;
     IF is_narrow AND among IS NULL AND NOT by_price AND walk < 5 * passing * rows_of('product', 100) THEN
         EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (SELECT p.product_id FROM (',
             'SELECT p.* FROM product p ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', ceil(walk), ') p WHERE ', condition, ' LIMIT ', k, ') p) o')

@@ -93,9 +93,10 @@ $sql$)
 $$;
 
 -- A page of products, in their order: each with its picture, where it is known, else its first one, and the variant that is shown
--- first. In PL/pgSQL, because its plan is kept: to plan takes twice as long as to run.
+-- first, of those that fit, where the filter asks something of variants; on_options: pictures of others do not count. In PL/pgSQL, because its plan is
+-- kept: to plan takes twice as long as to run.
 CREATE OR REPLACE FUNCTION search_plain_hits(
-    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], shown_before integer, said jsonb
+    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], shown_before integer, said jsonb, fitting bigint[], on_options boolean
 ) RETURNS search_hit[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -112,10 +113,11 @@ BEGIN
             WHERE g.image_id IS NULL AND i.product_id = g.product_id AND (
                 NOT EXISTS (SELECT FROM image_variant s WHERE s.product_id = i.product_id AND s.image_id = i.image_id OFFSET 0)
                 OR EXISTS (SELECT FROM image_variant s JOIN variant v ON v.product_id = s.product_id AND v.variant_id = s.variant_id
-                    WHERE s.product_id = i.product_id AND s.image_id = i.image_id AND v.status = 'active' OFFSET 0))
+                    WHERE s.product_id = i.product_id AND s.image_id = i.image_id
+                      AND CASE WHEN on_options THEN v.variant_id = ANY (fitting) ELSE v.status = 'active' END OFFSET 0))
             ORDER BY i.position, i.image_id LIMIT 1) picture ON true
         LEFT JOIN LATERAL (
-            SELECT v.variant_id FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active'
+            SELECT v.variant_id FROM variant v WHERE v.product_id = g.product_id AND v.status = 'active' AND (fitting IS NULL OR v.variant_id = ANY (fitting))
             ORDER BY EXISTS (SELECT FROM image_variant s WHERE s.product_id = v.product_id
                              AND s.image_id = coalesce(g.image_id, picture.image_id) AND s.variant_id = v.variant_id) DESC,
                 (v.stock IS NULL OR v.stock > 0) DESC, v.price, v.variant_id LIMIT 1) chosen ON true);
@@ -130,15 +132,19 @@ CREATE OR REPLACE FUNCTION search_hits(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     hits search_hit[];
+    fitting bigint[];
     pictured CONSTANT boolean := image_ids IS NOT NULL AND array_position(image_ids, NULL) IS NULL;
 BEGIN
     IF product_ids = '{}' THEN RETURN NULL; END IF;
-    IF (filter).on_variants OR (wider).on_variants OR vector IS NOT NULL AND NOT pictured THEN
+    IF (filter).on_variants AND vector IS NULL AND (wider).fits IS NULL THEN
+        -- Sooner planned than the whole.
+        EXECUTE concat('SELECT coalesce(array_agg(v.variant_id), ''{}'') FROM product p JOIN variant v ON ', (filter).fits, ' WHERE p.product_id = ANY ($1)') INTO fitting USING product_ids;
+    ELSIF (filter).on_variants OR (wider).on_variants OR vector IS NOT NULL AND NOT pictured THEN
         EXECUTE search_hits_sql(space_id, filter, wider, vector IS NOT NULL, pictured) INTO hits
         USING product_ids, image_ids, scores, reasons, shown_before, said, vector;
         RETURN hits;
     END IF;
-    RETURN search_plain_hits(product_ids, image_ids, scores, reasons, shown_before, said);
+    RETURN search_plain_hits(product_ids, image_ids, scores, reasons, shown_before, said, fitting, fitting IS NOT NULL AND (filter).on_options);
 END $$;
 
 -- A page where the filter asks something of variants, or the nearest picture of some is not known ($1 product_ids, $2 pictures where known,

@@ -17,7 +17,7 @@ DECLARE
         association_score,association_actions,association_days,association_events,count_products,count_bought_together,count_viewed_after,gather_due,
         tend_counts,tend_partners,tend_associations,tend_affinities,count_category_pairs,sampled_shoppers,sampled_categories,leaf_categories,
         product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,
-        product_values,value_number,keep_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_stocked_options,
+        product_values,value_number,keep_values,count_value,fold_facets,move_facet_horizon,fold_facet_patch,write_facet_bitmaps,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_stocked_options,
         facet_repriced,facet_prices_hold,settled_variant_clock,facet_price_cells,
         keep_history,latest_events,opted_out,history_fingerprint,history_of,with_vectors,with_values,product_numbers,personal_weights,default_personal_weights,most_events}';
     -- What nobody but the owner reads.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import LiteralString
 
@@ -83,16 +84,17 @@ def has_columns(connection: Connection, wide: int) -> None:
     """Columns say what the bitmaps say, and totals are what the bitmaps add up to."""
     wrong = connection.execute(
         """WITH said AS (
-            SELECT c.field, c.name, c.block, n.place - 1 AS place, n.value_id FROM facet_column c
+            SELECT c.field, c.name, 800 * c.piece + n.place - 1 AS place, n.value_id
+            FROM facet_column c
             CROSS JOIN LATERAL (SELECT * FROM unnest(c.firsts) WITH ORDINALITY f (value_id, place)
                 UNION ALL SELECT * FROM unnest(c.seconds) WITH ORDINALITY s (value_id, place)) n
             WHERE n.value_id > 0
         ), had AS (
-            SELECT v.field, lower(v.name) AS name, b.block, i AS place, v.value_id
+            SELECT v.field, lower(v.name) AS name, 32000 * b.block + i AS place, v.value_id
             FROM facet_value v JOIN facet_bitmap b ON b.value_id = v.value_id AND b.plane = 0
-            JOIN facet_column c
-                ON c.field = v.field AND c.name = lower(v.name) AND c.block = b.block
             CROSS JOIN generate_series(0, 31999) i
+            JOIN facet_column c ON c.field = v.field AND c.name = lower(v.name)
+                AND c.piece = (32000 * b.block + i) / 800
             WHERE c.firsts IS NOT NULL AND v.element IS NOT NULL AND get_bit(b.bits, i) = 1
         ) SELECT count(*) FROM (
             (TABLE said EXCEPT TABLE had) UNION ALL (TABLE had EXCEPT TABLE said)) d"""
@@ -109,3 +111,55 @@ def has_columns(connection: Connection, wide: int) -> None:
         "FROM facet_bitmap b WHERE b.value_id = v.value_id AND b.plane = 0)"
     ).fetchone()
     assert totals == (0,)
+
+
+OPTIONS: list[dict[str, object]] = [
+    {},
+    {"color": "red", "size": "M"},
+    {"color": "red", "size": "L"},
+    {"color": "blue", "size": "M"},
+    {"color": ["green", "red"], "size": 40},
+    {"COLOR": "black"},
+]
+
+
+def give_options(connection: Connection, product: Product, rng: random.Random) -> None:
+    for variant in product.variants:
+        variant.options = rng.choice(OPTIONS)
+        connection.execute(
+            "UPDATE variant SET options = %s WHERE variant_id = %s",
+            (json.dumps(variant.options), variant.variant_id),
+        )
+
+
+@pytest.mark.parametrize("wide", [3, 64])
+def test_options_of_one_spelling_are_counted_by_their_number(
+    shop: list[Product], connection: Connection, wide: int
+) -> None:
+    """Which of a product's values a variant has; with two spellings of one they are not asked."""
+    set_limit(connection, "facet_wide", wide)
+    rng = random.Random(wide)
+    for product in shop:
+        give_options(connection, product, rng)
+    for _ in range(4):
+        fold(connection)
+        assert not spelt_options(connection)
+        for wanted in [
+            {"options": {"color": "red"}, "in_stock": True},
+            {"options": {"color": "red", "size": "M"}, "in_stock": True},
+            {"price": {"gte": 6, "lt": 20}, "in_stock": True},
+            {"category": "women", "price": {"lt": 50}, "options": {"size": "M"}},
+            {"in_stock": False},
+        ]:
+            check(connection, shop, wanted)
+        for product in rng.sample(shop, 6):
+            give_options(connection, product, rng)
+
+
+def spelt_options(connection: Connection) -> bool:
+    row = connection.execute(
+        "SELECT bool_or(spelt) FROM facet_value WHERE field = 'options' AND EXISTS "
+        "(SELECT FROM facet_bitmap b WHERE b.value_id = facet_value.value_id)"
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])

@@ -138,3 +138,26 @@ def test_few_products_are_counted_without_the_bitmaps_of_their_values(shop: Conn
 def test_what_all_products_have_is_not_counted(shop: Connection) -> None:
     """A facet whose own filter is all that there is counts all products: 100 bitmaps of brands."""
     assert bitmaps_read(shop, {"brand": "b1"}, ["brand"]) < 20
+
+
+def products_read(connection: Connection, filters: Any) -> int:
+    """Rows of products, or of their index alone, that a page with facets reads."""
+    with connection.transaction():
+        connection.execute(
+            "SELECT search_page(filters => %s, options => %s)",
+            (json.dumps(filters), json.dumps({"facets": NOT_PRICES})),
+        ).fetchone()
+        row = connection.execute(
+            "SELECT sum(pg_stat_get_xact_tuples_returned(i.indexrelid)) FROM pg_index i "
+            "WHERE i.indrelid = 'product'::regclass"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_page_shows_what_was_counted(shop: Connection) -> None:
+    """Of 90 products all are looked at, of 8,910 the first in the order of the page."""
+    narrow = products_read(shop, {"category": "narrow"})
+    assert 24 <= narrow <= 400
+    broad = products_read(shop, {"category": "broad"})
+    assert 24 <= broad <= 400
