@@ -50,6 +50,10 @@ DECLARE
     check_limit integer := 2 * wanted + 16;
     route search_route;
     sketch bit varying;
+    listed bigint[];  -- products in the order of their sketches, and what was found of each
+    listed_items bigint[];
+    taken integer;  -- how many of them are compared
+    known double precision[];  -- the distances of the first of them
     listed_distances double precision[];  -- of what was compared for its sketch, in the order of these
     compared bigint;
     places bigint[];
@@ -74,12 +78,31 @@ BEGIN
     LOOP
         attempts := attempts + 1;
         -- To go on after the first so many takes half as long again.
-        IF route.plan = 'hnsw' THEN PERFORM set_config('hnsw.ef_search', least(greatest(search_graph_limit(route, row_limit), 1), 1000)::text, true); END IF;
+        IF route.plan = 'hnsw' THEN PERFORM set_config('hnsw.ef_search', least(greatest(search_graph_limit(route, filter, row_limit), 1), 1000)::text, true); END IF;
         -- A bitmap does not tell the index what is dead: what the sorting into cells left behind would be read by every search until a vacuum.
         IF route.source = 'cells' THEN PERFORM set_config('enable_bitmapscan', 'off', true); END IF;
-        EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
-            ELSE search_arm_sql(kind, space_id, route, filter, wanted, row_limit, greatest(check_limit, spare)) END
-        INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent, (route).products;
+        IF route.plan <> 'exact' AND search_is_listed(route) THEN
+            EXECUTE search_list_sql(kind, space_id, route, filter, row_limit) INTO listed, listed_items USING vector, sketch, (route).cells, taste, recent, (route).products;
+            taken := row_limit;
+            known := NULL;
+            LOOP
+                EXECUTE search_compared_sql(kind, space_id, filter, greatest(check_limit, spare))
+                INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared
+                USING vector, sketch, NULL::integer[], taste, recent, NULL::bigint[], listed[:taken], listed_items[:taken], known;
+                -- Where the best come from far down the list, better ones may lie below its first part.
+                EXIT WHEN taken > row_limit OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
+                    AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= row_limit / 2
+                    AND search_missed_of(listed_distances, distances[wanted]) <= search_may_miss(wanted);
+                -- A sketch may lie there without its vector, and then the distances stand for others.
+                IF compared = taken AND taste IS NULL THEN known := listed_distances; END IF;
+                taken := search_list_limit(route, filter, row_limit);
+            END LOOP;
+            exhausted := cardinality(listed) <= taken AND cardinality(listed) < search_list_limit(route, filter, row_limit);
+        ELSE
+            EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
+                ELSE search_arm_sql(kind, space_id, route, filter, row_limit, greatest(check_limit, spare)) END
+            INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent, (route).products;
+        END IF;
         IF route.plan = 'hnsw' THEN PERFORM set_config('hnsw.ef_search', reach, true); END IF;
         IF route.source = 'cells' THEN PERFORM set_config('enable_bitmapscan', bitmaps, true); END IF;
         complete := true;
@@ -91,7 +114,7 @@ BEGIN
         IF route.source = 'cells' AND checked < check_limit AND NOT (filter).is_empty THEN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
-                search_list_limit(route, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, row_limit) ELSE 0 END, attempts);
+                search_list_limit(route, filter, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, filter, row_limit) ELSE 0 END, attempts);
         ELSIF cardinality(product_ids) >= wanted AND (route.source = 'cells' OR route.plan = 'districts') AND NOT (filter).is_empty AND route.total <= 200000 AND attempts < 4
             AND search_is_doubtful(found_by, listed_distances, distances[wanted], wanted) AND search_is_noise(kind, space_id, vector, route, distances[wanted], wanted) THEN
             -- What is far from everything is found by comparing all, which costs tens of milliseconds at most.
@@ -102,7 +125,8 @@ BEGIN
         ELSIF cardinality(product_ids) >= wanted THEN
             EXIT WHEN attempts >= 4 OR route.plan = 'exact' OR exhausted AND route.cells IS NULL
                 OR route.plan = 'hnsw' AND (found_by IS NULL OR (SELECT count(*) FROM unnest(found_by[:wanted]) f (found_by) WHERE f.found_by <> 2) >= 0.5 * wanted);
-            missed := search_missed_of(listed_distances, distances[wanted]);
+            -- Those beside a graph that passes much were compared whether or not they pass.
+            missed := search_missed_of(listed_distances, distances[wanted]) * CASE WHEN route.plan = 'hnsw' AND NOT search_is_checked(route, filter) THEN route.pass ELSE 1 END;
             EXIT WHEN route.plan = 'hnsw' AND missed <= search_may_miss(wanted);
             EXIT WHEN route.plan <> 'hnsw' AND missed <= CASE WHEN route.cells IS NULL OR exhausted OR is_lost THEN 1 ELSE 3 END * search_may_miss(wanted)
                 AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared);

@@ -29,10 +29,13 @@ BEGIN
         'OR EXISTS (SELECT FROM image_variant s JOIN variant v ON v.product_id = s.product_id '
         'AND v.variant_id = s.variant_id WHERE s.product_id = i.product_id AND s.image_id = i.image_id AND %s OFFSET 0))',
         CASE WHEN compiled.on_options THEN result.fits ELSE 'v.status = ''active''' END);
-    -- What is left to check of a row that has a sketch: its product is shown, its picture counts.
+    -- What is left to check of a row that has a sketch: its product is shown, its picture counts. One look-up of variants says both, so that
+    -- the planner sees what is asked of them once.
     result.listed_check := concat_ws(' AND ', nullif(compiled.on_product, 'true'), CASE
-        WHEN compiled.on_variant IS NOT NULL THEN format('EXISTS (SELECT FROM variant v WHERE %s OFFSET 0)', result.fits) END,
-        CASE WHEN compiled.on_options THEN result.counts END);
+        WHEN compiled.on_variant IS NOT NULL THEN concat('EXISTS (SELECT FROM variant v WHERE ', result.fits, CASE WHEN compiled.on_options THEN
+            ' AND (i.image_id IS NULL OR NOT EXISTS (SELECT FROM image_variant s WHERE s.product_id = i.product_id AND s.image_id = i.image_id OFFSET 0) '
+            'OR EXISTS (SELECT FROM image_variant s WHERE s.product_id = v.product_id AND s.image_id = i.image_id AND s.variant_id = v.variant_id OFFSET 0))' END,
+            ' OFFSET 0)') END);
     -- What asks of categories and variants alone need not read the product.
     result.needs_product := jsonb_path_exists(filters, '$.** ? (exists(@.brand) || exists(@.external_id) || exists(@.attributes))');
     IF NOT result.is_empty THEN

@@ -88,16 +88,18 @@ DECLARE
     by_vectors boolean;
     parts integer;
     asked text;
-    -- With a picture or a product words say how it should differ, which is their vector's business.
-    words_alone boolean := NOT EXISTS (SELECT FROM search_parts(query, terms) p WHERE p.kind <> 'words');
+    words_alone boolean;
 BEGIN
+    IF query IS NOT NULL THEN PERFORM check_query(query); END IF;
     -- Before the words: nobody should wait for a worker to learn that a filter is wrong.
     question.filter := search_conditions(filters, NULL);
     question.arm_weights := search_arm_weights(options -> 'arms');
     question.locale := options ->> 'locale';
     question.named := '{}';
     question := search_understood(question, query, filters, options);
-    SELECT count(*), string_agg(p.asked, ' ') FILTER (WHERE p.weight > 0) INTO parts, asked FROM search_parts(question.words, terms) p;
+    -- With a picture or a product words say how it should differ, which is their vector's business.
+    SELECT count(*), string_agg(p.asked, ' ') FILTER (WHERE p.weight > 0), coalesce(bool_and(p.kind = 'words'), true) INTO parts, asked, words_alone
+    FROM search_parts(question.words, terms) p;
     question.browses := parts = 0;
     IF coalesce((options ->> 'rules')::boolean, true) THEN
         rules := search_rules(query, filter_paths(question.filters));

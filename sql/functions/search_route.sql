@@ -53,7 +53,7 @@ BEGIN
     enough := search_enough(route.matching, wanted);
     second_opinion := search_second_opinion(route.share, wanted, route.total)
         -- What neither terms nor prices tell may be scarce where the query lies.
-        * CASE WHEN (filter).is_empty OR (filter).terms IS NOT NULL OR (filter).prices IS NOT NULL THEN 1 ELSE 1.7 END;
+        * CASE WHEN search_is_told(filter) THEN 1 ELSE 1.7 END;
     checks := check_cost * search_row_limit(wanted);
     by_terms := CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + CASE WHEN (filter).terms IS NULL
         THEN 0.25 * route.total ELSE 0.4 * listed END;

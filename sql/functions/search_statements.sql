@@ -10,17 +10,38 @@ CREATE OR REPLACE FUNCTION search_listed_part(route search_route) RETURNS numeri
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (route).plan <> 'hnsw' THEN 1 WHEN (route).pass < 0.2 THEN 0.85 WHEN (route).pass < 0.7 AND (route).total < 300000 THEN 0.4 ELSE 0.6 END;
 
--- How many rows of the sketches' order are looked at so that enough of them pass.
-CREATE OR REPLACE FUNCTION search_list_limit(route search_route, row_limit integer) RETURNS integer
+-- Whether the graph and the cells are both asked.
+CREATE OR REPLACE FUNCTION search_has_two(route search_route) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).plan = 'hnsw' AND (route).cells IS NOT NULL;
+
+-- Whether terms or prices tell what a filter keeps: what they do not tell may be scarce where the query lies.
+CREATE OR REPLACE FUNCTION search_is_told(filter search_filter) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (filter).is_empty OR (filter).terms IS NOT NULL OR (filter).prices IS NOT NULL;
+
+-- Whether candidates are checked before their vectors are read, because few of them pass, and whether by their sketches' terms, which are at hand there
+-- and say nearly all. Beside a graph, which has read many of the vectors, few more are read of those that may not pass.
+CREATE OR REPLACE FUNCTION search_is_checked(route search_route, filter search_filter) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).pass < CASE WHEN NOT search_has_two(route) THEN 0.9 WHEN search_is_told(filter) THEN 0.3 ELSE 0.95 END;
+
+CREATE OR REPLACE FUNCTION search_is_checked_by_terms(route search_route, filter search_filter) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN search_is_checked(route, filter) AND (filter).terms_alone AND (route).source = 'cells';
+
+-- How many rows of the sketches' order are looked at so that enough of them pass, also where what is nearest passes less than the whole.
+CREATE OR REPLACE FUNCTION search_list_limit(route search_route, filter search_filter, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN search_is_listed(route) THEN least(3 * row_limit, row_limit + 2000)
-    ELSE least(row_limit * search_listed_part(route) * CASE WHEN (route).pass < 0.9 THEN 1.5 ELSE 1 END
+    ELSE least(row_limit * search_listed_part(route)
+        * CASE WHEN NOT search_is_checked(route, filter) THEN 1 WHEN search_has_two(route) AND (route).pass >= 0.3 THEN 3 ELSE 1.5 END
         / greatest((route).pass, 0.001), 1000000) END::integer;
 
 -- How many the graph is asked for, all at once (hnsw.ef_search): more where few of them pass.
-CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, row_limit integer) RETURNS integer
+CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, filter search_filter, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, row_limit)
+RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, filter, row_limit)
     ELSE least(greatest(0.6 * row_limit, 120) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
 
 -- The products that a filter's prices list, $6 where the route knows them: in a SELECT, for the planner weighs each element of an array that it sees.
@@ -44,21 +65,6 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     FROM (SELECT quote_ident(format('%s_sketch_%s', kind, space_id))) t (name)
 $$;
 
--- Whether the graph and the cells are both asked.
-CREATE OR REPLACE FUNCTION search_has_two(route search_route) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (route).plan = 'hnsw' AND (route).cells IS NOT NULL;
-
--- Whether candidates are checked before their vectors are read, because few of them pass; and whether by their sketches' terms,
--- which are at hand there and say nearly all.
-CREATE OR REPLACE FUNCTION search_is_checked(route search_route) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (route).pass < 0.9;
-
-CREATE OR REPLACE FUNCTION search_is_checked_by_terms(route search_route, filter search_filter) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (route).pass < 0.9 AND (filter).terms_alone AND (route).source = 'cells';
-
 -- The sketch of a row i or t.
 CREATE OR REPLACE FUNCTION search_sketch_sql(kind text, space_id integer, item text, condition text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
@@ -68,7 +74,7 @@ RETURN concat('EXISTS (SELECT FROM ', quote_ident(format('%s_sketch_%s', kind, s
 -- What candidates are checked for before their vectors are read.
 CREATE OR REPLACE FUNCTION search_passing_sql(kind text, space_id integer, route search_route, filter search_filter, item text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN CASE WHEN NOT search_is_checked(route) THEN ''
+RETURN CASE WHEN NOT search_is_checked(route, filter) THEN ''
     WHEN search_is_checked_by_terms(route, filter) THEN ' WHERE ' || search_sketch_sql(kind, space_id, item, (filter).terms)
     ELSE ' WHERE ' || search_check_sql(kind, filter, true, space_id) END;
 
@@ -78,7 +84,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN concat_ws(' AND ', 'true',
     CASE WHEN (route).plan = 'hnsw' AND NOT search_is_checked_by_terms(route, filter) THEN
         concat('(', CASE WHEN search_has_two(route) THEN concat(item, '.found_by > 1 OR ') END, search_sketch_sql(kind, space_id, item, NULL), ')') END,
-    CASE WHEN search_is_checked_by_terms(route, filter) OR NOT search_is_checked(route) THEN search_check_sql(kind, filter, true, space_id) END);
+    CASE WHEN search_is_checked_by_terms(route, filter) OR NOT search_is_checked(route, filter) THEN search_check_sql(kind, filter, true, space_id) END);
 
 -- The candidates with their distances from the vector ($1), in statements of their own: of what is listed, and those nearest by the graph, whose
 -- vectors are at hand there and are not read again. Where few of them pass they are checked before. found_by: 1 the graph, 2 the cells, 3 both.
@@ -96,7 +102,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         concat('SELECT ', k.item, '.*, row_number() OVER () AS place FROM (SELECT ', k.item, '.* FROM listed ', k.item, k.passing,
             CASE WHEN k.passing <> '' THEN concat(' LIMIT ', row_limit * search_listed_part(route)) END, ') ', k.item),
         concat('graph AS MATERIALIZED (SELECT ', k.item, '.* FROM (SELECT v.product_id, v.', kind, '_id, v.embedding <#> $1 AS distance, v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', k.vectors,
-            ' v ORDER BY v.embedding <#> $1 LIMIT ', search_graph_limit(route, row_limit), ') ', k.item, k.passing, ')'),
+            ' v ORDER BY v.embedding <#> $1 LIMIT ', search_graph_limit(route, filter, row_limit), ') ', k.item, k.passing, ')'),
         search_vector_sql(kind, space_id)
         FROM (SELECT i.item, search_passing_sql(kind, space_id, route, filter, i.item), quote_ident(format('%s_vector_%s', kind, space_id))
             FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) i (item)) k (item, passing, vectors)) a (id, listed, graph, vector)
@@ -108,38 +114,47 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN concat('SELECT x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
     ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id');
 
--- The nearest by their sketches ($2) are listed, and the candidates compared by their vectors and checked in the order of
--- their distance, as far as needed; then the best row of each product. Arrays, so that both arms can be
--- joined in one statement. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
--- No more than has to be one statement is in it: it is planned anew for each search.
+-- What a route lists, the nearest by their sketches ($2) first: products, and their pictures or captions.
+CREATE OR REPLACE FUNCTION search_list_sql(kind text, space_id integer, route search_route, filter search_filter, row_limit integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', kind, '_id) FROM (SELECT s.product_id, s.', kind, '_id FROM ', search_listed_sql(kind, space_id, route, filter),
+    ' ORDER BY s.sketch <~> $2 LIMIT ', search_list_limit(route, filter, row_limit), ') l');
+
+-- What an arm's statement answers of its rows "scored": the first so many that pass a check, and of these the best of each product.
+CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, compared text, condition text, check_limit integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), array_agg(b.distance ORDER BY b.distance, b.product_id), ',
+        'array_agg(b.', kind, '_id ORDER BY b.distance, b.product_id), array_agg(b.place ORDER BY b.distance, b.product_id), ',
+        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), ', found_by, ', ', compared,
+        ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', k.item, '.*, count(*) OVER () AS checked FROM (SELECT ', k.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', k.item,
+        ' WHERE ', condition, ' LIMIT ', check_limit, ') ', k.item, ') n ORDER BY n.product_id, n.distance, n.', kind, '_id) b')
+    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)
+$$;
+
+-- Those listed ($7, $8) are compared by their vectors, but for those whose distance is known ($9), and checked in the order of their distance, as far as needed; then
+-- the best row of each product. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
+CREATE OR REPLACE FUNCTION search_compared_sql(kind text, space_id integer, filter search_filter, check_limit integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN concat('WITH scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, coalesce(c.known, e.distance) AS distance, c.place, e.taste, e.recent '
+    'FROM unnest($7::bigint[], $8::bigint[], $9::float8[]) WITH ORDINALITY c (product_id, ', kind, '_id, known, place) '
+    'LEFT JOIN LATERAL (', search_vector_sql(kind, space_id), ' AND c.known IS NULL OFFSET 0) e ON true WHERE coalesce(c.known, e.distance) IS NOT NULL) ',
+    search_best_sql(kind, 'NULL::integer[]', '(SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}'') FROM scored c), (SELECT count(*) FROM scored), NULL::boolean',
+        search_check_sql(kind, filter, true, space_id), check_limit));
+
+-- Where few of what is listed pass, or the graph is asked: all in one statement, which is planned anew for each search, so that no more than has to be is in it.
 CREATE OR REPLACE FUNCTION search_arm_sql(
-    kind text, space_id integer, route search_route, filter search_filter, wanted integer, row_limit integer, check_limit integer
+    kind text, space_id integer, route search_route, filter search_filter, row_limit integer, check_limit integer
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH ', CASE WHEN a.is_listed THEN concat('candidates AS MATERIALIZED (SELECT l.*, row_number() OVER () AS place FROM (', a.nearest, ') l), ')
-            ELSE concat('listed AS MATERIALIZED (' || a.nearest || '), ', search_candidates_sql(kind, space_id, route, filter, row_limit)) END,
-        CASE WHEN a.is_listed THEN concat('first AS MATERIALIZED (', replace(a.compared, 'FROM candidates c', concat('FROM (SELECT * FROM candidates LIMIT ', row_limit, ') c')), '), early AS MATERIALIZED (SELECT coalesce(max(f.place) FILTER (WHERE f.nearness <= ', wanted, ') > ',
-            row_limit / 2, ' OR search_missed(max(f.compared), avg(f.distance) FILTER (WHERE f.place > f.compared / 2), stddev_pop(f.distance) FILTER (WHERE f.place > f.compared / 2), '
-            'max(f.distance) FILTER (WHERE f.nearness <= ', wanted, ')) > ', search_may_miss(wanted), ', true) AS deep FROM (SELECT c.distance, c.place, '
-            'row_number() OVER (ORDER BY c.distance, c.place) AS nearness, count(*) OVER () AS compared FROM first c) f), ',
-            -- Where the best come from far down the list, better ones may lie below its first part.
-            'scored AS MATERIALIZED (SELECT * FROM first UNION ALL ', a.compared, ' WHERE c.place > ', row_limit, ' AND (SELECT e.deep FROM early e)) ') END,
-        'SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
-        'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), array_agg(b.place ORDER BY b.distance, b.product_id), ',
-        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), ',
-        CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by ORDER BY b.distance, b.product_id), ' ELSE 'NULL::integer[], ' END,
-        '(SELECT coalesce(array_agg(c.distance ORDER BY c.place)', CASE WHEN search_has_two(route) THEN ' FILTER (WHERE c.found_by > 1)' END, ', ''{}'') FROM scored c), (SELECT count(*) FROM scored), ',
-        -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
-        CASE WHEN (route).plan = 'hnsw' THEN 'false'
-            WHEN a.is_listed THEN concat('CASE WHEN (SELECT e.deep FROM early e) THEN (SELECT count(*) FROM candidates) < ', search_list_limit(route, row_limit),
-                ' ELSE NOT EXISTS (SELECT FROM candidates OFFSET ', row_limit, ') END')
-            ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, row_limit), ' AND (SELECT count(*) FROM candidates) < ', row_limit) END,
-        ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', a.item, '.*, count(*) OVER () AS checked FROM (SELECT ', a.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', a.item,
-        ' WHERE ', search_unchecked_sql(kind, space_id, route, filter, a.item), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
-    FROM (SELECT k.item, kind || '_id', search_is_listed(route), 'SELECT s.product_id, s.' || kind || '_id FROM ' || search_listed_sql(kind, space_id, route, filter)
-            || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, row_limit),
-        concat('SELECT c.product_id, c.', kind, '_id, e.distance, c.place, e.taste, e.recent FROM candidates c CROSS JOIN LATERAL (', search_vector_sql(kind, space_id), ' OFFSET 0) e')
-        FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)) a (item, id, is_listed, nearest, compared)
+    SELECT concat('WITH ', 'listed AS MATERIALIZED (SELECT s.product_id, s.' || kind || '_id FROM ' || search_listed_sql(kind, space_id, route, filter)
+            || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, filter, row_limit) || '), ',
+        search_candidates_sql(kind, space_id, route, filter, row_limit),
+        search_best_sql(kind, CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by ORDER BY b.distance, b.product_id)' ELSE 'NULL::integer[]' END,
+            concat('(SELECT coalesce(array_agg(c.distance ORDER BY c.place)', CASE WHEN search_has_two(route) THEN ' FILTER (WHERE c.found_by > 1)' END, ', ''{}'') FROM scored c), (SELECT count(*) FROM scored), ',
+                -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
+                CASE WHEN (route).plan = 'hnsw' THEN 'false'
+                    ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, filter, row_limit), ' AND (SELECT count(*) FROM candidates) < ', row_limit) END),
+            search_unchecked_sql(kind, space_id, route, filter, CASE kind WHEN 'image' THEN 'i' ELSE 't' END), check_limit))
 $$;
 
 -- All that a route lists, or all there is, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little.

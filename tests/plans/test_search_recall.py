@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.integration.searchable import ask, names
 from tests.plans.clustered_shop import (
@@ -60,6 +61,77 @@ def test_the_graph_is_asked_again_where_few_of_the_nearest_pass(
     assert found >= 48
 
 
+def test_the_graph_is_asked_once_where_more_of_the_cells_make_up_for_it(
+    filled: tuple[Connection, Any], connection: Connection
+) -> None:
+    found = 0
+    for number in range(5):
+        order = true_order(filled[1], connection, number, lambda _: True)
+        # Of the nearest 600 each sixth is left, and of all some 84 in a hundred.
+        near = [name for n, name in enumerate(order[:600]) if n % 6]
+        far = [order[start : start + 1000] for start in (8000, 9000)]
+        filters = {"not": {"any": [{"external_id": names} for names in (near, *far)]}}
+        arguments = {"terms": [{"image": KEY.format(number)}], "filters": filters}
+        hits = ask(connection, k=10, options={"explain": True}, **arguments)
+        report = hits[0]["why"]["search"]["image"]
+        assert (report["plan"], report.get("attempts", 1)) == ("hnsw", 1)
+        found += len(set(names(hits)) & set(order[:60:6]))
+    assert found >= 48
+
+
+@pytest.mark.parametrize(
+    ("route", "asked", "checked"),
+    [
+        ({"plan": "hnsw", "cells": [1], "pass": 0.4}, {"terms": "t"}, False),
+        ({"plan": "hnsw", "cells": [1], "pass": 0.2}, {"terms": "t"}, True),
+        ({"plan": "hnsw", "cells": [1], "pass": 0.9}, {"is_empty": False}, True),
+        ({"plan": "hnsw", "cells": [1], "pass": 0.96}, {"is_empty": False}, False),
+        ({"plan": "hnsw", "pass": 0.8}, {"prices": "p"}, True),  # the graph alone
+        ({"plan": "districts", "cells": [1], "pass": 0.8}, {"terms": "t"}, True),
+    ],
+)
+def test_when_candidates_are_checked_before_they_are_compared(
+    connection: Connection, route: dict[str, Any], asked: dict[str, Any], checked: bool
+) -> None:
+    row = connection.execute(
+        "SELECT search_is_checked(jsonb_populate_record(NULL::search_route, %s), "
+        "jsonb_populate_record(NULL::search_filter, %s))",
+        (Jsonb(route), Jsonb(asked)),
+    ).fetchone()
+    assert row == (checked,)
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+def test_the_rest_of_a_list_is_compared_beside_what_was(
+    filled: tuple[Connection, Any], connection: Connection, lacking: bool
+) -> None:
+    """Of so few that the best of them are all over, and of a list that is not compared whole."""
+    for function in (
+        "search_row_limit(wanted integer) RETURNS integer LANGUAGE sql RETURN 20",
+        "search_listed_rows(route search_route) RETURNS double precision LANGUAGE sql RETURN 50000",
+        "search_cheapest(by_districts double precision, by_cells double precision, "
+        "by_prices double precision, by_terms double precision) "
+        "RETURNS text LANGUAGE sql RETURN 'terms'",
+    ):
+        connection.execute(f"CREATE OR REPLACE FUNCTION {function}".encode())
+    for number in range(3):
+        order = true_order(filled[1], connection, number, lambda product: product % 4 != 0)
+        if lacking:  # a sketch stays without its vector
+            connection.execute("SET LOCAL session_replication_role = replica")
+            connection.execute(
+                "DELETE FROM image_vector_1 v USING product p "
+                "WHERE p.product_id = v.product_id AND p.external_id = %s",
+                (order.pop(0),),
+            )
+            connection.execute("SET LOCAL session_replication_role = origin")
+        terms = [{"image": KEY.format(number)}]
+        hits = ask(connection, k=10, terms=terms, filters=BROAD, options={"explain": True})
+        report = hits[0]["why"]["search"]["image"]
+        assert report["plan"] == "list"
+        assert 20 < report["compared"] < 1000
+        assert len(set(names(hits)) & set(order[:10])) >= 9  # stored numbers are rounded
+
+
 @pytest.mark.parametrize("graph_finds", [True, False])
 def test_more_cells_are_looked_at_where_the_graph_lost_its_way(
     connection: Connection, graph_finds: bool
@@ -71,8 +143,8 @@ def test_more_cells_are_looked_at_where_the_graph_lost_its_way(
     )
     if not graph_finds:
         connection.execute(
-            "CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, row_limit integer) "
-            "RETURNS integer LANGUAGE sql RETURN 0"
+            "CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, "
+            "filter search_filter, row_limit integer) RETURNS integer LANGUAGE sql RETURN 0"
         )
     trusted = 0
     for number in range(QUERIES):
