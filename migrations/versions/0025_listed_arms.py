@@ -5,7 +5,7 @@ from __future__ import annotations
 from vitrine.migrate import run_schema_file
 
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 

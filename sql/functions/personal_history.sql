@@ -66,7 +66,6 @@ BEGIN
     history.events := coalesce(history.events, 0);
     history.gate := coalesce(history.events / nullif(history.events + (used ->> 'gate')::double precision, 0), 0);
     history.weights := used;
-    history.fading := 1;
     RETURN history;
 END $$;
 

@@ -36,8 +36,7 @@ END $$;
 
 -- The first of the products given in their new order; each place keeps its score, and what moved says why. What words and
 -- pictures say counts by its logarithm, so that one rule's factor does not flatten all the rest; in browsing popularity says
--- it. Attributes are looked up of those that lead without them, three pages of them; what all of these have alike
--- moves nothing.
+-- it. What all candidates have alike moves nothing. Beside words and pictures attributes are looked up of the first four pages.
 CREATE OR REPLACE FUNCTION personal_order(
     question search_question, arms search_arms, shown integer, most integer,
     INOUT product_ids bigint[], INOUT image_ids bigint[], INOUT scores double precision[], INOUT reasons jsonb[]
@@ -49,8 +48,9 @@ DECLARE
     browses CONSTANT boolean := (question).browses;
     first CONSTANT integer := least(personal_candidates(), cardinality(product_ids));
     page CONSTANT integer := least(most, first);
-    leaders CONSTANT integer := CASE WHEN browses THEN first ELSE greatest(3 * most, 72) END;
-    near CONSTANT record := personal_nearness(space_id, history, product_ids[:first], arms);
+    given CONSTANT bigint[] := product_ids[:first];
+    judged CONSTANT bigint[] := given[:CASE WHEN browses THEN first ELSE greatest(4 * most, 96) END];
+    near CONSTANT record := personal_nearness(space_id, history, given, arms);
     strength CONSTANT double precision := (question).strength;
     gate CONSTANT double precision := strength * history.gate;
     w_base CONSTANT double precision := (history.weights ->> CASE WHEN browses THEN 'popularity' ELSE 'relevance' END)::double precision;
@@ -63,40 +63,32 @@ DECLARE
     arm CONSTANT text := CASE WHEN (question).image IS NULL THEN 'caption' ELSE 'image' END;
     found CONSTANT bigint[] := (arms).image_ids || (arms).caption_ids;
     distances CONSTANT double precision[] := (arms).image_distances || (arms).caption_distances;
-    -- Arrays of the candidates, the best first; then of the page.
-    candidate record;
-    own record;
+    -- Arrays of the page.
     placed record;
 BEGIN
     IF first < 2 THEN RETURN; END IF;
     WITH given AS MATERIALIZED (
-        SELECT u.product_id, u.place, u.reason ? 'named' AS named, u.taste, u.recent, coalesce(b.repurchase, 0) AS repurchase,
+        SELECT u.product_id, u.place, n.taste, n.recent, v.preference, coalesce(b.repurchase, 0) AS repurchase,
             CASE WHEN browses THEN ln(1 + u.score) ELSE ln(greatest(u.score, 1e-3)) END AS base
-        FROM unnest(product_ids[:first], scores[:first], reasons[:first], near.tastes, near.recents) WITH ORDINALITY u (product_id, score, reason, taste, recent, place)
-        LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = u.product_id
+        FROM unnest(given, scores[:first]) WITH ORDINALITY u (product_id, score, place)
+        LEFT JOIN unnest(near.product_ids, near.tastes, near.recents) n (product_id, taste, recent) ON n.product_id = u.product_id
+        LEFT JOIN personal_preferences(history, judged) v ON v.product_id = u.product_id
+        LEFT JOIN unnest(history.product_ids, history.repurchases) b (product_id, repurchase) ON b.product_id = u.product_id AND b.repurchase > 0
     ), middle AS (
         SELECT avg(c.base) AS base, greatest(stddev_pop(c.base), 1e-6) AS base_unit, avg(c.taste) AS taste, stddev_pop(c.taste) AS taste_unit,
-            avg(c.recent) AS recent, stddev_pop(c.recent) AS recent_unit FROM given c
+            avg(c.recent) AS recent, stddev_pop(c.recent) AS recent_unit, avg(c.preference) AS preference FROM given c
     ), weighed AS (
-        SELECT c.product_id, c.place, c.named, w_taste * likeness_units(c.taste, m.taste, m.taste_unit) AS taste, w_session * likeness_units(c.recent, m.recent, m.recent_unit) AS session,
-            w_base * CASE WHEN browses THEN c.base ELSE (c.base - m.base) / m.base_unit END AS base, w_repurchase * c.repurchase AS repurchase
+        SELECT c.product_id, c.place, w_taste * likeness_units(c.taste, m.taste, m.taste_unit) AS taste, w_session * likeness_units(c.recent, m.recent, m.recent_unit) AS session,
+            coalesce(w_attributes * (c.preference - m.preference), 0) AS attributes, w_repurchase * c.repurchase AS repurchase,
+            w_base * CASE WHEN browses THEN c.base ELSE (c.base - m.base) / m.base_unit END AS base
         FROM given c CROSS JOIN middle m
     )
-    SELECT array_agg(w.product_id) AS product_ids, array_agg(w.place) AS places, array_agg(w.named) AS named, array_agg(w.total) AS totals,
-        array_agg(w.taste) AS tastes, array_agg(w.session) AS sessions, array_agg(w.repurchase) AS repurchases
-    INTO candidate
-    FROM (SELECT w.*, w.base + w.taste + w.session + w.repurchase AS total FROM weighed w ORDER BY total DESC, w.place) w;
-    own := personal_preferences(history, candidate.product_ids[:leaders]);
     SELECT array_agg(o.product_id) AS product_ids, array_agg(o.place) AS places, array_agg(o.taste) AS tastes, array_agg(o.session) AS sessions,
-        array_agg(o.attributes) AS attributes, array_agg(o.repurchase) AS repurchases,
-        array_agg(o.product_id) FILTER (WHERE o.place <> o.new_place) AS moved, array_agg(o.product_id) FILTER (WHERE o.place > o.new_place) AS risen
+        array_agg(o.attributes) AS attributes, array_agg(o.repurchase) AS repurchases, array_agg(o.product_id) FILTER (WHERE o.place <> o.new_place) AS moved,
+        array_agg(o.product_id) FILTER (WHERE o.place > o.new_place AND o.taste + o.session > 0) AS drawn
     INTO placed
     FROM (SELECT a.*, row_number() OVER () AS new_place
-          FROM (SELECT w.*, coalesce(w_attributes * (w.preference - m.preference), 0) AS attributes
-                FROM unnest(candidate.product_ids, candidate.places, candidate.named, candidate.totals, candidate.tastes, candidate.sessions, candidate.repurchases, own.sums)
-                    w (product_id, place, named, total, taste, session, repurchase, preference)
-                CROSS JOIN (SELECT avg(v.preference) AS preference FROM unnest(own.sums) v (preference)) m
-                ORDER BY w.named DESC, w.total + coalesce(w_attributes * (w.preference - m.preference), 0) DESC, w.place LIMIT page) a) o;
+          FROM (SELECT w.* FROM weighed w ORDER BY w.base + w.taste + w.session + w.attributes + w.repurchase DESC, w.place LIMIT page) a) o;
     SELECT array_agg(p.product_id ORDER BY p.new_place) || product_ids[page + 1:most], array_agg(image_ids[p.place] ORDER BY p.new_place) || image_ids[page + 1:most],
         scores[:most],
         array_agg(CASE WHEN reasons[p.place] IS NOT NULL THEN reasons[p.place] WHEN browses THEN jsonb_build_object('popularity', scores[p.place]::real)
@@ -108,7 +100,7 @@ BEGIN
     INTO product_ids, image_ids, scores, reasons
     FROM unnest(placed.product_ids, placed.places, placed.tastes, placed.sessions, placed.attributes, placed.repurchases) WITH ORDINALITY
         p (product_id, place, taste, session, attributes, repurchase, new_place)
-    LEFT JOIN personal_reasons(space_id, history, placed.moved, placed.risen, own.numbers, own.texts, own.preferences) b ON b.product_id = p.product_id;
+    LEFT JOIN personal_reasons(space_id, history, placed.moved, placed.drawn) b ON b.product_id = p.product_id;
 END $$;
 
 -- What explain says of the history.

@@ -25,36 +25,41 @@ BEGIN
     GROUP BY g.product_id;
 END $$;
 
--- What moved down did so because others rose: it is like nothing that pushed it. Values that the shares do not know have
+-- Only what rose, and by how it looks, is like something that pushed it. Values that the shares do not know have
 -- their text in the catalogue alone.
-CREATE OR REPLACE FUNCTION personal_reasons(
-    space_id integer, history personal_history, given bigint[], risen bigint[], numbers bigint[], texts text[], preferences double precision[]
-) RETURNS TABLE (product_id bigint, telling jsonb, alike jsonb)
+CREATE OR REPLACE FUNCTION personal_reasons(space_id integer, history personal_history, given bigint[], drawn bigint[])
+RETURNS TABLE (product_id bigint, telling jsonb, alike jsonb)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_mergejoin = off SET enable_nestloop = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
+DECLARE
+    least_share CONSTANT double precision := (SELECT s.share FROM value_share s WHERE s.value = '');
+    prior CONSTANT double precision := (history.weights ->> 'prior')::double precision;
+    total CONSTANT double precision := history.total;
 BEGIN
     IF given IS NULL THEN RETURN; END IF;
     RETURN QUERY
-    WITH told AS MATERIALIZED (
+    WITH own AS MATERIALIZED (
+        SELECT k.product_id, unnest(k.numbers) AS number FROM product_numbers(given) k WHERE least_share IS NOT NULL
+    ), judged AS MATERIALIZED (
+        -- Many products have the same ones.
+        SELECT v.number, v.preference, v.said || jsonb_build_object('preference', round(v.preference::numeric, 2)) AS object
+        FROM (SELECT d.number, s.said_as AS said, value_preference(coalesce(l.amount, 0), total, coalesce(s.share, least_share), prior) AS preference
+              FROM (SELECT DISTINCT o.number FROM own o) d
+              LEFT JOIN unnest(history.liked, history.amounts) l (number, amount) ON l.number = d.number
+              LEFT JOIN (SELECT s.number, s.share, s.said_as FROM value_share s WHERE s.number = ANY (ARRAY(SELECT o.number FROM own o))) s ON s.number = d.number
+              WHERE num_nonnulls(l.amount, s.share) > 0) v
+    ), told AS MATERIALIZED (
         SELECT t.* FROM (
-            SELECT v.*, row_number() OVER (PARTITION BY v.product_id ORDER BY abs(v.preference) DESC, v.value, v.number) AS place
-            FROM (SELECT h.product_id, h.number, j.value, j.preference FROM (SELECT k.product_id, unnest(k.numbers) AS number FROM product_numbers(given) k) h
-                  JOIN unnest(numbers, texts, preferences) j (number, value, preference) USING (number)) v) t
+            SELECT o.product_id, j.*, row_number() OVER (PARTITION BY o.product_id ORDER BY abs(j.preference) DESC, j.number) AS place
+            FROM own o JOIN judged j ON j.number = o.number) t
         WHERE t.place <= 3
     ), unknown AS (
-        SELECT DISTINCT value_number(v.value) AS number, v.value
-        FROM (SELECT array_agg(DISTINCT t.product_id) AS ids FROM told t WHERE t.value IS NULL) u CROSS JOIN LATERAL product_values(u.ids) v WHERE u.ids IS NOT NULL
-    ), said AS MATERIALIZED (
-        -- Many products have the same ones.
-        SELECT d.number, jsonb_build_object('field', split_part(d.value, '=', 1), 'value', coalesce(c.path, substr(d.value, strpos(d.value, '=') + 1)),
-            'preference', round(d.preference::numeric, 2)) AS object
-        FROM (SELECT t.number, t.preference, coalesce(t.value, u.value) AS value
-              FROM (SELECT DISTINCT t.number, t.value, t.preference FROM told t) t LEFT JOIN unknown u ON t.value IS NULL AND u.number = t.number) d
-        LEFT JOIN LATERAL (SELECT c.path FROM category c WHERE d.value LIKE 'category=%' AND c.category_id = substr(d.value, 10)::bigint OFFSET 0) c ON true
-        WHERE d.value IS NOT NULL
+        SELECT DISTINCT value_number(v.value) AS number, value_said(v.value) AS said
+        FROM (SELECT array_agg(DISTINCT t.product_id) AS ids FROM told t WHERE t.object IS NULL) u CROSS JOIN LATERAL product_values(u.ids) v WHERE u.ids IS NOT NULL
     )
     SELECT g.product_id, n.telling, k.external_ids
     FROM unnest(given) g (product_id)
-    LEFT JOIN (SELECT t.product_id, jsonb_agg(s.object ORDER BY t.place) AS telling FROM told t JOIN said s USING (number) GROUP BY t.product_id) n ON n.product_id = g.product_id
-    LEFT JOIN personal_likeness(space_id, history, risen) k ON k.product_id = g.product_id;
+    LEFT JOIN (SELECT t.product_id, jsonb_agg(coalesce(t.object, u.said || jsonb_build_object('preference', round(t.preference::numeric, 2))) ORDER BY t.place) AS telling
+               FROM told t LEFT JOIN unknown u ON t.object IS NULL AND u.number = t.number GROUP BY t.product_id) n ON n.product_id = g.product_id
+    LEFT JOIN personal_likeness(space_id, history, drawn) k ON k.product_id = g.product_id;
 END $$;

@@ -38,6 +38,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hashtextextended(value, 0);
 COMMENT ON FUNCTION value_number IS 'The number that stands for a value of a product, such as brand=acme, in product_value and value_share.';
 
+-- Those of some products whose values are not kept.
+CREATE OR REPLACE FUNCTION without_values(product_ids bigint[]) RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT ARRAY(SELECT unnest(product_ids) EXCEPT SELECT k.product_id FROM product_value k WHERE k.product_id = ANY (product_ids))
+$$;
+
 -- A row of each product, as they are kept; from the catalogue where they are not.
 CREATE OR REPLACE FUNCTION product_numbers(product_ids bigint[]) RETURNS TABLE (product_id bigint, numbers bigint[])
 LANGUAGE plpgsql STABLE ROWS 200 SET search_path FROM CURRENT AS $$
@@ -45,16 +51,34 @@ LANGUAGE plpgsql STABLE ROWS 200 SET search_path FROM CURRENT AS $$
 DECLARE
     given_ids CONSTANT bigint[] := product_ids;
     kept integer;
-    missing bigint[];
 BEGIN
     RETURN QUERY SELECT k.product_id, k.numbers FROM product_value k WHERE k.product_id = ANY (given_ids);
     GET DIAGNOSTICS kept = ROW_COUNT;
     IF kept = cardinality(given_ids) THEN RETURN; END IF;
-    missing := ARRAY(SELECT unnest(given_ids) EXCEPT SELECT k.product_id FROM product_value k WHERE k.product_id = ANY (given_ids));
-    IF missing <> '{}' THEN
-        RETURN QUERY SELECT v.product_id, array_agg(value_number(v.value)) FROM product_values(missing) v GROUP BY v.product_id;
-    END IF;
+    RETURN QUERY SELECT v.product_id, array_agg(value_number(v.value)) FROM product_values(without_values(given_ids)) v GROUP BY v.product_id;
 END $$;
+
+-- The place of a value in sparse vectors: their type has no more.
+CREATE OR REPLACE FUNCTION value_place(number bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ((number % 1000000000 + 1000000000) % 1000000000 + 1)::integer;
+COMMENT ON FUNCTION value_place IS 'Where the value of this number stands in product_value.profile and in a shopper''s preferences.';
+
+-- A sparse vector of values and what is said of each. Parsed when it is made, like the next: it runs for each product.
+CREATE OR REPLACE FUNCTION value_vector(numbers bigint[], amounts double precision[]) RETURNS sparsevec
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT concat('{', string_agg(concat(v.place, ':', v.amount::real), ','), '}/1000000000')::sparsevec
+    FROM (SELECT value_place(u.number) AS place, sum(u.amount) AS amount FROM unnest(numbers, amounts) u (number, amount) GROUP BY 1) v;
+END;
+
+-- How often a product has each of its values.
+CREATE OR REPLACE FUNCTION value_profile(numbers bigint[]) RETURNS sparsevec
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT concat('{', string_agg(concat(v.place, ':', v.times), ','), '}/1000000000')::sparsevec
+    FROM (SELECT value_place(u.number) AS place, count(*) AS times FROM unnest(numbers) u (number) GROUP BY 1) v;
+END;
 
 -- Makes what is kept of some products what it should be. Very many values would not fit into the index: such a product is
 -- read from the catalogue.
@@ -73,8 +97,8 @@ BEGIN
         DELETE FROM product_value k USING (SELECT unnest(product_ids) EXCEPT SELECT w.product_id FROM wanted w) g (product_id)
         WHERE k.product_id = g.product_id
     )
-    INSERT INTO product_value AS k (product_id, numbers) SELECT w.product_id, w.numbers FROM wanted w
-    ON CONFLICT (product_id) DO UPDATE SET numbers = excluded.numbers WHERE k.numbers <> excluded.numbers;
+    INSERT INTO product_value AS k (product_id, numbers, profile) SELECT w.product_id, w.numbers, value_profile(w.numbers) FROM wanted w
+    ON CONFLICT (product_id) DO UPDATE SET numbers = excluded.numbers, profile = excluded.profile WHERE k.numbers <> excluded.numbers;
 END $$;
 
 -- Shops from before values were kept get theirs, if a worker keeps them; upgrade calls it.

@@ -35,13 +35,14 @@ BEGIN
     RETURN coalesce(products, '{}');
 END $$;
 
--- The first products of an order, of all that the filter keeps or of some ($2), without those shown already ($1).
-CREATE OR REPLACE FUNCTION search_browse(
-    space_id integer, filter search_filter, sort text, shown_already bigint[], k integer, share double precision, among bigint[] DEFAULT NULL
-) RETURNS bigint[]
+-- The first products of an order, of all that the filter keeps or of some ($2), without those shown already ($1); and how popular each
+-- is, unless prices led there.
+CREATE OR REPLACE FUNCTION search_browsed(
+    space_id integer, filter search_filter, sort text, shown_already bigint[], k integer, share double precision, among bigint[] DEFAULT NULL,
+    OUT product_ids bigint[], OUT popularities real[]
+)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    products bigint[];
     by_price boolean := sort IN ('price', '-price');
     condition text := concat((filter).shown, ' AND p.product_id <> ALL ($1)');
     passing double precision := CASE WHEN among IS NULL AND (filter).kept_bits IS NULL AND space_id IS NOT NULL AND ((filter).listing IS NOT NULL OR (filter).prices IS NOT NULL)
@@ -50,29 +51,38 @@ DECLARE
     -- So many in the order of the page have enough among them, most likely.
     walk double precision := 3 * (k + cardinality(shown_already)) / nullif(passing, 0);
 BEGIN
-    IF k <= 0 THEN RETURN '{}'; END IF;
+    product_ids := '{}';
+    IF k <= 0 THEN RETURN; END IF;
     IF among IS NULL AND (filter).kept_bits IS NOT NULL THEN
-        products := search_browse_kept(filter, sort, shown_already, k);
-        IF products IS NOT NULL THEN RETURN products; END IF;
+        product_ids := search_browse_kept(filter, sort, shown_already, k);
+        IF product_ids IS NOT NULL THEN RETURN; END IF;
     END IF;
     IF is_narrow AND among IS NULL AND NOT by_price AND walk < 5 * passing * rows_of('product', 100) THEN
-        EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (SELECT p.product_id FROM (',
-            'SELECT p.* FROM product p ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', ceil(walk), ') p WHERE ', condition, ' LIMIT ', k, ') p) o')
-        INTO products USING shown_already;
-        IF cardinality(products) = k THEN RETURN products; END IF;
+        EXECUTE concat('SELECT array_agg(o.product_id), array_agg(o.popularity) FROM (SELECT p.product_id, p.popularity FROM (',
+            'SELECT p.* FROM product p ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', ceil(walk), ') p WHERE ', condition, ' LIMIT ', k, ') o')
+        INTO product_ids, popularities USING shown_already;
+        IF cardinality(product_ids) = k THEN RETURN; END IF;
     END IF;
     IF is_narrow OR NOT by_price THEN
-        EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (SELECT p.product_id FROM ',
+        EXECUTE concat('SELECT array_agg(o.product_id), array_agg(o.popularity) FROM (SELECT p.product_id, p.popularity FROM ',
             CASE WHEN among IS NOT NULL THEN 'unnest($2) l (product_id) JOIN product p USING (product_id)'
                  WHEN is_narrow THEN concat('(', search_listing_sql(space_id, filter), ') l JOIN product p USING (product_id)')
                  ELSE 'product p' END,
-            ' WHERE ', condition, ' ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', k, ') p) o')
-        INTO products USING shown_already, among;
+            ' WHERE ', condition, ' ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', k, ') o')
+        INTO product_ids, popularities USING shown_already, among;
     ELSE
-        products := search_by_price(filter, sort, shown_already, k, condition);
+        product_ids := search_by_price(filter, sort, shown_already, k, condition);
+        popularities := NULL;
     END IF;
-    RETURN coalesce(products, '{}');
+    product_ids := coalesce(product_ids, '{}');
 END $$;
+
+-- The same products alone.
+CREATE OR REPLACE FUNCTION search_browse(
+    space_id integer, filter search_filter, sort text, shown_already bigint[], k integer, share double precision, among bigint[] DEFAULT NULL
+) RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path FROM CURRENT
+RETURN (search_browsed(space_id, filter, sort, shown_already, k, share, among)).product_ids;
 
 -- The index of prices in its order, until it has named enough products; then those without a price.
 CREATE OR REPLACE FUNCTION search_by_price(filter search_filter, sort text, shown_already bigint[], k integer, condition text) RETURNS bigint[]

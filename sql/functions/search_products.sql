@@ -70,17 +70,24 @@ END $$;
 -- Those that follow in another order: what browsing shows, and after a search what no arm can find yet. Where a history is to choose
 -- among them, the reasons of most would be for nothing: they are NULL (personal_order).
 CREATE OR REPLACE FUNCTION search_followed(
-    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], others bigint[], browses boolean, later boolean,
+    product_ids bigint[], image_ids bigint[], scores double precision[], reasons jsonb[], others bigint[], popularities real[], browses boolean, later boolean,
     OUT all_products bigint[], OUT all_images bigint[], OUT all_scores double precision[], OUT all_reasons jsonb[]
 )
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT product_ids || array_agg(o.product_id ORDER BY o.place), image_ids || array_agg(NULL::bigint),
-        scores || array_agg(CASE WHEN browses THEN p.popularity ELSE 0 END::double precision ORDER BY o.place),
-        reasons || array_agg(CASE WHEN later THEN NULL WHEN browses THEN jsonb_build_object('popularity', p.popularity)
-            ELSE jsonb_build_object('popularity', p.popularity, 'waiting', true) END ORDER BY o.place)
-    FROM unnest(others) WITH ORDINALITY o (product_id, place)
-    CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = o.product_id OFFSET 0) p
-$$;
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    all_products := product_ids || others;
+    all_images := image_ids || array_fill(NULL::bigint, ARRAY[cardinality(others)]);
+    IF popularities IS NULL THEN
+        SELECT array_agg(p.popularity ORDER BY o.place) INTO popularities
+        FROM unnest(others) WITH ORDINALITY o (product_id, place)
+        CROSS JOIN LATERAL (SELECT p.popularity FROM product p WHERE p.product_id = o.product_id OFFSET 0) p;
+    END IF;
+    all_scores := scores || CASE WHEN browses THEN popularities::double precision[] ELSE array_fill(0::double precision, ARRAY[cardinality(others)]) END;
+    all_reasons := reasons || CASE
+        WHEN later THEN array_fill(NULL::jsonb, ARRAY[cardinality(others)])
+        ELSE ARRAY(SELECT jsonb_build_object('popularity', o.popularity) || CASE WHEN browses THEN '{}' ELSE '{"waiting": true}' END::jsonb
+                   FROM unnest(popularities) WITH ORDINALITY o (popularity, place) ORDER BY o.place) END;
+END $$;
 
 -- What the arms found, of each the first so many.
 CREATE OR REPLACE FUNCTION search_first(arms search_arms, most integer) RETURNS search_arms
@@ -132,9 +139,10 @@ DECLARE
     -- What a shopper's history chooses from; 0 without one.
     spare integer := CASE WHEN sort = 'relevance' AND (question).strength > 0 THEN personal_candidates() ELSE 0 END;
     others bigint[];
+    popularities real[];
 BEGIN
     IF (question).browses THEN
-        others := search_browse((question).space_id, (question).filter, sort, shown_already, greatest(k, spare), NULL);
+        SELECT b.* INTO others, popularities FROM search_browsed((question).space_id, (question).filter, sort, shown_already, greatest(k, spare), NULL) b;
     ELSE
         IF strictness > 0 THEN
             arms := search_relevant_arms(question, strictness, deadline);
@@ -170,7 +178,7 @@ BEGIN
     END IF;
     IF cardinality(others) > 0 THEN
         SELECT f.* INTO product_ids, image_ids, scores, reasons
-        FROM search_followed(coalesce(product_ids, '{}'), image_ids, scores, reasons, others, (question).browses, (question).browses AND spare > 0 AND cardinality(others) > 1) f;
+        FROM search_followed(coalesce(product_ids, '{}'), image_ids, scores, reasons, others, popularities, (question).browses, (question).browses AND spare > 0 AND cardinality(others) > 1) f;
         IF (question).browses AND spare > 0 THEN
             SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, arms, shown, k, product_ids, image_ids, scores, reasons) p;
         END IF;

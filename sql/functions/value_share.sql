@@ -18,6 +18,17 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT least(greatest(ln((coalesce(p.again, 0) + 5) / (coalesce(c.again, 0) + 1)) / ln(5), 0), 1) FROM pairs p, by_chance c
 $$;
 
+-- A value as reasons say it: a category by its path. NULL for what stands for no value.
+CREATE OR REPLACE FUNCTION value_said(value text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path FROM CURRENT
+RETURN CASE WHEN strpos(value, '=') > 1 THEN jsonb_build_object('field', split_part(value, '=', 1), 'value',
+    coalesce(CASE WHEN value LIKE 'category=%' THEN (SELECT c.path FROM category c WHERE c.category_id = substr(value, 10)::bigint) END, substr(value, strpos(value, '=') + 1))) END;
+
+-- How many of the commonest values say something of shoppers who never met them.
+CREATE OR REPLACE FUNCTION common_values() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 500;
+
 -- Which products are in the sample depends on their numbers alone, so that two runs agree. Values of one product alone
 -- are left out, or they would be most.
 CREATE OR REPLACE FUNCTION tend_shares(every interval DEFAULT '10 minutes', sample integer DEFAULT 20000) RETURNS integer
@@ -44,9 +55,18 @@ BEGIN
     ), gone AS (
         DELETE FROM value_share s WHERE NOT EXISTS (SELECT FROM counted c WHERE c.value = s.value)
     )
-    INSERT INTO value_share AS s (value, share) SELECT c.value, c.share FROM counted c
-    ON CONFLICT (value) DO UPDATE SET share = excluded.share, counted_at = excluded.counted_at;
+    INSERT INTO value_share AS s (value, share, said_as, is_common)
+    SELECT c.value, c.share, value_said(c.value), value_said(c.value) IS NOT NULL AND row_number() OVER (PARTITION BY value_said(c.value) IS NULL ORDER BY c.share DESC, c.value) <= common_values()
+    FROM counted c
+    ON CONFLICT (value) DO UPDATE SET share = excluded.share, said_as = excluded.said_as, is_common = excluded.is_common, counted_at = excluded.counted_at;
     GET DIAGNOSTICS kept = ROW_COUNT;
+    -- From nothing to fifty thousand priors, which no history reaches.
+    INSERT INTO common_preference (ratio, preferences)
+    SELECT r.ratio, value_vector(c.numbers, ARRAY(SELECT value_preference(0, r.ratio, u.share, 1) FROM unnest(c.shares) WITH ORDINALITY u (share, place) ORDER BY u.place))
+    FROM (SELECT CASE WHEN n > 0 THEN 0.01::double precision * 1.1::double precision ^ n ELSE 0 END FROM generate_series(0, 162) n) r (ratio)
+    CROSS JOIN (SELECT array_agg(s.number) AS numbers, array_agg(s.share) AS shares FROM value_share s WHERE s.is_common) c
+    WHERE kept > 0
+    ON CONFLICT (ratio) DO UPDATE SET preferences = excluded.preferences;
     RETURN kept;
 END $$;
 COMMENT ON FUNCTION tend_shares IS 'Count how common each value is in the catalogue, which personal search compares a shopper''s history with; a worker calls it.';

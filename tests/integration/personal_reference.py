@@ -78,6 +78,7 @@ def features(
             sum(
                 math.log((amounts[value] + prior) / (total * shares.get(value, least) + prior))
                 for value in values(product, path_ids)
+                if value in amounts or value in shares  # what is neither says nothing
             )
             if taste
             else 0.0,

@@ -105,7 +105,7 @@ def test_what_is_kept_is_read_instead_of_the_catalogue(
 ) -> None:
     fold(connection)
     before = told(connection, shop)
-    connection.execute("UPDATE product_value SET numbers = '{}'")
+    connection.execute("UPDATE product_value SET profile = '{}/1000000000'")
     after = told(connection, shop)
     assert [row[3] for row in after] == [0] * len(shop)
     assert any(row[3] for row in before)
@@ -219,6 +219,31 @@ def test_a_value_that_the_shares_do_not_know_is_said_in_words(
     said = {one["field"]: one for one in hit["why"]["personal"]["values"]}
     assert said["attributes.material"]["value"] == "vicuña"
     assert said["attributes.material"]["preference"] > said["brand"]["preference"]
+
+
+def test_a_category_is_said_by_the_path_that_it_has_now(
+    shop: list[Product], connection: Connection
+) -> None:
+    """Once the shares are counted again, every ten minutes."""
+    said = (
+        "SELECT array_agg(said_as ->> 'value') FROM value_share "
+        "WHERE said_as ->> 'field' = 'category'"
+    )
+
+    def paths() -> list[str]:
+        row = connection.execute(said).fetchone()
+        assert row is not None
+        return list(row[0])
+
+    before = paths()
+    assert before
+    assert {(path,) for path in before} <= set(
+        connection.execute("SELECT path FROM category").fetchall()
+    )
+    connection.execute("UPDATE category SET name = name || ' of old' WHERE parent_id IS NULL")
+    connection.execute("SELECT tend_shares('0')")
+    assert len(paths()) == len(before)
+    assert all(" of old" in path for path in paths())
 
 
 @pytest.mark.parametrize("k", [1, 7, 30])

@@ -26,7 +26,13 @@ from vitrine.models.facets import (
     FacetValue,
 )
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
-from vitrine.models.personal import KeptHistory, ProductValue, RerankWeights, ValueShare
+from vitrine.models.personal import (
+    CommonPreference,
+    KeptHistory,
+    ProductValue,
+    RerankWeights,
+    ValueShare,
+)
 from vitrine.models.pictures import Caption, Image, ImageVariant
 from vitrine.models.privacy import ClientSecret, ForgetGate, Forgotten, OptOut
 from vitrine.models.recommendations import (
@@ -61,6 +67,7 @@ __all__ = [
     "Cell",
     "CellGeneration",
     "ClientSecret",
+    "CommonPreference",
     "EncodingRequest",
     "Event",
     "EventDay",

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from pgvector.sqlalchemy import HALFVEC
+from pgvector import SparseVector
+from pgvector.sqlalchemy import HALFVEC, SPARSEVEC
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vitrine.models.base import Base, BigInt, Now
 from vitrine.models.spaces import Space
 
-__all__ = ["KeptHistory", "ProductValue", "RerankWeights", "ValueShare"]
+__all__ = ["CommonPreference", "KeptHistory", "ProductValue", "RerankWeights", "ValueShare"]
 
 
 class RerankWeights(Base):
@@ -69,6 +70,29 @@ class ValueShare(Base):
         sa.Computed("hashtextextended(value, 0)", persisted=True),
         comment="value_number of the value.",
     )
+    said_as: Mapped[dict[str, str] | None] = mapped_column(
+        JSONB(none_as_null=True),
+        comment="The value as reasons say it: a category by its path.",
+    )
+    is_common: Mapped[bool] = mapped_column(
+        server_default=sa.false(),
+        comment="Whether it is among the commonest, which common_preference holds.",
+    )
+
+
+class CommonPreference(Base):
+    """What the commonest values say of shoppers who never met them, by a history's weight."""
+
+    __tablename__ = "common_preference"
+    __table_args__ = (
+        {
+            "comment": "How much less than anybody a shopper deals with the commonest values"
+            " without having met them, by value_place, by how many priors the history weighs."
+        },
+    )
+
+    ratio: Mapped[float] = mapped_column(primary_key=True, autoincrement=False)
+    preferences: Mapped[SparseVector] = mapped_column(SPARSEVEC)
 
 
 class ProductValue(Base):
@@ -76,7 +100,7 @@ class ProductValue(Base):
 
     __tablename__ = "product_value"
     __table_args__ = (
-        sa.PrimaryKeyConstraint("product_id", postgresql_include=["numbers"]),
+        sa.PrimaryKeyConstraint("product_id", postgresql_include=["profile"]),
         {
             "comment": "The values of a product, such as brand=acme, each as value_number, as they"
             " were when its changes were folded last; personal search reads the catalogue for a"
@@ -86,6 +110,10 @@ class ProductValue(Base):
 
     product_id: Mapped[BigInt] = mapped_column(autoincrement=False)
     numbers: Mapped[list[int]] = mapped_column(ARRAY(sa.BigInteger))
+    profile: Mapped[SparseVector] = mapped_column(
+        SPARSEVEC,
+        comment="How often the product has each value, by value_place; read from the index alone.",
+    )
 
 
 class KeptHistory(Base):
@@ -95,8 +123,8 @@ class KeptHistory(Base):
     __table_args__ = (
         {
             "comment": "What is worked out of a shopper's latest events (the type"
-            " personal_history), kept for the next search; it is used while the events are still"
-            " the same, for a day at most."
+            " personal_history), kept for the next searches; what happened since is added to it,"
+            " for a week at most."
         },
     )
 
@@ -104,7 +132,8 @@ class KeptHistory(Base):
     space_id: Mapped[int] = mapped_column(sa.ForeignKey(Space.space_id, ondelete="CASCADE"))
     made_at: Mapped[datetime]
     fingerprint: Mapped[BigInt] = mapped_column(
-        comment="Of the events and the weights that it was worked out of."
+        comment="Of the events (but for the oldest of very many) and the weights that it was"
+        " worked out of."
     )
     events: Mapped[int]
     gate: Mapped[float]
@@ -120,3 +149,14 @@ class KeptHistory(Base):
     liked: Mapped[list[int] | None] = mapped_column(ARRAY(sa.BigInteger))
     amounts: Mapped[list[float] | None] = mapped_column(ARRAY(sa.Double))
     total: Mapped[float | None]
+    events_read: Mapped[int] = mapped_column(
+        comment="How many events it was worked out of, those of unknown products among them."
+    )
+    last_at: Mapped[datetime] = mapped_column(comment="When the latest of these happened.")
+    taste_norm: Mapped[float | None]
+    recent_norm: Mapped[float | None]
+    preferences: Mapped[SparseVector | None] = mapped_column(
+        SPARSEVEC,
+        comment="How much more or less than somebody who never met it the shopper deals with"
+        " each value, by value_place.",
+    )
