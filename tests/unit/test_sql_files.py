@@ -39,6 +39,11 @@ def test_every_name_that_is_asked_for_exists() -> None:
 def test_a_folder_is_listed_in_the_order_in_which_it_runs() -> None:
     assert sql_files.names("schema") == sorted(sql_files.names("schema"))
     assert "grants/roles" in sql_files.names("grants")
+    functions = sql_files.names("functions")
+    assert "functions/search/search_arms" in functions
+    stems = [name.rpartition("/")[2] for name in functions]
+    assert stems == sorted(set(stems))
+    assert len(stems) == len(list((ROOT / "sql" / "functions").rglob("*.sql")))
     assert sql_files.read("grants/roles").startswith("-- ")
 
 

@@ -1,7 +1,7 @@
 -- The weights of personal search: the defaults, and the version in force laid over them.
 
 -- relevance, popularity, taste, session, attributes and repurchase multiply the features of these names
--- (functions/personal.sql, docs/personal-search.md); gate is how many events make half of the full strength;
+-- (personal.sql, docs/personal-search.md); gate is how many events make half of the full strength;
 -- half_life_days and session_half_life (in events) say how fast the past is forgotten; events is how many are read at
 -- most, and prior how many purchases as anybody makes them a value's count is mixed with.
 CREATE OR REPLACE FUNCTION default_personal_weights() RETURNS jsonb
