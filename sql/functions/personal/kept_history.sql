@@ -78,7 +78,7 @@ BEGIN
     SELECT k.made_at, k.fingerprint, k.events_read, k.last_at INTO kept
     FROM kept_history k WHERE k.client_id = client AND k.space_id = kept_history.space_id AND k.events > 0
         AND k.made_at > until - least(7, 0.08 * (used ->> 'half_life_days')::double precision) * interval '1 day';
-    IF kept.events_read IS NULL THEN RETURN NULL; END IF;
+    IF kept.events_read IS NULL OR times IS NULL THEN RETURN NULL; END IF;
     WHILE times[since + 1] > kept.last_at AND since <= events_since() LOOP since := since + 1; END LOOP;
     hashed := events_hashed(kept.events_read, used);
     IF since > events_since() OR 'remove_from_cart' = ANY (actions[:since]) OR (CASE WHEN cardinality(times) < most_events(used) THEN cardinality(times) - since <> kept.events_read ELSE cardinality(times) - since > kept.events_read END)
