@@ -92,6 +92,11 @@ BEGIN
         history.repurchases, history.kind, history.taste, history.recent, history.taste_norm, history.recent_norm,
         history.liked, history.amounts, history.total, history.preferences
     FROM kept_history k WHERE k.client_id = client;
+    -- A product of which there were events already has come.
+    IF history.events < kept.events_read
+        AND EXISTS (SELECT FROM unnest(object_ids[since + 1:]) o (object_id) JOIN product p ON p.external_id = o.object_id WHERE o.object_id <> ALL (history.external_ids)) THEN
+        RETURN NULL;
+    END IF;
     IF since = 0 THEN RETURN history; END IF;
     later := history_of(object_ids[:since], actions[:since], times[:since], quantities[:since], until, used);
     RETURN CASE WHEN later.events > 0 THEN history_with(space_id, history, later, kept.made_at, until) ELSE history END;
