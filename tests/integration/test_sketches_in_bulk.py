@@ -62,3 +62,28 @@ def test_bulk_statements_are_linear(many: Connection, statement: str) -> None:
     assert rows(many, "SELECT count(*) FROM image_sketch_1") == rows(
         many, f"SELECT count(*) FROM ({PICTURES}) p"
     )
+
+
+def test_tables_that_were_analysed_while_empty_are_filled_by_their_keys(
+    connection: Connection,
+) -> None:
+    """Of an empty table every index costs the planner the same; the row's key must be asked."""
+    make_space(connection)
+    connection.execute("DROP INDEX image_vector_1_hnsw_idx")
+    connection.execute("VACUUM ANALYZE")
+    for statement in (
+        "INSERT INTO product (external_id) SELECT 'p' || n FROM generate_series(1, 2000) n",
+        "INSERT INTO image (product_id, uri) SELECT product_id, external_id FROM product",
+        "INSERT INTO variant (product_id, sku) SELECT product_id, external_id FROM product",
+        SINGLE[1],
+        "UPDATE product SET brand = 'x'",
+    ):
+        connection.execute(statement.encode())
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    read = connection.execute(
+        "SELECT relname, indexrelname, idx_tup_read FROM pg_stat_user_indexes "
+        "WHERE relname ~ '^(image|caption)_(sketch|vector)_|^waiting_product$' "
+        "AND idx_tup_read > 100 * 2000"
+    ).fetchall()
+    assert read == []
+    assert connection.execute("SELECT count(*) FROM image_sketch_1").fetchone() == (2000,)

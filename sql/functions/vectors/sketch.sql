@@ -172,9 +172,10 @@ $$;
 
 -- Whoever changes what the terms of a product come from locks the product first, and so does whoever writes
 -- its vectors: each then sees what the other did. A product that this transaction made nobody else knows: for
--- rows that are added to it (skip_new) there is nothing to do while it has no vector.
+-- rows that are added to it (skip_new) there is nothing to do while it has no vector. No index alone: of a table that was analysed while
+-- empty each costs the planner the same, and one by cells would be read from end to end for each row.
 CREATE OR REPLACE FUNCTION sketch_products(products bigint[], skip_new boolean DEFAULT false) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET enable_indexonlyscan = off SET jit = off AS $$
 DECLARE
     target record;
     concerned bigint[];
@@ -206,7 +207,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION sketch_vectors() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET enable_indexonlyscan = off SET jit = off AS $$
 DECLARE
     kind text := split_part(TG_TABLE_NAME, '_', 1);
     the_space integer := split_part(TG_TABLE_NAME, '_', 3)::integer;
