@@ -29,7 +29,8 @@ BEGIN
         IF cardinality(products) = k THEN RETURN products; END IF;
     END IF;
     EXECUTE concat('SELECT array_agg(o.product_id ORDER BY o.place) FROM (SELECT p.product_id, row_number() OVER () AS place FROM (',
-        'SELECT p.product_id FROM product p WHERE p.product_id = ANY ($2) AND p.product_id <> ALL ($1) ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', k, ') p) o')
+        -- Looked up by their keys, and not met by chance along the index of the order.
+        'SELECT p.product_id FROM (SELECT p.* FROM product p WHERE p.product_id = ANY ($2) AND p.product_id <> ALL ($1) OFFSET 0) p ORDER BY ', search_sort_sql(sort, filter), ' LIMIT ', k, ') p) o')
     INTO products USING shown_already, facet_products(NULL, array_fill(0, ARRAY[cardinality((filter).kept_blocks)]), (filter).kept_blocks,
         array_fill(0, ARRAY[cardinality((filter).kept_blocks)]), (filter).kept_bits, NULL);
     RETURN coalesce(products, '{}');
