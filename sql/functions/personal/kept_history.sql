@@ -75,23 +75,22 @@ DECLARE
     since integer := 0;
     hashed integer;
 BEGIN
-    SELECT k.made_at, k.fingerprint, k.events_read, k.last_at INTO kept
-    FROM kept_history k WHERE k.client_id = client AND k.space_id = kept_history.space_id AND k.events > 0
+    SELECT k.* INTO kept FROM kept_history k
+    WHERE k.client_id = client AND k.space_id = kept_history.space_id AND k.events > 0
         AND k.made_at > until - least(7, 0.08 * (used ->> 'half_life_days')::double precision) * interval '1 day';
     IF kept.events_read IS NULL OR times IS NULL THEN RETURN NULL; END IF;
     WHILE times[since + 1] > kept.last_at AND since <= events_since() LOOP since := since + 1; END LOOP;
     hashed := events_hashed(kept.events_read, used);
-    IF since > events_since() OR 'remove_from_cart' = ANY (actions[:since]) OR (CASE WHEN cardinality(times) < most_events(used) THEN cardinality(times) - since <> kept.events_read ELSE cardinality(times) - since > kept.events_read END)
+    IF since > events_since() OR 'remove_from_cart' = ANY (actions[:since]) OR cardinality(times) - since <> least(kept.events_read, most_events(used) - since)
         OR kept.fingerprint <> history_fingerprint(object_ids[since + 1:since + hashed], actions[since + 1:since + hashed], times[since + 1:since + hashed],
             quantities[since + 1:since + hashed], used) THEN
         RETURN NULL;
     END IF;
-    SELECT k.events, k.gate, k.weights, k.product_ids, k.external_ids, k.tastes, k.recents, k.repurchases, k.kind, k.taste, k.recent, k.taste_norm, k.recent_norm,
-        k.liked, k.amounts, k.total, k.preferences
+    SELECT kept.events, kept.gate, kept.weights, kept.product_ids, kept.external_ids, kept.tastes, kept.recents, kept.repurchases, kept.kind, kept.taste, kept.recent,
+        kept.taste_norm, kept.recent_norm, kept.liked, kept.amounts, kept.total, kept.preferences
     INTO history.events, history.gate, history.weights, history.product_ids, history.external_ids, history.tastes, history.recents,
         history.repurchases, history.kind, history.taste, history.recent, history.taste_norm, history.recent_norm,
-        history.liked, history.amounts, history.total, history.preferences
-    FROM kept_history k WHERE k.client_id = client;
+        history.liked, history.amounts, history.total, history.preferences;
     -- A product of which there were events already has come.
     IF history.events < kept.events_read
         AND EXISTS (SELECT FROM unnest(object_ids[since + 1:]) o (object_id) JOIN product p ON p.external_id = o.object_id WHERE o.object_id <> ALL (history.external_ids)) THEN
