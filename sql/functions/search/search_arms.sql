@@ -38,6 +38,7 @@ RETURN coalesce(cardinality((route).products), (route).matching / CASE (route).s
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
 -- deadline forbids it, and the pictures or captions that these are. The report says how they were found. `spare` may add some more of those that were compared anyway.
+-- How near they are to a taste is seen in passing, but not where more of a list was compared than its first part: `tastes` is NULL then.
 CREATE OR REPLACE FUNCTION search_arm(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz, explain boolean,
     spare integer DEFAULT 0, taste halfvec DEFAULT NULL, recent halfvec DEFAULT NULL, OUT product_ids bigint[], OUT distances double precision[],
@@ -88,16 +89,17 @@ BEGIN
             LOOP
                 EXECUTE search_compared_sql(kind, space_id, filter, greatest(check_limit, spare))
                 INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared
-                USING vector, sketch, NULL::integer[], taste, recent, NULL::bigint[], listed[:taken], listed_items[:taken], known;
+                USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], known;
                 -- Where the best come from far down the list, better ones may lie below its first part.
                 EXIT WHEN taken > row_limit OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
                     AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= row_limit / 2
                     AND search_missed_of(listed_distances, distances[wanted]) <= search_may_miss(wanted);
                 -- A sketch may lie there without its vector, and then the distances stand for others.
-                IF compared = taken AND taste IS NULL THEN known := listed_distances; END IF;
+                IF compared = taken THEN known := listed_distances; END IF;
                 taken := search_list_limit(route, filter, row_limit);
             END LOOP;
             exhausted := cardinality(listed) <= taken AND cardinality(listed) < search_list_limit(route, filter, row_limit);
+            IF known IS NOT NULL THEN tastes := NULL; END IF;
         ELSE
             EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
                 ELSE search_arm_sql(kind, space_id, route, filter, row_limit, greatest(check_limit, spare)) END

@@ -24,8 +24,8 @@ BEGIN
     arms.pictures := image_arm.item_ids;
     arms.caption_ids := coalesce(caption_arm.product_ids, '{}');
     arms.caption_distances := caption_arm.distances;
-    arms.near_ids := CASE history.kind WHEN 'image' THEN image_arm.product_ids ELSE caption_arm.product_ids END;
     arms.tastes := CASE history.kind WHEN 'image' THEN image_arm.tastes ELSE caption_arm.tastes END;
+    arms.near_ids := CASE WHEN arms.tastes IS NOT NULL THEN CASE history.kind WHEN 'image' THEN image_arm.product_ids ELSE caption_arm.product_ids END END;
     arms.recents := CASE history.kind WHEN 'image' THEN image_arm.recents ELSE caption_arm.recents END;
     arms.text_ids := coalesce(text_arm.product_ids, '{}');
     arms.text_scores := text_arm.scores;

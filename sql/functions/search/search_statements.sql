@@ -157,21 +157,22 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
             search_unchecked_sql(kind, space_id, route, filter, CASE kind WHEN 'image' THEN 'i' ELSE 't' END), check_limit))
 $$;
 
--- All that a route lists, or all there is, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little.
+-- All that a route lists, or all there is, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little. Only those that
+-- are left are compared with a shopper's taste ($4, $5), by the place where their vectors were found.
 CREATE OR REPLACE FUNCTION search_exact_sql(
     kind text, space_id integer, route search_route, filter search_filter, row_limit integer, check_limit integer
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH scored AS MATERIALIZED (SELECT x.product_id, x.', a.id, ', (x.embedding <#> $1) + 0 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent '
-        'FROM ', quote_ident(format('%s_vector_%s', kind, space_id)), ' x',
+    SELECT concat('WITH scored AS MATERIALIZED (SELECT x.product_id, x.', a.id, ', (x.embedding <#> $1) + 0 AS distance, x.ctid AS found_at FROM ', a.vectors, ' x',
         CASE WHEN (route).source <> 'all' THEN concat(' WHERE x.product_id = ANY (',
             CASE WHEN (route).source = 'prices' AND (filter).terms IS NULL THEN search_priced_sql(route, filter)
                 ELSE concat('ARRAY(SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter), ')') END, ')') END,
         ' ORDER BY distance LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
         'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), NULL, ',
-        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), NULL::integer[], ''{}'', (SELECT count(*) FROM scored), ',
+        'array_agg(-v.taste ORDER BY b.distance, b.product_id), array_agg(-v.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), NULL::integer[], ''{}'', (SELECT count(*) FROM scored), ',
         '(SELECT count(*) FROM scored) < ', row_limit,
         ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', a.item, '.*, count(*) OVER () AS checked FROM (SELECT ', a.item, '.* FROM scored ', a.item,
-        ' WHERE ', search_check_sql(kind, filter, false, space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b')
-    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id') a (item, id)
+        ' WHERE ', search_check_sql(kind, filter, false, space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b '
+        'LEFT JOIN LATERAL (SELECT v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', a.vectors, ' v WHERE v.ctid = b.found_at AND $4 IS NOT NULL OFFSET 0) v ON true')
+    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', quote_ident(format('%s_vector_%s', kind, space_id))) a (item, id, vectors)
 $$;

@@ -1,0 +1,102 @@
+"""How near what a search finds is to a shopper's taste: seen in passing, never by more look-ups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.integration.searchable import ask
+from tests.plans.clustered_shop import BROAD, KEY, NARROW, query_of, scans, true_order
+from vitrine.database import Connection
+
+FUNCTION = "CREATE OR REPLACE FUNCTION "
+TERMS = (
+    "search_cheapest(by_districts double precision, by_cells double precision, "
+    "by_prices double precision, by_terms double precision) RETURNS text "
+    "LANGUAGE sql RETURN 'terms'"
+)
+MANY = "search_listed_rows(route search_route) RETURNS double precision LANGUAGE sql RETURN 50000"
+FIRST = "search_row_limit(wanted integer) RETURNS integer LANGUAGE sql RETURN {}"
+DOUBT = "search_may_miss(wanted integer) RETURNS double precision LANGUAGE sql RETURN {}"
+# By the plan that it comes to: the filter, and what makes the router take it.
+WAYS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "hnsw": ({}, []),
+    "few of a list": (NARROW, []),
+    "list": (BROAD, [TERMS, MANY, FIRST.format(2000)]),
+    "the rest of a list": (BROAD, [TERMS, MANY, FIRST.format(20)]),
+    "all of a list": (BROAD, [TERMS, DOUBT.format(-1)]),
+}
+ARM = """
+    SELECT a.product_ids, a.tastes, a.recents, a.report ->> 'plan'
+    FROM query_vector q, query_vector t, query_vector r, search_conditions(%s, '{}') f,
+        search_arm('image', 1, q.embedding, f, 10, NULL, false, 60,
+            CASE WHEN %s THEN t.embedding END, CASE WHEN %s THEN r.embedding END) a
+    WHERE (q.key, t.key, r.key) = (%s, %s, %s)"""
+
+
+def found(connection: Connection, filters: dict[str, Any], *, by_taste: bool) -> Any:
+    keys = [KEY.format(number) for number in range(3)]
+    row = connection.execute(ARM, (Jsonb(filters), by_taste, by_taste, *keys)).fetchone()
+    assert row is not None
+    return row
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_found_knows_how_near_it_is_to_a_taste(
+    filled: tuple[Connection, Any], connection: Connection, way: str
+) -> None:
+    filters, functions = WAYS[way]
+    for function in functions:
+        connection.execute(f"{FUNCTION}{function}".encode())
+    product_ids, tastes, recents, plan = found(connection, filters, by_taste=True)
+    assert plan == {"hnsw": "hnsw", "few of a list": "exact", "all of a list": "exact"}.get(
+        way, "list"
+    )
+    assert len(product_ids) >= 40
+    if way == "the rest of a list":
+        assert tastes is None  # they are looked up for the few that are ordered
+        return
+    vectors = filled[1][np.array(product_ids) - 1]
+    assert tastes == pytest.approx(vectors @ query_of(connection, 1), abs=2e-3)
+    assert recents == pytest.approx(vectors @ query_of(connection, 2), abs=2e-3)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_taste_needs_no_other_look_ups(connection: Connection, way: str) -> None:
+    filters, functions = WAYS[way]
+    for function in functions:
+        connection.execute(f"{FUNCTION}{function}".encode())
+    plain, personal = (looked_up(connection, filters, by_taste=b) for b in (False, True))
+    assert plain == personal
+
+
+def looked_up(
+    connection: Connection, filters: dict[str, Any], *, by_taste: bool
+) -> tuple[Any, ...]:
+    """Products found, and the look-ups of vectors by their keys."""
+    before = scans(connection, "image_vector_1_pkey")
+    product_ids, *_ = found(connection, filters, by_taste=by_taste)
+    return product_ids, scans(connection, "image_vector_1_pkey") - before
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_likeness_moves_what_is_found_in_any_way(
+    filled: tuple[Connection, Any], connection: Connection, way: str
+) -> None:
+    filters, functions = WAYS[way]
+    for function in functions:
+        connection.execute(f"{FUNCTION}{function}".encode())
+    order = true_order(filled[1], connection, 0, lambda product: product % 100 == 0)
+    connection.execute(
+        "INSERT INTO event (action_name, client_id, object_id) "
+        "SELECT 'view', 'u', unnest(%s::text[])",
+        (order[20:60],),
+    )
+    terms = [{"image": KEY.format(0)}]
+    hits = ask(connection, terms=terms, filters=filters, k=10, client="u")
+    moved = [hit["why"]["personal"]["parts"] for hit in hits if "personal" in hit["why"]]
+    assert len(moved) > 3
+    assert all(parts["taste"] and parts["session"] for parts in moved)
