@@ -122,7 +122,7 @@ def test_shares_are_by_popularity(connection: Connection) -> None:
     assert connection.execute("SELECT tend_shares()").fetchone() == (0,)  # not due
 
 
-@pytest.mark.parametrize(("bought", "least", "most"), [("own", 2.5, 2.5), ("any", 0, 0.5)])
+@pytest.mark.parametrize(("bought", "least", "most"), [("own", 4, 4), ("any", 0, 0.5)])
 def test_what_was_bought_counts_as_far_as_this_shop_buys_again(
     connection: Connection, bought: str, least: float, most: float
 ) -> None:

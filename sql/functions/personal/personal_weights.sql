@@ -6,7 +6,7 @@
 -- most, and prior how many purchases as anybody makes them a value's count is mixed with.
 CREATE OR REPLACE FUNCTION default_personal_weights() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{"relevance": 3, "popularity": 1, "taste": 0.3, "session": 0.1, "attributes": 0.5, "repurchase": 2.5, "gate": 10, "half_life_days": 90,
+RETURN '{"relevance": 3, "popularity": 1, "taste": 0.3, "session": 0.1, "attributes": 0.5, "repurchase": 4, "gate": 10, "half_life_days": 90,
     "session_half_life": 4, "events": 300, "prior": 2}'::jsonb;
 COMMENT ON FUNCTION default_personal_weights IS 'The weights of personal search before any were fitted.';
 
