@@ -226,6 +226,7 @@ def test_a_sku_names_its_product(shop: Connection, function: str) -> None:
         ({"options": {"nonsense": 1}}, 'unknown option "nonsense"'),
         ({"options": {"fill": "yes"}}, "the option fill must be true or false"),
         ({"options": {"bought_within": -1}}, "the option bought_within is -1"),
+        ({"options": {"level": "top"}}, "the option level is"),
         ({"filters": {"nonsense": 1}}, "nonsense"),
         ({"options": {"space": 1}}, "the option space must be text"),
     ],

@@ -77,8 +77,8 @@ SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 SET hnsw.iterative_scan = relaxed_order SET hnsw.ef_search = 100 SET hnsw.max_scan_tuples = 40000
 AS $$
 DECLARE
-    level CONSTANT integer := coalesce((options ->> 'level')::numeric::integer, look_level());
     asked recommendation := recommendation('complete_the_look', product, client, session, filters, k, options);
+    level CONSTANT integer := coalesce((options ->> 'level')::numeric::integer, look_level());
     own CONSTANT bigint := (SELECT n.category_id FROM product_kinds(ARRAY[asked.product_id], level) n);
     chosen record;
 BEGIN
