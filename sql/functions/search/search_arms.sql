@@ -70,7 +70,7 @@ DECLARE
 BEGIN
     complete := true;
     IF vector IS NULL THEN RETURN; END IF;
-    EXECUTE concat('SELECT ', sketch_sql('$1', vector_dims(vector))) INTO sketch USING vector;
+    sketch := sketch_of(vector);
     route := search_route(kind, space_id, vector, filter, wanted);
     share := route.share;
     -- So few are compared sooner than ordered by their sketches first.
@@ -87,8 +87,12 @@ BEGIN
             known := NULL;
             LOOP
                 EXECUTE search_compared_sql(kind, space_id, filter, greatest(check_limit, spare))
-                INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared
+                INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
                 USING vector, sketch, NULL::integer[], taste, recent, NULL::bigint[], listed[:taken], listed_items[:taken], known;
+                checked := cardinality(product_ids);
+                IF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
+                    SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
+                END IF;
                 -- Where the best come from far down the list, better ones may lie below its first part.
                 EXIT WHEN taken > row_limit OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
                     AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= row_limit / 2
@@ -101,7 +105,12 @@ BEGIN
         ELSE
             EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
                 ELSE search_arm_sql(kind, space_id, route, filter, row_limit, greatest(check_limit, spare)) END
-            INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent, (route).products;
+            INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent, (route).products;
+            IF route.plan = 'exact' THEN exhausted := compared < greatest(row_limit, 4 * check_limit, 2 * spare); END IF;
+            checked := cardinality(product_ids);
+            IF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
+                SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
+            END IF;
         END IF;
         IF route.plan = 'hnsw' THEN PERFORM set_config('hnsw.ef_search', reach, true); END IF;
         IF route.source = 'cells' THEN PERFORM set_config('enable_bitmapscan', bitmaps, true); END IF;
