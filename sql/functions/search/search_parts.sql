@@ -6,10 +6,10 @@ LANGUAGE plpgsql STABLE ROWS 1 SET search_path FROM CURRENT AS $$
 DECLARE
     given jsonb := coalesce(nullif(terms, 'null'), '[]');
     term record;
+    keys integer;
     positive boolean := query IS NOT NULL;
 BEGIN
-    IF jsonb_typeof(given) <> 'array' OR EXISTS (
-        SELECT FROM jsonb_array_elements(given) t (value) WHERE jsonb_typeof(t.value) <> 'object') THEN
+    IF jsonb_typeof(given) <> 'array' OR jsonb_path_exists(given, 'strict $[*] ? (@.type() != "object")') THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'terms must be a list of objects',
             HINT = 'For example [{"product": "SKU"}] or [{"image": "<key from encode, or web address>", "weight": 1}, {"words": "red", "weight": 0.5}].';
     ELSIF jsonb_array_length(given) > 16 THEN
@@ -21,9 +21,8 @@ BEGIN
         RETURN NEXT;
     END IF;
     FOR term IN SELECT t.value, t.number, t.value -> 'weight' AS weight FROM jsonb_array_elements(given) WITH ORDINALITY t (value, number) LOOP
-        SELECT t.key, t.value #>> '{}' INTO kind, asked FROM jsonb_each(term.value - 'weight') t
-        WHERE t.key IN ('words', 'image', 'product') AND jsonb_typeof(t.value) = 'string';
-        IF kind IS NULL OR (SELECT count(*) FROM jsonb_object_keys(term.value - 'weight')) <> 1 THEN
+        SELECT count(*), min(t.key) FILTER (WHERE jsonb_typeof(t.value) = 'string'), min(t.value #>> '{}') INTO keys, kind, asked FROM jsonb_each(term.value - 'weight') t;
+        IF keys <> 1 OR kind IS NULL OR kind NOT IN ('words', 'image', 'product') THEN
             RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('terms[%s] is %s', term.number, left(term.value::text, 100)),
                 HINT = 'A part has one of words, image (a key from encode, or a web address) or product (an external_id or SKU), as text, and may have a weight.';
         ELSIF term.weight IS NOT NULL AND NOT coalesce(jsonb_typeof(term.weight) = 'number' AND (term.weight)::numeric BETWEEN -1 AND 1, false) THEN
