@@ -142,6 +142,15 @@ def test_what_has_no_vector_yet_comes_last(connection: Connection) -> None:
     assert names(ask(connection, query=WORDS, k=1)) == ["far"]
 
 
+def test_what_only_the_other_arm_could_find_comes_last(connection: Connection) -> None:
+    """A picture is compared with pictures alone; nothing waits for a vector here."""
+    add_product(connection, Product("pictured", pictures=[Picture(EAST)]))
+    add_product(connection, Product("captioned", caption=EAST))
+    hits = ask(connection, terms=[{"image": KEY}])
+    assert names(hits) == ["pictured", "captioned"]
+    assert ["image" in hit["why"] for hit in hits] == [True, False]
+
+
 def test_retired_products_variants_and_their_pictures_are_never_shown(
     connection: Connection,
 ) -> None:

@@ -392,7 +392,7 @@ def test_the_sample_is_never_empty(shop: Shop, total: int) -> None:
     ).fetchone()
     row = connection.execute(
         'SELECT s.seen FROM search_conditions(\'{"brand": "half"}\', NULL) f, '
-        "search_sample('image', 1, NULL, f, %s, 24) s",
+        "search_sample('image', 1, f, %s, 24) s",
         (total,),
     ).fetchone()
     assert every_64th is not None

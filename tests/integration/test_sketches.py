@@ -179,6 +179,20 @@ def product(connection: Connection) -> Product:
     return one_product(connection)
 
 
+@pytest.mark.parametrize("dimension", [8, 96, 192, 384, 512])
+def test_a_vector_at_hand_has_the_sketch_that_is_stored(
+    connection: Connection, dimension: int
+) -> None:
+    make_space(connection, dimension)
+    vector = random_vector(random.Random(dimension), dimension)
+    add_product(connection, Product("one", pictures=[Picture(vector)]))
+    assert rows(
+        connection,
+        "SELECT sketch_of(embedding) = sketch FROM image_vector_1 "
+        "JOIN image_sketch_1 USING (product_id, image_id)",
+    ) == [(True,)]
+
+
 def test_prices_and_stock_change_no_sketch(connection: Connection, product: Product) -> None:
     versions = "SELECT xmin::text, ctid::text FROM image_sketch_1"
     before = rows(connection, versions)

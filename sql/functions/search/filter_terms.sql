@@ -7,24 +7,29 @@ CREATE OR REPLACE FUNCTION filter_terms(filters jsonb, options_field text) RETUR
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     field record;
+    terms jsonb;
     groups jsonb := '[]';
 BEGIN
+    -- A statement for each case: of one with all of them every part would be started each time.
     FOR field IN SELECT f.key, f.value FROM jsonb_each(coalesce(filters, '{}')) f LOOP
-        groups := groups || CASE
-            WHEN field.key = 'category' THEN jsonb_build_array((
-                SELECT coalesce(jsonb_agg(term('category', n.category_id::text)), '[]')
+        CASE field.key
+            WHEN 'category' THEN
+                SELECT coalesce(jsonb_agg(term('category', n.category_id::text)), '[]') INTO terms
                 FROM jsonb_array_elements_text(filter_values(field.value, '{string}', '')) e (value)
-                CROSS JOIN LATERAL filter_category_nodes(e.value, '') n (category_id)))
-            WHEN field.key IN ('brand', 'external_id', 'sku') THEN jsonb_build_array((
-                SELECT coalesce(jsonb_agg(term(field.key, e.value)), '[]')
-                FROM jsonb_array_elements_text(filter_values(field.value, '{string,number}', '')) e (value)))
-            WHEN field.key = 'options' THEN filter_member_terms(options_field, field.value)
-            WHEN field.key = 'attributes' THEN filter_member_terms('attributes.', field.value)
-            WHEN field.key = 'all' THEN (SELECT coalesce(jsonb_agg(g.value), '[]')
-                FROM jsonb_array_elements(field.value) e (value)
-                CROSS JOIN LATERAL jsonb_array_elements(filter_terms(e.value, options_field)) g (value))
-            WHEN field.key = 'any' THEN filter_any_terms(field.value, options_field)
-            ELSE '[]' END;
+                CROSS JOIN LATERAL filter_category_nodes(e.value, '') n (category_id);
+                groups := groups || jsonb_build_array(terms);
+            WHEN 'brand', 'external_id', 'sku' THEN
+                SELECT coalesce(jsonb_agg(term(field.key, e.value)), '[]') INTO terms
+                FROM jsonb_array_elements_text(filter_values(field.value, '{string,number}', '')) e (value);
+                groups := groups || jsonb_build_array(terms);
+            WHEN 'options' THEN groups := groups || filter_member_terms(options_field, field.value);
+            WHEN 'attributes' THEN groups := groups || filter_member_terms('attributes.', field.value);
+            WHEN 'all' THEN
+                SELECT groups || coalesce(jsonb_agg(g.value), '[]') INTO groups FROM jsonb_array_elements(field.value) e (value)
+                CROSS JOIN LATERAL jsonb_array_elements(filter_terms(e.value, options_field)) g (value);
+            WHEN 'any' THEN groups := groups || filter_any_terms(field.value, options_field);
+            ELSE NULL;
+        END CASE;
     END LOOP;
     RETURN groups;
 END $$;

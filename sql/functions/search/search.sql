@@ -15,9 +15,11 @@ DECLARE
     answer search_answer;
     wider search_filter;
     said jsonb := '{"plan": "browse"}';
-    stages jsonb;
+    explained boolean;
+    stages jsonb := '{}';
 BEGIN
     PERFORM check_search(k, cursor, client, session, options);
+    explained := coalesce((options ->> 'explain')::boolean, false);
     fingerprint := search_fingerprint(query, terms, filters, options);
     before := read_cursor(cursor, fingerprint);
     IF cardinality(before.shown) >= 10000 THEN
@@ -25,20 +27,20 @@ BEGIN
     END IF;
     k := least(k, 10000 - cardinality(before.shown));
     question := search_question(query, terms, filters, options);
-    stages := jsonb_build_object('question', elapsed_ms(began));
-    question := search_personal(question, client, session, options);
+    IF explained THEN stages := search_staged(stages, 'question', began); END IF;
     IF num_nonnulls(client, session) > 0 THEN
-        stages := stages || jsonb_build_object('personal', elapsed_ms(began) - (stages -> 'question')::numeric);
+        question := search_personal(question, client, session, options);
+        IF explained THEN stages := search_staged(stages, 'personal', began); END IF;
     END IF;
     -- What browsing shows is among the products that are counted.
     IF counts AND question.browses THEN
         counted := search_counts(question, NULL, options);
         question.filter.kept_blocks := counted.blocks;
         question.filter.kept_bits := counted.bits;
-        stages := stages || jsonb_build_object('counts', elapsed_ms(began) - (SELECT sum(m.value::numeric) FROM jsonb_each(stages) m));
+        IF explained THEN stages := search_staged(stages, 'counts', began); END IF;
     END IF;
     page := search_explored(question, k, before.shown, options, began + (options ->> 'deadline_ms')::double precision * interval '1 ms', fingerprint);
-    stages := stages || jsonb_build_object('products', elapsed_ms(began) - (SELECT sum(m.value::numeric) FROM jsonb_each(stages) m));
+    IF explained THEN stages := search_staged(stages, 'products', began); END IF;
     answer.understood := question.understood;
     answer.corrections := question.corrections;
     answer.redirect := question.redirect;
@@ -52,14 +54,14 @@ BEGIN
     answer.total := before.total;
     IF counts AND NOT question.browses THEN
         counted := search_counts(question, page.relevant, options);
-        stages := stages || jsonb_build_object('counts', elapsed_ms(began) - (SELECT sum(m.value::numeric) FROM jsonb_each(stages) m));
+        IF explained THEN stages := search_staged(stages, 'counts', began); END IF;
     END IF;
     IF counts THEN
         answer.total := coalesce(before.total, counted.total);
         answer.facets := counted.facets;
         answer.more := counted.more;
     END IF;
-    IF (options ->> 'explain')::boolean THEN
+    IF explained THEN
         said := said || jsonb_build_object('search', search_explained(question, (page.arms).report, page.relevant)
             || jsonb_build_object('complete', answer.complete, 'milliseconds', stages)
             || CASE WHEN num_nonnulls(client, session) > 0 THEN jsonb_build_object('personal', personal_explained(question)) ELSE '{}' END);
@@ -82,6 +84,12 @@ BEGIN
     END IF;
     RETURN answer;
 END $$;
+
+-- The milliseconds of a search's stages, with one that ended now.
+CREATE OR REPLACE FUNCTION search_staged(stages jsonb, stage text, began timestamptz) RETURNS jsonb
+LANGUAGE sql VOLATILE SET search_path FROM CURRENT AS $$
+    SELECT stages || jsonb_build_object(stage, elapsed_ms(began) - coalesce((SELECT sum(m.value::numeric) FROM jsonb_each(stages) m), 0))
+$$;
 
 -- The exact number of products that a search may show, and its facets, where they are asked for. What fulfils only part of
 -- the wishes counts for neither. With them, the products counted, as bitmaps.

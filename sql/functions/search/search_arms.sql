@@ -71,7 +71,7 @@ DECLARE
 BEGIN
     complete := true;
     IF vector IS NULL THEN RETURN; END IF;
-    EXECUTE concat('SELECT ', sketch_sql('$1', vector_dims(vector))) INTO sketch USING vector;
+    sketch := sketch_of(vector);
     route := search_route(kind, space_id, vector, filter, wanted);
     share := route.share;
     -- So few are compared sooner than ordered by their sketches first.
@@ -88,12 +88,17 @@ BEGIN
             known := NULL;
             LOOP
                 EXECUTE search_compared_sql(kind, space_id, filter, greatest(check_limit, spare))
-                INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared
+                INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
                 USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], known;
+                checked := cardinality(product_ids);
+                IF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
+                    SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
+                END IF;
+                missed := search_missed_of(listed_distances, distances[wanted]);
                 -- Where the best come from far down the list, better ones may lie below its first part.
                 EXIT WHEN taken > row_limit OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
                     AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= row_limit / 2
-                    AND search_missed_of(listed_distances, distances[wanted]) <= search_may_miss(wanted);
+                    AND missed <= search_may_miss(wanted);
                 -- A sketch may lie there without its vector, and then the distances stand for others.
                 IF compared = taken THEN known := listed_distances; END IF;
                 taken := search_list_limit(route, filter, row_limit);
@@ -101,9 +106,15 @@ BEGIN
             exhausted := cardinality(listed) <= taken AND cardinality(listed) < search_list_limit(route, filter, row_limit);
             IF known IS NOT NULL THEN tastes := NULL; END IF;
         ELSE
+            missed := NULL;
             EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
                 ELSE search_arm_sql(kind, space_id, route, filter, row_limit, greatest(check_limit, spare)) END
-            INTO product_ids, distances, item_ids, places, tastes, recents, checked, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent, (route).products;
+            INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent, (route).products;
+            IF route.plan = 'exact' THEN exhausted := compared < greatest(row_limit, 4 * check_limit, 2 * spare); END IF;
+            checked := cardinality(product_ids);
+            IF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
+                SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
+            END IF;
         END IF;
         IF route.plan = 'hnsw' THEN PERFORM set_config('hnsw.ef_search', reach, true); END IF;
         IF route.source = 'cells' THEN PERFORM set_config('enable_bitmapscan', bitmaps, true); END IF;
@@ -128,7 +139,7 @@ BEGIN
             EXIT WHEN attempts >= 4 OR route.plan = 'exact' OR exhausted AND route.cells IS NULL
                 OR route.plan = 'hnsw' AND (found_by IS NULL OR (SELECT count(*) FROM unnest(found_by[:wanted]) f (found_by) WHERE f.found_by <> 2) >= 0.5 * wanted);
             -- Those beside a graph that passes much were compared whether or not they pass.
-            missed := search_missed_of(listed_distances, distances[wanted]) * CASE WHEN route.plan = 'hnsw' AND NOT search_is_checked(route, filter) THEN route.pass ELSE 1 END;
+            missed := coalesce(missed, search_missed_of(listed_distances, distances[wanted])) * CASE WHEN route.plan = 'hnsw' AND NOT search_is_checked(route, filter) THEN route.pass ELSE 1 END;
             EXIT WHEN route.plan = 'hnsw' AND missed <= search_may_miss(wanted);
             EXIT WHEN route.plan <> 'hnsw' AND missed <= CASE WHEN route.cells IS NULL OR exhausted OR is_lost THEN 1 ELSE 3 END * search_may_miss(wanted)
                 AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared);

@@ -131,7 +131,7 @@ BEGIN
     FROM (SELECT k.kind, rows_of(format('%s_sketch_%s', k.kind, space_id), 200) AS total
           FROM (VALUES ('image'), ('caption')) k (kind)) n ORDER BY n.total DESC LIMIT 1;
     IF total < 4000 THEN RETURN NULL; END IF;
-    sample := search_sample(kind, space_id, NULL, filter, total, 1);
+    sample := search_sample(kind, space_id, filter, total, 1);
     RETURN sample.by_terms * sample.pass / nullif(sample.seen, 0);
 END $$;
 

@@ -23,19 +23,17 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN format('%2$I s WHERE (hashint8(s.%1$I) & 63) = 0 AND cardinality(s.terms) < 300 AND ((hashint8(s.%1$I) >> 6) & 4095) < %3$s',
     kind || '_id', format('%s_sketch_%s', kind, space_id), least(4096, ceil(1500.0 * 64 * 4096 / total * greatest(total / 100000.0, 1) ^ 0.4)));
 
--- Of a sample of the sketches: how many have the filter's terms, which part of some of these
--- passes the whole filter, and how far around the query as many lie as should be looked at.
+-- Of a sample of the sketches: how many have the filter's terms, which part of some of these passes the whole filter, in which cells
+-- some of them lie, and how many of these are as near to a query as should be looked at; NULL where all should be.
 CREATE OR REPLACE FUNCTION search_sample(
-    kind text, space_id integer, vector halfvec, filter search_filter, total bigint, wanted integer,
-    OUT seen integer, OUT by_terms integer, OUT pass double precision, OUT radius double precision, OUT near double precision
+    kind text, space_id integer, filter search_filter, total bigint, wanted integer,
+    OUT seen integer, OUT by_terms integer, OUT pass double precision, OUT cells integer[], OUT near integer
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
     item text := CASE kind WHEN 'image' THEN 'i' ELSE 't' END;
     sampled text;
     matching double precision;
-    deep integer;
-    cells_hit integer[];
 BEGIN
     sampled := format('SELECT s.cell_id, s.product_id, s.%1$I, %2$s AS hit FROM %3$s%4$s',
         kind || '_id', coalesce((filter).terms, 'true'), search_sampled_sql(kind, space_id, total),
@@ -44,18 +42,22 @@ BEGIN
     EXECUTE CASE WHEN (filter).terms_alone THEN concat('SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), 1 FROM (', sampled, ') s')
         ELSE concat('WITH s AS MATERIALIZED (', sampled, ') SELECT count(*), count(*) FILTER (WHERE s.hit), array_agg(s.cell_id) FILTER (WHERE s.hit), '
             '(SELECT (count(*) FILTER (WHERE ', search_check_sql(kind, filter, true, space_id), ') + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) ', item, ') FROM s') END
-    INTO seen, by_terms, cells_hit, pass;
-    -- The sample stands for the rest: the distance within which its share of enough rows lies.
+    INTO seen, by_terms, cells, pass;
     matching := greatest(by_terms * pass, 0.5) * total / greatest(seen, 1);
-    cells_hit := cells_hit[:100];  -- to look up more would cost more than it tells
-    deep := greatest(ceil(search_enough(matching, wanted) / matching * cardinality(cells_hit)), 4);
-    near := deep / cardinality(cells_hit)::double precision;  -- so much of what has the terms lies within the radius
-    IF deep < cardinality(cells_hit) AND vector IS NOT NULL AND (filter).placed IS NOT NULL THEN
-        SELECT c.centroid <#> vector INTO radius FROM unnest(cells_hit) h (cell_id)
-        CROSS JOIN LATERAL (SELECT c.centroid FROM cell c WHERE c.space_id = search_sample.space_id AND c.kind = search_sample.kind
+    cells := cells[:100];  -- to look up more would cost more than it tells
+    near := greatest(ceil(search_enough(matching, wanted) / matching * cardinality(cells)), 4);
+    IF near >= cardinality(cells) OR (filter).placed IS NULL THEN near := NULL; END IF;
+END $$;
+
+-- How far around a query so many of a sample's cells lie, by their districts: the sample stands for the rest.
+CREATE OR REPLACE FUNCTION search_radius(kind text, space_id integer, vector halfvec, cells integer[], near integer) RETURNS double precision
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
+BEGIN
+    IF near IS NULL THEN RETURN NULL; END IF;
+    RETURN (SELECT c.centroid <#> vector FROM unnest(cells) h (cell_id)
+        CROSS JOIN LATERAL (SELECT c.centroid FROM cell c WHERE c.space_id = search_radius.space_id AND c.kind = search_radius.kind
             AND c.cell_id = district_of(h.cell_id) << 8 OFFSET 0) c
-        ORDER BY c.centroid <#> vector OFFSET deep LIMIT 1;
-    END IF;
+        ORDER BY c.centroid <#> vector OFFSET near LIMIT 1);
 END $$;
 
 -- Whether the last that is wanted is hardly nearer than chance has it: a tenth as many of what matches would be as near to the query

@@ -56,6 +56,8 @@ BEGIN
         PERFORM argument_error(format('k is %s', coalesce(k::text, 'NULL')), 'Ask for 1 to 1,000 products.');
     ELSIF jsonb_typeof(options) <> 'object' THEN
         PERFORM argument_error('options must be a JSON object', 'For example {"space": "…"}.');
+    ELSIF options = '{}' THEN
+        RETURN;
     END IF;
     SELECT o.key INTO wrong FROM jsonb_object_keys(options) o (key) WHERE o.key <> ALL (built);
     IF FOUND THEN

@@ -6,10 +6,10 @@ LANGUAGE plpgsql STABLE ROWS 1 SET search_path FROM CURRENT AS $$
 DECLARE
     given jsonb := coalesce(nullif(terms, 'null'), '[]');
     term record;
+    keys integer;
     positive boolean := query IS NOT NULL;
 BEGIN
-    IF jsonb_typeof(given) <> 'array' OR EXISTS (
-        SELECT FROM jsonb_array_elements(given) t (value) WHERE jsonb_typeof(t.value) <> 'object') THEN
+    IF jsonb_typeof(given) <> 'array' OR jsonb_path_exists(given, 'strict $[*] ? (@.type() != "object")') THEN
         RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = 'terms must be a list of objects',
             HINT = 'For example [{"product": "SKU"}] or [{"image": "<key from encode, or web address>", "weight": 1}, {"words": "red", "weight": 0.5}].';
     ELSIF jsonb_array_length(given) > 16 THEN
@@ -21,9 +21,8 @@ BEGIN
         RETURN NEXT;
     END IF;
     FOR term IN SELECT t.value, t.number, t.value -> 'weight' AS weight FROM jsonb_array_elements(given) WITH ORDINALITY t (value, number) LOOP
-        SELECT t.key, t.value #>> '{}' INTO kind, asked FROM jsonb_each(term.value - 'weight') t
-        WHERE t.key IN ('words', 'image', 'product') AND jsonb_typeof(t.value) = 'string';
-        IF kind IS NULL OR (SELECT count(*) FROM jsonb_object_keys(term.value - 'weight')) <> 1 THEN
+        SELECT count(*), min(t.key) FILTER (WHERE jsonb_typeof(t.value) = 'string'), min(t.value #>> '{}') INTO keys, kind, asked FROM jsonb_each(term.value - 'weight') t;
+        IF keys <> 1 OR kind IS NULL OR kind NOT IN ('words', 'image', 'product') THEN
             RAISE EXCEPTION USING ERRCODE = 'VT001', MESSAGE = format('terms[%s] is %s', term.number, left(term.value::text, 100)),
                 HINT = 'A part has one of words, image (a key from encode, or a web address) or product (an external_id or SKU), as text, and may have a weight.';
         ELSIF term.weight IS NOT NULL AND NOT coalesce(jsonb_typeof(term.weight) = 'number' AND (term.weight)::numeric BETWEEN -1 AND 1, false) THEN
@@ -175,38 +174,38 @@ RETURN of_vector::vector * array_fill(CASE WHEN abs(factor) < 1e-30 THEN 0 ELSE 
 
 -- The whole of what is asked as a vector for each arm. Words are compared with pictures and captions, a picture with
 -- pictures alone: beside them a caption says little about how a thing looks. Products named are left out of the answer.
+-- The first part may have been `also_known_as` before it was understood.
 CREATE OR REPLACE FUNCTION search_vectors(
-    query text, also_known_as text, terms jsonb, space_id integer, named_space text,
+    kinds text[], asked text[], weights double precision[], also_known_as text, space_id integer, named_space text,
     OUT image halfvec, OUT caption halfvec, OUT excluded bigint[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    part record;
     product record;
     vector halfvec;
     images halfvec[];
     captions halfvec[];
-    weights double precision[];
     are_words boolean[];
 BEGIN
-    FOR part IN SELECT p.kind, p.asked, p.weight, row_number() OVER () AS number FROM search_parts(query, terms) p LOOP
-        IF part.kind = 'product' THEN
-            product := product_vectors(part.asked, space_id);
+    FOR number IN 1 .. cardinality(kinds) LOOP
+        IF kinds[number] = 'product' THEN
+            product := product_vectors(asked[number], space_id);
             excluded := excluded || product.product_id;
             images := images || product.image;
             captions := captions || product.caption;
         ELSE
-            vector := known_vector(part.kind, part.asked, space_id);
-            -- What the query was before it was understood may be known instead.
-            IF vector IS NULL AND part.number = 1 AND query IS NOT NULL THEN vector := known_vector('words', also_known_as, space_id); END IF;
-            IF vector IS NULL THEN PERFORM unknown_part(part.kind, part.asked, named_space); END IF;
+            vector := known_vector(kinds[number], asked[number], space_id);
+            IF vector IS NULL AND number = 1 AND also_known_as IS NOT NULL THEN vector := known_vector('words', also_known_as, space_id); END IF;
+            IF vector IS NULL THEN PERFORM unknown_part(kinds[number], asked[number], named_space); END IF;
             images := images || vector;
-            captions := captions || CASE part.kind WHEN 'words' THEN vector END;
+            captions := captions || CASE kinds[number] WHEN 'words' THEN vector END;
         END IF;
-        weights := weights || part.weight;
-        are_words := are_words || (part.kind = 'words');
+        are_words := are_words || (kinds[number] = 'words');
     END LOOP;
-    IF weights IS NOT NULL THEN
+    IF cardinality(kinds) = 1 THEN
+        image := images[1];
+        caption := captions[1];
+    ELSE
         image := composed_vector('image', space_id, images, weights, are_words);
         caption := composed_vector('caption', space_id, captions, weights, are_words);
     END IF;

@@ -34,9 +34,22 @@ BEGIN
     RETURN arms;
 END $$;
 
+-- Whether the arms of vectors may have left out a product that the filter keeps: one that waits for a vector, that has one of the other arm
+-- alone, or whose pictures are of other options.
+CREATE OR REPLACE FUNCTION search_leaves_out(question search_question) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    space CONSTANT integer := (question).space_id;
+BEGIN
+    IF num_nonnulls((question).image, (question).caption) = 0 THEN RETURN false; END IF;
+    RETURN ((question).filter).on_options OR EXISTS (SELECT FROM waiting_product w WHERE w.space_id = space)
+        OR (question).image IS NULL AND rows_of('image_sketch_' || space, 200) > 0
+        OR (question).caption IS NULL AND rows_of('caption_sketch_' || space, 200) > 0;
+END $$;
+
 -- Why one arm alone, image or caption, found a product.
 CREATE OR REPLACE FUNCTION search_arm_reason(arm text, place bigint, distance double precision) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN jsonb_build_object(arm, jsonb_build_object('rank', place, 'similarity', (-distance)::real));
 
 -- Products in their order, with what is known of each: product_ids, image_ids, scores, reasons. Where a history chooses among
@@ -138,6 +151,7 @@ DECLARE
     shown CONSTANT integer := cardinality(shown_already);
     -- What a shopper's history chooses from; 0 without one.
     spare integer := CASE WHEN sort = 'relevance' AND (question).strength > 0 THEN personal_candidates() ELSE 0 END;
+    ordered record;
     others bigint[];
     popularities real[];
 BEGIN
@@ -161,8 +175,11 @@ BEGIN
                     o.product_ids, o.image_ids, o.scores, o.reasons) p;
             others := NULL;
         ELSE
-            SELECT o.* INTO product_ids, image_ids, scores, reasons
-            FROM search_ordered(question, search_first(arms, greatest(most, spare / search_arm_count(arms)) + shown), shown_already, greatest(most, spare), diversity > 0) o;
+            ordered := search_ordered(question, search_first(arms, greatest(most, spare / search_arm_count(arms)) + shown), shown_already, greatest(most, spare), diversity > 0);
+            product_ids := ordered.product_ids;
+            image_ids := ordered.image_ids;
+            scores := ordered.scores;
+            reasons := ordered.reasons;
         END IF;
         IF spare > 0 THEN
             SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, arms, shown, most, product_ids, image_ids, scores, reasons) p;
@@ -172,7 +189,7 @@ BEGIN
             FROM search_picked(search_diverse((question).space_id, product_ids, image_ids, scores, diversity, k), product_ids, image_ids, scores, reasons) p;
         END IF;
         -- What has no vector yet; where only words count, what lacks them is not found.
-        IF arms.complete AND strictness = 0 AND num_nonnulls((question).image, (question).caption) > 0 THEN
+        IF cardinality(product_ids) < k AND arms.complete AND strictness = 0 AND search_leaves_out(question) THEN
             others := search_browse((question).space_id, (question).filter, 'popularity', shown_already || product_ids, k - cardinality(product_ids), arms.share);
         END IF;
     END IF;
@@ -235,13 +252,16 @@ CREATE OR REPLACE FUNCTION search_paged(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     pinned CONSTANT jsonb := search_pinned(question, shown_already);
-    pins CONSTANT bigint[] := ARRAY(SELECT (p.value -> 'product_id')::bigint FROM jsonb_array_elements(pinned) p);
-    -- No more than the page has room for beside its pins.
-    room CONSTANT integer := k - (SELECT count(*) FROM jsonb_array_elements(pinned) p WHERE (p.value -> 'position')::integer <= cardinality(shown_already) + k)::integer;
+    pins bigint[] := '{}';
+    room integer := k;  -- for what is not pinned
     page record;
     beyond record;
-    wider search_question := question;
+    wider search_question;
 BEGIN
+    IF pinned <> '[]' THEN
+        SELECT array_agg((p.value -> 'product_id')::bigint), k - count(*) FILTER (WHERE (p.value -> 'position')::integer <= cardinality(shown_already) + k)
+        INTO pins, room FROM jsonb_array_elements(pinned) p;
+    END IF;
     page := search_products(question, greatest(room, 0), shown_already || pins, options, deadline);
     arms := page.arms;
     -- Pins are shown whether or not they are near, so they count.
@@ -252,6 +272,7 @@ BEGIN
     scores := page.scores;
     reasons := page.reasons;
     IF (question).wider IS NOT NULL AND cardinality(product_ids) < room AND search_strictness(options) = 0 AND coalesce(arms.complete, true) THEN
+        wider := question;
         wider.filter := search_conditions((question).wider, (question).excluded);
         beyond := search_products(wider, room - cardinality(product_ids), shown_already || pins || product_ids, options, deadline);
         product_ids := product_ids || beyond.product_ids;

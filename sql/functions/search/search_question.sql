@@ -86,8 +86,10 @@ DECLARE
     texts record;
     vectors record;
     by_vectors boolean;
-    parts integer;
-    asked text;
+    kinds text[];
+    asked text[];
+    weights double precision[];
+    asked_for text;
     words_alone boolean;
 BEGIN
     IF query IS NOT NULL THEN PERFORM check_query(query); END IF;
@@ -98,10 +100,11 @@ BEGIN
     question.named := '{}';
     question := search_understood(question, query, filters, options);
     -- With a picture or a product words say how it should differ, which is their vector's business.
-    SELECT count(*), string_agg(p.asked, ' ') FILTER (WHERE p.weight > 0), coalesce(bool_and(p.kind = 'words'), true) INTO parts, asked, words_alone
-    FROM search_parts(question.words, terms) p;
-    question.browses := parts = 0;
-    IF coalesce((options ->> 'rules')::boolean, true) THEN
+    SELECT array_agg(p.kind), array_agg(p.asked), array_agg(p.weight), string_agg(p.asked, ' ') FILTER (WHERE p.weight > 0), coalesce(bool_and(p.kind = 'words'), true)
+    INTO kinds, asked, weights, asked_for, words_alone FROM search_parts(question.words, terms) p;
+    question.browses := kinds IS NULL;
+    -- Most shops have no rule.
+    IF coalesce((options ->> 'rules')::boolean, true) AND EXISTS (SELECT FROM rule) THEN
         rules := search_rules(query, filter_paths(question.filters));
         question := search_ruled(question, query, rules);
     END IF;
@@ -111,7 +114,7 @@ BEGIN
     ELSE
         question.space_id := (SELECT s.space_id FROM space s WHERE s.status = 'active');
     END IF;
-    texts := text_query(CASE WHEN words_alone AND question.arm_weights[3] > 0 THEN asked END, question.locale, rules -> 'synonyms',
+    texts := text_query(CASE WHEN words_alone AND question.arm_weights[3] > 0 THEN asked_for END, question.locale, rules -> 'synonyms',
         coalesce((options ->> 'typos')::boolean, true));
     question.parts := texts.parts;
     question.corrections := coalesce(question.corrections, nullif(texts.corrections, '[]'));
@@ -123,8 +126,8 @@ BEGIN
     -- A key looks like nothing.
     IF by_vectors AND NOT (question.named <> '{}' AND words_alone AND btrim(question.words) ~ '^[^[:space:]]*[0-9][^[:space:]]*$') THEN
         -- The vector is of the words as they were corrected, unless other words stand beside them.
-        vectors := search_vectors(CASE WHEN jsonb_array_length(coalesce(nullif(terms, 'null'), '[]')) = 0 AND question.words IS NOT NULL
-            THEN coalesce(texts.corrected, question.words) ELSE question.words END, query, terms, question.space_id, options ->> 'space');
+        IF jsonb_array_length(coalesce(nullif(terms, 'null'), '[]')) = 0 AND texts.corrected IS NOT NULL THEN asked[1] := texts.corrected; END IF;
+        vectors := search_vectors(kinds, asked, weights, CASE WHEN question.words IS NOT NULL THEN query END, question.space_id, options ->> 'space');
         question.image := CASE WHEN question.arm_weights[1] > 0 THEN vectors.image END;
         question.caption := CASE WHEN question.arm_weights[2] > 0 THEN vectors.caption END;
         question.excluded := vectors.excluded;

@@ -17,9 +17,9 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     small CONSTANT bigint := 4000;
     second_opinion double precision;  -- so many matching rows
-    has_hnsw boolean := search_has_index(kind, space_id);
-    has_cells boolean := EXISTS (SELECT FROM cell_generation g
-        WHERE g.space_id = search_route.space_id AND g.kind = search_route.kind);
+    has_hnsw boolean := false;
+    has_cells boolean := false;
+    others_cost CONSTANT double precision := 1200;  -- what districts and cells cost at the least
     check_cost double precision := CASE WHEN (filter).terms_alone THEN 2 ELSE 4 END;
     price_cost double precision := CASE WHEN (filter).terms IS NULL THEN 1.1 ELSE 2 END;
     checks double precision;  -- what it costs to check so many that enough pass
@@ -28,8 +28,9 @@ DECLARE
     by_prices double precision := 'Infinity';
     by_cells double precision := 'Infinity';
     by_districts double precision := 'Infinity';
-    listed double precision;  -- rows that have the filter's terms
+    near integer;
     radius double precision;
+    listed double precision;  -- rows that have the filter's terms
     route search_route;
     sample record;
 BEGIN
@@ -43,11 +44,11 @@ BEGIN
         route.pass := CASE WHEN (filter).is_empty OR (filter).terms_alone THEN 1 WHEN (filter).prices IS NULL THEN 0.3 ELSE 0.8 END;
         RETURN route;
     ELSIF NOT (filter).is_empty THEN
-        sample := search_sample(kind, space_id, vector, filter, route.total, wanted);
+        sample := search_sample(kind, space_id, filter, route.total, wanted);
         route.pass := sample.pass;
         route.share := sample.by_terms::double precision / greatest(sample.seen, 1) * sample.pass;
         listed := route.total * (sample.by_terms + 1.0) / greatest(sample.seen, 1);
-        radius := sample.radius;
+        near := sample.near;
     END IF;
     route.matching := route.share * route.total;
     enough := search_enough(route.matching, wanted);
@@ -57,14 +58,21 @@ BEGIN
     checks := check_cost * search_row_limit(wanted);
     by_terms := CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END + CASE WHEN (filter).terms IS NULL
         THEN 0.25 * route.total ELSE 0.4 * listed END;
+    IF by_terms > others_cost THEN
+        has_hnsw := search_has_index(kind, space_id);
+        has_cells := EXISTS (SELECT FROM cell_generation g WHERE g.space_id = search_route.space_id AND g.kind = search_route.kind);
+    END IF;
     -- The graph serves what is broad better: its neighbours come from many districts.
-    IF has_cells AND radius IS NOT NULL AND NOT (has_hnsw AND route.share > 0.15) THEN
+    IF has_cells AND near IS NOT NULL AND NOT (has_hnsw AND route.share > 0.15) THEN
+        radius := search_radius(kind, space_id, vector, sample.cells, near);
+    END IF;
+    IF radius IS NOT NULL THEN
         -- Each district is looked up as well.
-        by_districts := 1200 + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
-            + sample.near * (0.6 * listed + (2 + 2 * (filter).placed_width) * route.total / 256);
+        by_districts := others_cost + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
+            + near / cardinality(sample.cells)::double precision * (0.6 * listed + (2 + 2 * (filter).placed_width) * route.total / 256);
     END IF;
     IF route.share > 0 AND (has_hnsw OR has_cells) THEN
-        by_cells := 2000 + checks / route.share + 0.35 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
+        by_cells := others_cost + 800 + checks / route.share + 0.35 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
     END IF;
     -- The sample is rough: prices are counted unless they are far too many.
     IF (filter).prices IS NOT NULL AND price_cost * route.matching < 4 * least(by_terms, by_cells, by_districts) THEN
@@ -112,17 +120,19 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     route search_route := before;
     sample record;
+    radius double precision;
 BEGIN
     route.source := 'sketches';
     route.plan := 'list';
     route.cells := NULL;
     route.pass := 1;
     IF cardinality(before.cells) > 0 AND (filter).placed IS NOT NULL THEN
-        sample := search_sample(kind, space_id, vector, filter, route.total, wanted);
-        IF sample.radius IS NOT NULL THEN
+        sample := search_sample(kind, space_id, filter, route.total, wanted);
+        radius := search_radius(kind, space_id, vector, sample.cells, sample.near);
+        IF radius IS NOT NULL THEN
             route.plan := 'districts';
             route.pass := sample.pass;
-            route.cells := search_nearest_districts(kind, space_id, vector, sample.radius);
+            route.cells := search_nearest_districts(kind, space_id, vector, radius);
         END IF;
     ELSIF cardinality(before.cells) > 0 AND attempts < 3 THEN
         route.pass := (passing + 0.5) / (looked_at + 1);
@@ -148,10 +158,12 @@ CREATE OR REPLACE FUNCTION search_route_wider(
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     route search_route := before;
+    sample record;
     radius double precision;
 BEGIN
     IF before.plan = 'districts' AND attempts < 3 THEN
-        radius := (search_sample(kind, space_id, vector, filter, before.total, 4 * wanted + 216)).radius;
+        sample := search_sample(kind, space_id, filter, before.total, 4 * wanted + 216);
+        radius := search_radius(kind, space_id, vector, sample.cells, sample.near);
     END IF;
     IF radius IS NOT NULL THEN
         route.cells := search_nearest_districts(kind, space_id, vector, radius);

@@ -120,19 +120,31 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', kind, '_id) FROM (SELECT s.product_id, s.', kind, '_id FROM ', search_listed_sql(kind, space_id, route, filter),
     ' ORDER BY s.sketch <~> $2 LIMIT ', search_list_limit(route, filter, row_limit), ') l');
 
--- What an arm's statement answers of its rows "scored": the first so many that pass a check, and of these the best of each product.
+-- What an arm's statement answers of its rows "scored": the first so many that pass a check, in the order of their distance.
 CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, compared text, condition text, check_limit integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), array_agg(b.distance ORDER BY b.distance, b.product_id), ',
-        'array_agg(b.', kind, '_id ORDER BY b.distance, b.product_id), array_agg(b.place ORDER BY b.distance, b.product_id), ',
-        'array_agg(-b.taste ORDER BY b.distance, b.product_id), array_agg(-b.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), ', found_by, ', ', compared,
-        ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', k.item, '.*, count(*) OVER () AS checked FROM (SELECT ', k.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.place OFFSET 0) ', k.item,
-        ' WHERE ', condition, ' LIMIT ', check_limit, ') ', k.item, ') n ORDER BY n.product_id, n.distance, n.', kind, '_id) b')
+    SELECT concat('SELECT coalesce(array_agg(b.product_id), ''{}''), array_agg(b.distance), array_agg(b.', kind, '_id), array_agg(b.place), array_agg(-b.taste), array_agg(-b.recent), ',
+        found_by, ', ', compared,
+        ' FROM (SELECT ', k.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.product_id, c.', kind, '_id OFFSET 0) ', k.item, ' WHERE ', condition, ' LIMIT ', check_limit, ') b')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)
 $$;
 
--- Those listed ($7, $8) are compared by their vectors, but for those whose distance is known ($9), and checked in the order of their distance, as far as needed; then
--- the best row of each product. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
+-- Of several pictures or captions of one product the nearest alone, of lists in the order of their distance.
+CREATE OR REPLACE FUNCTION search_nearest_of_each(
+    INOUT product_ids bigint[], INOUT distances double precision[], INOUT item_ids bigint[], INOUT places bigint[], INOUT tastes double precision[],
+    INOUT recents double precision[], INOUT found_by integer[]
+)
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    SELECT array_agg(n.product_id ORDER BY n.number), array_agg(n.distance ORDER BY n.number), array_agg(n.item_id ORDER BY n.number), array_agg(n.place ORDER BY n.number),
+        array_agg(n.taste ORDER BY n.number), array_agg(n.recent ORDER BY n.number), CASE WHEN found_by IS NOT NULL THEN array_agg(n.arm ORDER BY n.number) END
+    INTO product_ids, distances, item_ids, places, tastes, recents, found_by
+    FROM (SELECT DISTINCT ON (u.product_id) u.* FROM unnest(product_ids, distances, item_ids, places, tastes, recents, found_by)
+          WITH ORDINALITY u (product_id, distance, item_id, place, taste, recent, arm, number) ORDER BY u.product_id, u.number) n;
+END $$;
+
+-- Those listed ($7, $8) are compared by their vectors, but for those whose distance is known ($9), and checked in the order of their distance, as far as
+-- needed. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
 CREATE OR REPLACE FUNCTION search_compared_sql(kind text, space_id integer, filter search_filter, check_limit integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN concat('WITH scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, coalesce(c.known, e.distance) AS distance, c.place, e.taste, e.recent '
@@ -149,7 +161,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('WITH ', 'listed AS MATERIALIZED (SELECT s.product_id, s.' || kind || '_id FROM ' || search_listed_sql(kind, space_id, route, filter)
             || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, filter, row_limit) || '), ',
         search_candidates_sql(kind, space_id, route, filter, row_limit),
-        search_best_sql(kind, CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by ORDER BY b.distance, b.product_id)' ELSE 'NULL::integer[]' END,
+        search_best_sql(kind, CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by)' ELSE 'NULL::integer[]' END,
             concat('(SELECT coalesce(array_agg(c.distance ORDER BY c.place)', CASE WHEN search_has_two(route) THEN ' FILTER (WHERE c.found_by > 1)' END, ', ''{}'') FROM scored c), (SELECT count(*) FROM scored), ',
                 -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
                 CASE WHEN (route).plan = 'hnsw' THEN 'false'
@@ -167,12 +179,9 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         CASE WHEN (route).source <> 'all' THEN concat(' WHERE x.product_id = ANY (',
             CASE WHEN (route).source = 'prices' AND (filter).terms IS NULL THEN search_priced_sql(route, filter)
                 ELSE concat('ARRAY(SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter), ')') END, ')') END,
-        ' ORDER BY distance LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id ORDER BY b.distance, b.product_id), ''{}''), ',
-        'array_agg(b.distance ORDER BY b.distance, b.product_id), array_agg(b.', a.id, ' ORDER BY b.distance, b.product_id), NULL, ',
-        'array_agg(-v.taste ORDER BY b.distance, b.product_id), array_agg(-v.recent ORDER BY b.distance, b.product_id), coalesce(max(b.checked), 0), NULL::integer[], ''{}'', (SELECT count(*) FROM scored), ',
-        '(SELECT count(*) FROM scored) < ', row_limit,
-        ' FROM (SELECT DISTINCT ON (n.product_id) n.* FROM (SELECT ', a.item, '.*, count(*) OVER () AS checked FROM (SELECT ', a.item, '.* FROM scored ', a.item,
-        ' WHERE ', search_check_sql(kind, filter, false, space_id), ' LIMIT ', check_limit, ') ', a.item, ') n ORDER BY n.product_id, n.distance, n.', a.id, ') b '
+        ' ORDER BY distance, x.product_id, x.', a.id, ' LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id), ''{}''), array_agg(b.distance), array_agg(b.', a.id, '), NULL, array_agg(-v.taste), array_agg(-v.recent), ',
+        'NULL::integer[], ''{}'', (SELECT count(*) FROM scored), NULL::boolean',
+        ' FROM (SELECT ', a.item, '.* FROM scored ', a.item, ' WHERE ', search_check_sql(kind, filter, false, space_id), ' LIMIT ', check_limit, ') b '
         'LEFT JOIN LATERAL (SELECT v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', a.vectors, ' v WHERE v.ctid = b.found_at AND $4 IS NOT NULL OFFSET 0) v ON true')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', quote_ident(format('%s_vector_%s', kind, space_id))) a (item, id, vectors)
 $$;

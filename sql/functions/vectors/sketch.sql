@@ -21,6 +21,18 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     FROM unnest(sketch_thresholds(dimension)) t (threshold)
 $$;
 
+-- The same of a vector that is at hand.
+CREATE OR REPLACE FUNCTION sketch_of(vector halfvec) RETURNS bit varying
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    dimension CONSTANT integer := vector_dims(vector);
+    thresholds CONSTANT real[] := sketch_thresholds(dimension);
+BEGIN
+    IF thresholds = '{0}' THEN RETURN binary_quantize(vector); END IF;
+    RETURN (SELECT string_agg(binary_quantize(vector - array_fill((t.threshold / sqrt(dimension))::real, ARRAY[dimension])::halfvec)::text, '' ORDER BY t.threshold)::bit varying
+        FROM unnest(thresholds) t (threshold));
+END $$;
+
 CREATE OR REPLACE FUNCTION create_sketch_table(kind text, space_id integer, dimension integer) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
