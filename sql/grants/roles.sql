@@ -106,7 +106,7 @@ BEGIN
             FROM pg_proc p
             WHERE p.oid = ANY (own)
               AND CASE WHEN NOT p.prosecdef THEN true
-                       WHEN p.proname IN ('create_space', 'lock_products') THEN r.role_name = worker
+                       WHEN p.proname IN ('create_space', 'lock_products', 'index_sketches') THEN r.role_name = worker
                        WHEN p.proname IN ('ensure_partitions', 'tend_vocabulary', 'tend_events', 'tend_rollups', 'tend_shares',
                            'tend_co_purchases', 'tend_viewed_after', 'tend_trends', 'tend_category_pairs', 'tend_histories') THEN r.role_name IN (app, worker)
                        WHEN p.proname IN ('not_rolled_from', 'count_queries', 'count_positions', 'count_categories') THEN r.role_name IN (app, analyst)

@@ -22,6 +22,7 @@ from benchmarks.filtered_search.workplace import Workplace, timed
 
 from vitrine.database import Connection, connect
 from vitrine.migrate import upgrade
+from vitrine.worker.sorting import sort_vectors
 
 __all__ = ["VitrineEngine"]
 
@@ -197,14 +198,10 @@ def _fill_vectors(connection: Connection, data: Dataset, seconds: dict[str, floa
 
 
 def _tune(connection: Connection) -> None:
-    """What a shop calls after a bulk load. The one place to change when that gets another name."""
-    name = "tune_search"
-    kind = connection.execute(
-        "SELECT prokind FROM pg_proc WHERE oid = to_regproc(%s)", (name,)
-    ).fetchone()
-    if kind is not None:
-        verb = "CALL" if kind[0] in ("p", b"p") else "SELECT"
-        connection.execute(f"{verb} {name}()".encode())
+    """What a worker does after a bulk load. The one place to change when that gets another name."""
+    for kind in ("image", "caption"):
+        sort_vectors(lambda action: action(connection), kind, 1, lambda: False)
+    connection.execute("SELECT tune_search()")
 
 
 def _key(number: int) -> str:

@@ -128,13 +128,16 @@ BEGIN
             -- Few of the nearest pass the filter: what does lies further away than its share of all has it.
             route := search_route_further(kind, space_id, vector, filter, wanted, route, checked,
                 search_list_limit(route, filter, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, filter, row_limit) ELSE 0 END, attempts);
-        ELSIF cardinality(product_ids) >= wanted AND (route.source = 'cells' OR route.plan = 'districts') AND NOT (filter).is_empty AND route.total <= 200000 AND attempts < 4
+        ELSIF cardinality(product_ids) >= wanted AND (route.source = 'cells' OR route.plan = 'districts') AND NOT (filter).is_empty AND route.total <= search_small() AND attempts < 4
             AND search_is_doubtful(found_by, listed_distances, distances[wanted], wanted) AND search_is_noise(kind, space_id, vector, route, distances[wanted], wanted) THEN
             -- What is far from everything is found by comparing all, which costs tens of milliseconds at most.
             route.source := CASE WHEN route.plan = 'districts' AND search_listed_rows(route) <= 20000 THEN route.source ELSE 'all' END;
             route.plan := 'exact';
             route.cells := NULL;
             row_limit := greatest(row_limit, least(3 * wanted / greatest(route.share, 1e-6), route.total));
+        ELSIF route.plan = 'districts' AND attempts = 1 AND cardinality(product_ids) >= wanted AND route.total > search_small()
+            AND search_is_at_edge(kind, space_id, route, product_ids[:wanted], item_ids[:wanted]) THEN
+            route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
         ELSIF cardinality(product_ids) >= wanted THEN
             EXIT WHEN attempts >= 4 OR route.plan = 'exact' OR exhausted AND route.cells IS NULL
                 OR route.plan = 'hnsw' AND (found_by IS NULL OR (SELECT count(*) FROM unnest(found_by[:wanted]) f (found_by) WHERE f.found_by <> 2) >= 0.5 * wanted);

@@ -1,5 +1,10 @@
 -- What the router goes by: how much should be looked at, and how much of it passes a filter.
 
+-- Shops of up to so many vectors compare all of them where nothing else tells what is near; larger ones look further instead.
+CREATE OR REPLACE FUNCTION search_small() RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 200000;
+
 -- How many of the matching rows nearest to a query are looked at beside the graph: the more, the larger the graph, which loses its way oftener.
 CREATE OR REPLACE FUNCTION search_second_opinion(share double precision, wanted integer, total bigint) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

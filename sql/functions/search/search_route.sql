@@ -82,7 +82,7 @@ BEGIN
     CASE search_cheapest(by_districts, by_cells, by_prices, by_terms)
         WHEN 'districts' THEN
             route.plan := 'districts';
-            route.cells := search_nearest_districts(kind, space_id, vector, radius);
+            SELECT d.districts, d.near INTO route.cells, route.near FROM search_districts(kind, space_id, vector, radius, route.total) d;
         WHEN 'cells' THEN
             route.plan := CASE WHEN has_hnsw THEN 'hnsw' ELSE 'cells' END;
             route.source := 'cells';
@@ -132,7 +132,7 @@ BEGIN
         IF radius IS NOT NULL THEN
             route.plan := 'districts';
             route.pass := sample.pass;
-            route.cells := search_nearest_districts(kind, space_id, vector, radius);
+            SELECT d.districts, d.near INTO route.cells, route.near FROM search_districts(kind, space_id, vector, radius, route.total) d;
         END IF;
     ELSIF cardinality(before.cells) > 0 AND attempts < 3 THEN
         route.pass := (passing + 0.5) / (looked_at + 1);
@@ -150,8 +150,8 @@ BEGIN
     RETURN route;
 END $$;
 
--- Where the best of some districts or cells hardly differ from the rest of them: so many districts that four times as much
--- has the filter's terms, and all of it the next time.
+-- Where the best of some districts or cells hardly differ from the rest of them, or lie at the edge of them: so many districts that four
+-- times as much has the filter's terms (six times in a large shop), and all of it the next time.
 CREATE OR REPLACE FUNCTION search_route_wider(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, before search_route, attempts integer
 ) RETURNS search_route
@@ -162,11 +162,11 @@ DECLARE
     radius double precision;
 BEGIN
     IF before.plan = 'districts' AND attempts < 3 THEN
-        sample := search_sample(kind, space_id, filter, before.total, 4 * wanted + 216);
+        sample := search_sample(kind, space_id, filter, before.total, CASE WHEN before.total > search_small() THEN 6 * wanted + 360 ELSE 4 * wanted + 216 END);
         radius := search_radius(kind, space_id, vector, sample.cells, sample.near);
     END IF;
     IF radius IS NOT NULL THEN
-        route.cells := search_nearest_districts(kind, space_id, vector, radius);
+        SELECT d.districts, d.near INTO route.cells, route.near FROM search_districts(kind, space_id, vector, radius, route.total) d;
     ELSE
         route.plan := 'list';
         route.source := 'sketches';
@@ -213,11 +213,48 @@ DECLARE
 BEGIN
     -- District 0 is of vectors that have no cell yet. Where there are none, the index may still list what was moved.
     EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id = 0)', format('%s_sketch_%s', kind, space_id)) INTO nowhere_yet;
-    RETURN (SELECT CASE WHEN nowhere_yet THEN '{0}' ELSE '{}' END::integer[] || array_agg(district_of(d.cell_id))
+    RETURN (SELECT CASE WHEN nowhere_yet THEN '{0}' ELSE '{}' END::integer[] || array_agg(district_of(d.cell_id) ORDER BY d.distance)
         FROM cell r CROSS JOIN LATERAL (
-            SELECT x.cell_id FROM cell x WHERE x.space_id = r.space_id AND x.kind = r.kind AND x.parent_id = r.cell_id
-              AND x.centroid <#> vector <= radius OFFSET 0) d
+            SELECT x.cell_id, x.distance FROM (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
+                WHERE x.space_id = r.space_id AND x.kind = r.kind AND x.parent_id = r.cell_id OFFSET 0) x
+            WHERE x.distance <= radius) d
         WHERE r.space_id = search_nearest_districts.space_id AND r.kind = search_nearest_districts.kind AND r.parent_id = 0);
+END $$;
+
+-- The districts to look into: those whose centres lie near, the nearest first, and in a large shop those of what the graph finds
+-- nearest, whose centres may lie elsewhere.
+CREATE OR REPLACE FUNCTION search_districts(
+    kind text, space_id integer, vector halfvec, radius double precision, total bigint, OUT districts integer[], OUT near integer
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    reach CONSTANT text := coalesce(current_setting('hnsw.ef_search', true), '40');
+    others integer[];
+BEGIN
+    districts := search_nearest_districts(kind, space_id, vector, radius);
+    near := cardinality(districts);
+    IF total > search_small() AND search_has_index(kind, space_id) THEN
+        PERFORM set_config('hnsw.ef_search', '100', true);
+        EXECUTE format('SELECT array_agg(DISTINCT s.district) FROM (SELECT v.product_id, v.%1$I FROM %2$I v ORDER BY v.embedding <#> $2 LIMIT 100) v '
+            'CROSS JOIN LATERAL (SELECT district_of(s.cell_id) AS district FROM %3$I s WHERE s.product_id = v.product_id AND s.%1$I = v.%1$I OFFSET 0) s '
+            'WHERE s.district <> ALL ($1)',
+            kind || '_id', format('%s_vector_%s', kind, space_id), format('%s_sketch_%s', kind, space_id)) INTO others USING districts, vector;
+        PERFORM set_config('hnsw.ef_search', reach, true);
+        districts := districts || others;
+    END IF;
+END $$;
+
+-- Whether some of what was found lies in the outer half of the districts that lie near: better may lie beyond them.
+CREATE OR REPLACE FUNCTION search_is_at_edge(kind text, space_id integer, route search_route, product_ids bigint[], item_ids bigint[]) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    edge boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) f (product_id, item_id) '
+        'CROSS JOIN LATERAL (SELECT array_position($3, district_of(s.cell_id)) AS place FROM %2$I s WHERE s.product_id = f.product_id AND s.%1$I = f.item_id OFFSET 0) s '
+        'WHERE 2 * s.place > $4 AND s.place <= $4)', kind || '_id', format('%s_sketch_%s', kind, space_id))
+    INTO edge USING product_ids, item_ids, (route).cells, (route).near;
+    RETURN edge;
 END $$;
 
 -- HNSW serves a table that is too large to read whole and whose index is usable.

@@ -38,11 +38,11 @@ RETURN CASE WHEN search_is_listed(route) THEN least(3 * row_limit, row_limit + 2
         * CASE WHEN NOT search_is_checked(route, filter) THEN 1 WHEN search_has_two(route) AND (route).pass >= 0.3 THEN 3 ELSE 1.5 END
         / greatest((route).pass, 0.001), 1000000) END::integer;
 
--- How many the graph is asked for, all at once (hnsw.ef_search): more where few of them pass.
+-- How many the graph is asked for, all at once (hnsw.ef_search): more where few of them pass, and of a large graph, which loses its way oftener.
 CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, filter search_filter, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, filter, row_limit)
-    ELSE least(greatest(0.6 * row_limit, 120) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
+    ELSE least(greatest(0.6 * row_limit, CASE WHEN (route).total > search_small() THEN 300 ELSE 120 END) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
 
 -- The products that a filter's prices list, $6 where the route knows them: in a SELECT, for the planner weighs each element of an array that it sees.
 CREATE OR REPLACE FUNCTION search_priced_sql(route search_route, filter search_filter) RETURNS text

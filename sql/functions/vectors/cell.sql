@@ -121,7 +121,7 @@ END $$;
 
 -- Moves the sketches of the next products after one into the newest cells; returns the last product, NULL at the end.
 CREATE OR REPLACE FUNCTION assign_cells(kind text, space_id integer, after bigint, rows_at_once integer DEFAULT 2000) RETURNS bigint
-LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off SET gin_pending_list_limit = '256kB' AS $$
 DECLARE
     sketches text := format('%s_sketch_%s', kind, space_id);
     batch bigint[];
@@ -137,6 +137,54 @@ BEGIN
     USING batch, first_cell(kind, space_id);
     RETURN batch[cardinality(batch)];
 END $$;
+
+-- Whether a space is due to be trained by a worker, and by which numbers: whoever asks holds the training until the transaction ends.
+CREATE OR REPLACE FUNCTION next_training(
+    kind text, space_id integer, OUT due boolean, OUT total bigint, OUT generation integer, OUT district integer
+)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+#variable_conflict use_variable
+DECLARE
+    vectors text := format('%s_vector_%s', kind, space_id);
+BEGIN
+    due := pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.train_cells.' || vectors, 0)) AND cells_due(kind, space_id);
+    IF NOT due THEN RETURN; END IF;
+    EXECUTE format('SELECT count(*) FROM %I', vectors) INTO total;
+    generation := coalesce((SELECT max(g.generation) FROM cell_generation g
+        WHERE g.space_id = next_training.space_id AND g.kind = next_training.kind), 0) + 1;
+    INSERT INTO cell_generation (space_id, kind, generation, trained_on) VALUES (space_id, kind, generation, total);
+    district := district_of(next_cell_id(kind, space_id) - 1) + 1;
+END $$;
+
+-- Moves the sketches of some vectors into cells that a worker chose, in the order of their keys as all who lock several do; false
+-- while another is at it. Of what was trained or written since nothing is moved.
+CREATE OR REPLACE FUNCTION place_sketches(kind text, space_id integer, products bigint[], items bigint[], cells integer[]) RETURNS boolean
+LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET gin_pending_list_limit = '1MB' AS $$
+DECLARE
+    sketches text := format('%s_sketch_%s', kind, space_id);
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN RETURN false; END IF;
+    EXECUTE format('UPDATE %1$I s SET cell_id = n.cell_id FROM unnest($1, $2, $3) n (product_id, item_id, cell_id) '
+        'WHERE s.product_id = n.product_id AND s.%2$I = n.item_id AND s.cell_id < $4 AND n.cell_id >= $4', sketches, kind || '_id')
+    USING products, items, cells, first_cell(kind, space_id);
+    RETURN true;
+END $$;
+
+-- After a large load: entries that wait to be indexed, which every search reads.
+CREATE OR REPLACE FUNCTION index_sketches(kind text, space_id integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM gin_clean_pending_list(to_regclass(format('%I', format('%s_sketch_%s_%s_idx', kind, space_id, i.indexed))))
+    FROM unnest('{terms,placed}'::text[]) i (indexed);
+END $$;
+
+-- Whether nobody is left who began before the last training and may know only the cells before.
+CREATE OR REPLACE FUNCTION cells_settled(kind text, space_id integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT coalesce(max(g.made_by) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint, false) FROM cell_generation g
+    WHERE g.space_id = cells_settled.space_id AND g.kind = cells_settled.kind
+$$;
 
 -- The lowest cell of the last training.
 CREATE OR REPLACE FUNCTION first_cell(kind text, space_id integer) RETURNS integer

@@ -52,11 +52,8 @@ BEGIN
         )', name, item, dimension * cardinality(sketch_thresholds(dimension)));
     -- What a scan of cells reads lies together in the index, whatever happens to the table's order.
     EXECUTE format('CREATE INDEX %I ON %I (cell_id) INCLUDE (product_id, %I, sketch)', name || '_cell_idx', name, item);
-    -- A long list of pending entries would be read by every search.
-    EXECUTE format('CREATE INDEX %I ON %I USING gin (terms) WITH (gin_pending_list_limit = 256)',
-        name || '_terms_idx', name);
-    EXECUTE format('CREATE INDEX %I ON %I USING gin (placed_terms(district_of(cell_id), terms)) WITH (gin_pending_list_limit = 256)',
-        name || '_placed_idx', name);
+    EXECUTE format('CREATE INDEX %I ON %I USING gin (terms)', name || '_terms_idx', name);
+    EXECUTE format('CREATE INDEX %I ON %I USING gin (placed_terms(district_of(cell_id), terms))', name || '_placed_idx', name);
     -- Every 64th row, for estimates, in the order of a hash: any first part of it is a sample. Rows of very many
     -- terms would not fit into an index.
     EXECUTE format('CREATE INDEX %1$I ON %2$I (((hashint8(%3$I) >> 6) & 4095)) INCLUDE (product_id, %3$I, cell_id, terms) '
@@ -94,12 +91,12 @@ BEGIN
 END $$;
 
 -- A statement that makes the rows of some products ($1) what they should be. Every lookup is by key, product
--- by product: the tables may never have been analysed.
+-- by product: the tables may never have been analysed. Where there are no cells yet no vectors are carried along.
 CREATE OR REPLACE FUNCTION sketch_refresh_sql(kind text, space_id integer, dimension integer) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT format($refresh$
 WITH wanted AS MATERIALIZED (
-    SELECT e.product_id, e.item_id, e.embedding, e.sketch, own.terms || coalesce(varying.terms, '{}') AS terms
+    SELECT e.product_id, e.item_id, %8$s e.sketch, own.terms || coalesce(varying.terms, '{}') AS terms
     FROM unnest($1::bigint[]) g (product_id)
     CROSS JOIN LATERAL (
         SELECT p.external_id, p.brand, p.attributes FROM product p
@@ -118,7 +115,7 @@ WITH wanted AS MATERIALIZED (
             JOIN category c ON c.category_id = pc.category_id CROSS JOIN unnest(c.lineage) a (category_id)
             WHERE pc.product_id = g.product_id
             UNION ALL
-            SELECT m.term FROM member_terms('attributes.', p.attributes) m (term)) t) own
+            SELECT m.term FROM member_terms('{attributes.}', p.attributes) m (term)) t) own
     CROSS JOIN LATERAL (
         SELECT x.product_id, x.%2$I AS item_id, x.embedding, %4$s AS sketch %6$s
         FROM %3$I x WHERE x.product_id = g.product_id OFFSET 0) e
@@ -133,12 +130,13 @@ WITH wanted AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT array_agg(DISTINCT m.term) AS terms
         FROM variant v
-        CROSS JOIN LATERAL (SELECT link.linked IS NULL OR EXISTS (SELECT FROM image_variant s
-            WHERE s.product_id = e.product_id AND s.image_id = e.of_image AND s.variant_id = v.variant_id OFFSET 0)) shown (here)
+        -- OFFSET 0, for a function whose argument asks a table is not made part of the statement.
+        CROSS JOIN LATERAL (SELECT CASE WHEN link.linked IS NULL OR EXISTS (SELECT FROM image_variant s
+            WHERE s.product_id = e.product_id AND s.image_id = e.of_image AND s.variant_id = v.variant_id OFFSET 0)
+            THEN '{variants.,options.}' ELSE '{variants.}' END::text[] OFFSET 0) known (as_fields)
         CROSS JOIN LATERAL (
             SELECT term('sku', v.sku)
-            UNION ALL SELECT m.term FROM member_terms('variants.', v.options) m (term)
-            UNION ALL SELECT m.term FROM member_terms('options.', v.options) m (term) WHERE shown.here) m (term)
+            UNION ALL SELECT m.term FROM member_terms(known.as_fields, v.options) m (term)) m (term)
         WHERE v.product_id = e.product_id AND v.status = 'active') varying
     WHERE link.linked IS NULL OR link.shows OR %1$L = 'caption'
 ), gone AS (
@@ -152,7 +150,7 @@ FROM wanted w
 LEFT JOIN LATERAL (
     SELECT x.cell_id FROM %5$I x
     WHERE x.product_id = w.product_id AND x.%2$I = w.item_id AND x.sketch = w.sketch OFFSET 0) o ON true
-LEFT JOIN LATERAL (SELECT c.cell_id FROM (%7$s) c WHERE o.cell_id IS NULL) n ON true
+LEFT JOIN LATERAL (%7$s) n ON true
 ON CONFLICT (product_id, %2$I) DO UPDATE
     SET cell_id = excluded.cell_id, sketch = excluded.sketch, terms = excluded.terms
     WHERE (s.cell_id, s.sketch, s.terms) IS DISTINCT FROM (excluded.cell_id, excluded.sketch, excluded.terms)
@@ -161,7 +159,10 @@ $refresh$,
         format('%s_sketch_%s', kind, space_id),
         CASE kind WHEN 'image' THEN ', x.image_id AS of_image'
              ELSE ', (SELECT c.image_id FROM caption c WHERE c.product_id = x.product_id AND c.caption_id = x.caption_id) AS of_image' END,
-        nearest_cell_sql(kind, space_id, 'w.embedding'))
+        CASE WHEN t.trained THEN format('SELECT c.cell_id FROM (%s) c WHERE o.cell_id IS NULL', nearest_cell_sql(kind, space_id, 'w.embedding'))
+             ELSE 'SELECT 0 AS cell_id' END,
+        CASE WHEN t.trained THEN 'e.embedding,' END)
+    FROM (SELECT EXISTS (SELECT FROM cell_generation g WHERE g.space_id = sketch_refresh_sql.space_id AND g.kind = sketch_refresh_sql.kind)) t (trained)
 $$;
 
 -- Which products no vector of a space stands for: those of some products ($1).
@@ -185,9 +186,11 @@ $$;
 -- Whoever changes what the terms of a product come from locks the product first, and so does whoever writes
 -- its vectors: each then sees what the other did. A product that this transaction made nobody else knows: for
 -- rows that are added to it (skip_new) there is nothing to do while it has no vector. No index alone: of a table that was analysed while
--- empty each costs the planner the same, and one by cells would be read from end to end for each row.
+-- empty each costs the planner the same, and one by cells would be read from end to end for each row. A long list of entries that wait
+-- to be indexed would be read by every search: what a large load leaves is indexed at its end.
 CREATE OR REPLACE FUNCTION sketch_products(products bigint[], skip_new boolean DEFAULT false) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET enable_indexonlyscan = off SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET enable_indexonlyscan = off SET jit = off
+SET gin_pending_list_limit = '256kB' AS $$
 DECLARE
     target record;
     concerned bigint[];
@@ -219,7 +222,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION sketch_vectors() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET enable_indexonlyscan = off SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET enable_indexonlyscan = off SET jit = off
+SET gin_pending_list_limit = '256kB' AS $$
 DECLARE
     kind text := split_part(TG_TABLE_NAME, '_', 1);
     the_space integer := split_part(TG_TABLE_NAME, '_', 3)::integer;
@@ -229,9 +233,11 @@ BEGIN
     IF products IS NULL THEN RETURN NULL; END IF;
     -- One at a time: each makes all sketches of the product anew, from what it can see of the others' vectors.
     PERFORM FROM product p WHERE p.product_id = ANY (products) ORDER BY p.product_id FOR NO KEY UPDATE;
+    IF cardinality(products) > 10000 THEN PERFORM set_config('gin_pending_list_limit', '1MB', true); END IF;
     EXECUTE sketch_refresh_sql(kind, the_space, (SELECT s.dimension FROM space s WHERE s.space_id = the_space))
         USING products;
     EXECUTE waiting_refresh_sql(the_space) USING products;
+    IF cardinality(products) > 10000 THEN PERFORM index_sketches(kind, the_space); END IF;
     RETURN NULL;
 END $$;
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vitrine.errors import DatabaseError
 from vitrine.worker.chores import Chores
 from vitrine.worker.session import StoppedError
+from vitrine.worker.sorting import sort_vectors
 from vitrine.worker.whitening import whiten
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Tuner:
                 pass
             self._session.run(lambda connection: connection.execute("SELECT tidy_words(200)"))
             for kind in ("image", "caption"):
+                sort_vectors(self._session.run, kind, self._space_id, self._stop.is_set)
                 after: int | None = 0
                 while after is not None and not self._stop.is_set():
                     after = self._step(kind, after)

@@ -1,0 +1,241 @@
+"""Many vectors at once into cells: centres and nearest ones are found here, in blocks.
+
+The database does the same row by row (`tune_cells`), for few of them and where no worker is.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+from psycopg import sql
+
+from vitrine.worker.centres import Centres, centre_counts, train_centres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from vitrine.database import Connection
+
+__all__ = ["sort_vectors"]
+
+R = TypeVar("R")
+
+MANY = 10_000  # sketches in cells of earlier trainings, from which on it is done here
+BLOCK = 100_000  # vectors in memory at once
+BATCH = 20_000  # sketches that one transaction moves
+PATIENCE = 2.0  # seconds for transactions that began before a training
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+CENTRE = {"cell_id": "int4", "parent_id": "int4", "centroid": "halfvec"}
+TYPES = {"int4": ">i4", "int8": ">i8"}
+
+
+class Run(Protocol):
+    """Runs an action on a connection, in a transaction or statement of its own."""
+
+    def __call__(self, action: Callable[[Connection], R]) -> R: ...
+
+
+def sort_vectors(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]) -> bool:
+    """Train the cells of a space if they are due, and move its sketches; whether there were many.
+
+    Each action bears repeating, and whoever else does the same is not hindered.
+    """
+    run(lambda connection: _train(connection, kind, space_id))
+    if run(lambda connection: _behind(connection, kind, space_id)) < MANY:
+        return False
+    if not _settled(run, kind, space_id, stopped):
+        return False
+    products, items, cells = run(lambda connection: _nearest(connection, kind, space_id))
+    order = np.lexsort((items, products))
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        values = (kind, space_id, *(part[rows].tolist() for part in (products, items, cells)))
+        if stopped() or not run(lambda connection, values=values: _place(connection, values)):  # type: ignore[misc]
+            return True
+    run(lambda connection: connection.execute("SELECT index_sketches(%s, %s)", (kind, space_id)))
+    return True
+
+
+def _train(connection: Connection, kind: str, space_id: int) -> None:
+    with connection.transaction():
+        asked = (kind, space_id)
+        [(due, total, generation, base)] = connection.execute(
+            "SELECT n.* FROM next_training(%s, %s) n", asked
+        ).fetchall()
+        if not due:
+            return
+        counts = centre_counts(total)
+        share = min(100.0, 400.0 * counts[2] / max(total, 1))
+        query = sql.SQL(
+            "SELECT embedding FROM {} TABLESAMPLE BERNOULLI ({}) REPEATABLE ({})"
+        ).format(_table(kind, "vector", space_id), share, generation)
+        blocks = _read(connection, query, {"embedding": "halfvec"})
+        samples = np.concatenate([block["embedding"] for block in blocks]).astype(np.float32)
+        mixed = samples[np.random.default_rng(generation).permutation(len(samples))]
+        rows = _rows_of(train_centres(mixed, counts), base)
+        _write(connection, rows, (space_id, kind, generation))
+
+
+def _behind(connection: Connection, kind: str, space_id: int) -> int:
+    query = sql.SQL(
+        "SELECT count(*) FROM (SELECT FROM {} s WHERE s.cell_id < first_cell(%s, %s) LIMIT %s) s"
+    ).format(_table(kind, "sketch", space_id))
+    [(count,)] = connection.execute(query, (kind, space_id, MANY)).fetchall()
+    return int(count)
+
+
+def _settled(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]) -> bool:
+    """Whether nobody is left who began before the training, and may yet write by older cells."""
+    until = time.monotonic() + PATIENCE
+    while not stopped():
+        [(settled,)] = run(
+            lambda connection: connection.execute(
+                "SELECT cells_settled(%s, %s)", (kind, space_id)
+            ).fetchall()
+        )
+        if settled or time.monotonic() > until:
+            return bool(settled)
+        time.sleep(0.05)
+    return False
+
+
+def _nearest(
+    connection: Connection, kind: str, space_id: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Products, items and cells of all vectors of a space."""
+    centres, numbers = _known_centres(connection, kind, space_id)
+    columns = {"product_id": "int8", f"{kind}_id": "int8", "embedding": "halfvec"}
+    query = sql.SQL("SELECT product_id, {}, embedding FROM {}").format(
+        sql.Identifier(f"{kind}_id"), _table(kind, "vector", space_id)
+    )
+    found = [np.empty((3, 0), np.int64)]
+    for block in _read(connection, query, columns):
+        cells = numbers[centres.nearest(block["embedding"].astype(np.float32))]
+        ids = (block[name].astype(np.int64) for name in list(columns)[:2])
+        found.append(np.stack([*ids, cells]))
+    products, items, cells = np.concatenate(found, axis=1)
+    return products, items, cells
+
+
+def _known_centres(
+    connection: Connection, kind: str, space_id: int
+) -> tuple[Centres, NDArray[np.int64]]:
+    """The centres of the last training, and the numbers of its cells in their order."""
+    query = sql.SQL(
+        "SELECT cell_id, parent_id, centroid FROM cell WHERE space_id = {0} AND kind = {1} "
+        "AND generation = (SELECT max(generation) FROM cell_generation "
+        "WHERE space_id = {0} AND kind = {1}) ORDER BY cell_id"
+    ).format(space_id, kind)
+    rows = np.concatenate(list(_read(connection, query, CENTRE)))
+    numbers, parents = rows["cell_id"].astype(np.int64), rows["parent_id"].astype(np.int64)
+    vectors = rows["centroid"].astype(np.float32)
+    region = parents == 0
+    cell = np.isin(parents, numbers[~region]) & (numbers % 256 != 0)
+    district = ~region & ~cell
+    by_region = np.argsort(parents[district], kind="stable")
+    districts = numbers[district][by_region]
+    order = np.argsort(districts)
+    of_cell = order[np.searchsorted(districts[order], parents[cell])]
+    by_district = np.argsort(of_cell, kind="stable")
+    centres = Centres(
+        regions=vectors[region],
+        districts=vectors[district][by_region],
+        district_region=np.searchsorted(numbers[region], parents[district][by_region]),
+        cells=vectors[cell][by_district],
+        cell_district=of_cell[by_district],
+    )
+    return centres, numbers[cell][by_district]
+
+
+def _rows_of(centres: Centres, base: int) -> NDArray[np.void]:
+    """The centres as rows of a binary COPY, numbered from a district on."""
+    regions = (base + np.arange(len(centres.regions))) * 256
+    districts = regions[-1] + 256 * (1 + np.arange(len(centres.districts)))
+    starts = np.searchsorted(centres.cell_district, np.arange(len(districts)))
+    within = 1 + np.arange(len(centres.cells)) - starts[centres.cell_district]
+    numbers = [regions, districts, districts[centres.cell_district] + within]
+    parents = [
+        np.zeros(len(regions), np.int64),
+        regions[centres.district_region],
+        districts[centres.cell_district],
+    ]
+    vectors = np.concatenate([centres.regions, centres.districts, centres.cells])
+    rows = np.zeros(len(vectors), _record(CENTRE, vectors.shape[1]))
+    rows["fields"] = len(CENTRE)
+    rows["cell_id length"] = rows["parent_id length"] = 4
+    rows["cell_id"], rows["parent_id"] = np.concatenate(numbers), np.concatenate(parents)
+    rows["centroid length"] = 4 + 2 * vectors.shape[1]
+    rows["centroid header"] = (vectors.shape[1], 0)
+    rows["centroid"] = vectors
+    return rows
+
+
+def _write(connection: Connection, rows: NDArray[np.void], training: tuple[int, str, int]) -> None:
+    connection.execute(
+        "CREATE TEMP TABLE new_centre (cell_id integer, parent_id integer, centroid halfvec) "
+        "ON COMMIT DROP"
+    )
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY new_centre FROM STDIN (FORMAT binary)") as copy,
+    ):
+        copy.write(HEADER + rows.tobytes() + TRAILER)
+    connection.execute(
+        "INSERT INTO cell (space_id, kind, generation, cell_id, parent_id, centroid) "
+        "SELECT %s, %s, %s, cell_id, parent_id, centroid FROM new_centre",
+        training,
+    )
+    connection.execute("ANALYZE cell")  # passed over where it is another role's
+
+
+def _place(connection: Connection, values: tuple[object, ...]) -> bool:
+    [(placed,)] = connection.execute(
+        "SELECT place_sketches(%s, %s, %s::bigint[], %s::bigint[], %s::integer[])", values
+    ).fetchall()
+    return bool(placed)
+
+
+def _table(kind: str, what: str, space_id: int) -> sql.Identifier:
+    return sql.Identifier(f"{kind}_{what}_{space_id}")
+
+
+def _record(columns: dict[str, str], dimension: int) -> np.dtype[np.void]:
+    """One row of a binary COPY: how many fields, then each field's length and value."""
+    fields: list[tuple[str, object]] = [("fields", ">i2")]
+    for name, kind in columns.items():
+        fields.append((f"{name} length", ">i4"))
+        if kind == "halfvec":
+            fields.append((f"{name} header", (">i2", 2)))  # dimension, then nothing
+            fields.append((name, (">f2", dimension)))
+        else:
+            fields.append((name, TYPES[kind]))
+    return np.dtype(fields)
+
+
+def _read(
+    connection: Connection, query: sql.Composed, columns: dict[str, str]
+) -> Iterator[NDArray[np.void]]:
+    """The rows of a query without NULL, the vector in the last column, some at a time."""
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)
+    rows: list[bytes] = []
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in copy:
+            rows.append(bytes(row))
+            if len(rows) == BLOCK:
+                yield from _parsed(rows, columns)
+                rows.clear()
+    yield from _parsed(rows, columns)
+
+
+def _parsed(rows: list[bytes], columns: dict[str, str]) -> Iterator[NDArray[np.void]]:
+    sent = b"".join(rows).removeprefix(HEADER).removesuffix(TRAILER)
+    if sent:
+        fixed = _record(columns, 0).itemsize
+        at = fixed - 4  # the vector's header: its dimension
+        dimension = int.from_bytes(sent[at : at + 2], "big")
+        yield np.frombuffer(sent, _record(columns, dimension))
