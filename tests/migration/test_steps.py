@@ -35,7 +35,10 @@ DATA = {
         SELECT create_space('model', 'revision', 4, 'plain');
         INSERT INTO image (product_id, uri)
         SELECT product_id, external_id || '-2.jpg' FROM product""",
-    # All had been folded, in the way of then: prices are other bitmaps since, and columns shorter.
+}
+# The same, in tables that have had other columns since. All had been folded, in the way of then: prices are other
+# bitmaps today, and columns shorter.
+DATA_OF_THEN = {
     "0023": """
         DELETE FROM facet_change;
         INSERT INTO facet_column (field, name, block, firsts, seconds)
@@ -82,7 +85,8 @@ def upgrade_step_by_step(url: str) -> None:
             replay_what_applies(connection)
             if revision == "0001":
                 driver_connection(connection).execute(NOT_YET.encode())
-            driver_connection(connection).execute(DATA.get(revision, "SELECT 1").encode())
+            statements = (DATA | DATA_OF_THEN).get(revision, "SELECT 1")
+            driver_connection(connection).execute(statements.encode())
 
 
 def replay_what_applies(connection: sa.Connection) -> None:
