@@ -97,6 +97,27 @@ def test_all_lie_in_the_cells_that_the_database_would_choose(shop: Connection) -
     assert sort(shop) is False
 
 
+def test_what_lies_in_one_cell_lies_together(shop: Connection) -> None:
+    sort(shop)
+    # From each row to the next of the table: so many cells, and the rest of the rows beside their like.
+    borders = number(
+        shop,
+        "SELECT count(*) FROM (SELECT cell_id <> lag(cell_id) OVER (ORDER BY ctid) AS border "
+        "FROM image_sketch_1) s WHERE border",
+    )
+    assert borders < number(shop, "SELECT count(DISTINCT cell_id) FROM image_sketch_1")
+
+
+def test_a_sketch_that_another_has_locked_is_passed_over(shop: Connection, database: str) -> None:
+    with psycopg.connect(database) as other:
+        set_search_path(other, SCHEMA)
+        lock = "SELECT FROM image_sketch_1 WHERE product_id <= 50 FOR UPDATE"
+        assert sort(shop, lambda: other.execute(lock)) is True
+        assert one(shop, "SELECT count(*) FROM image_sketch_1 WHERE cell_id = 0") == 50
+    shop.execute("SELECT tune_search()")
+    assert one(shop, "SELECT count(*) FROM image_sketch_1 WHERE cell_id = 0") == 0
+
+
 def test_a_second_training_has_numbers_of_its_own(shop: Connection) -> None:
     sort(shop)
     last = number(shop, "SELECT max(cell_id) FROM cell")

@@ -156,8 +156,8 @@ BEGIN
     district := district_of(next_cell_id(kind, space_id) - 1) + 1;
 END $$;
 
--- Moves the sketches of some vectors into cells that a worker chose, in the order of their keys as all who lock several do; false
--- while another is at it. Of what was trained or written since nothing is moved.
+-- Moves the sketches of some vectors into cells that a worker chose, in that order; false while another is at it. Of what was trained
+-- or written since nothing is moved, nor what another has locked: whoever locks several does so in the order of their keys.
 CREATE OR REPLACE FUNCTION place_sketches(kind text, space_id integer, products bigint[], items bigint[], cells integer[]) RETURNS boolean
 LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET gin_pending_list_limit = '1MB' AS $$
@@ -165,8 +165,9 @@ DECLARE
     sketches text := format('%s_sketch_%s', kind, space_id);
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN RETURN false; END IF;
-    EXECUTE format('UPDATE %1$I s SET cell_id = n.cell_id FROM unnest($1, $2, $3) n (product_id, item_id, cell_id) '
-        'WHERE s.product_id = n.product_id AND s.%2$I = n.item_id AND s.cell_id < $4 AND n.cell_id >= $4', sketches, kind || '_id')
+    EXECUTE format('WITH free AS MATERIALIZED (SELECT s.ctid AS found_at, n.cell_id FROM unnest($1, $2, $3) n (product_id, item_id, cell_id) '
+        'JOIN %1$I s ON s.product_id = n.product_id AND s.%2$I = n.item_id WHERE s.cell_id < $4 AND n.cell_id >= $4 FOR NO KEY UPDATE OF s SKIP LOCKED) '
+        'UPDATE %1$I s SET cell_id = f.cell_id FROM free f WHERE s.ctid = f.found_at', sketches, kind || '_id')
     USING products, items, cells, first_cell(kind, space_id);
     RETURN true;
 END $$;
@@ -215,11 +216,12 @@ BEGIN
     RETURN true;
 END $$;
 
--- Whether the cells should be trained: there are enough vectors for cells, and none yet, or for four times as many.
+-- Whether the cells should be trained: there are enough vectors for cells, and none yet, or for half as many. What came since the last training
+-- lies in the order in which it came, and lists are read from all over the table.
 CREATE OR REPLACE FUNCTION cells_due(kind text, space_id integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    least_due bigint := greatest(5000, 1 + 4 * (SELECT g.trained_on FROM cell_generation g
+    least_due bigint := greatest(5000, 1 + 2 * (SELECT g.trained_on FROM cell_generation g
         WHERE g.space_id = cells_due.space_id AND g.kind = cells_due.kind ORDER BY g.generation DESC LIMIT 1));
     total bigint := rows_of(format('%s_sketch_%s', kind, space_id), 200);
 BEGIN

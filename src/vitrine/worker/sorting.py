@@ -6,9 +6,11 @@ The database does the same row by row (`tune_cells`), for few of them and where 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
+import psycopg
 from psycopg import sql
 
 from vitrine.worker.centres import Centres, centre_counts, train_centres
@@ -43,7 +45,8 @@ class Run(Protocol):
 def sort_vectors(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]) -> bool:
     """Train the cells of a space if they are due, and move its sketches; whether there were many.
 
-    Each action bears repeating, and whoever else does the same is not hindered.
+    They come to lie in the order of their cells. Each action bears repeating, and whoever else
+    does the same is not hindered.
     """
     run(lambda connection: _train(connection, kind, space_id))
     if run(lambda connection: _behind(connection, kind, space_id)) < MANY:
@@ -51,12 +54,13 @@ def sort_vectors(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]
     if not _settled(run, kind, space_id, stopped):
         return False
     products, items, cells = run(lambda connection: _nearest(connection, kind, space_id))
-    order = np.lexsort((items, products))
-    for start in range(0, len(order), BATCH):
-        rows = order[start : start + BATCH]
-        values = (kind, space_id, *(part[rows].tolist() for part in (products, items, cells)))
-        if stopped() or not run(lambda connection, values=values: _place(connection, values)):  # type: ignore[misc]
-            return True
+    order = np.lexsort((items, products, cells))
+    with _nothing_cleared(run):
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            values = (kind, space_id, *(part[rows].tolist() for part in (products, items, cells)))
+            if stopped() or not run(lambda connection, values=values: _place(connection, values)):  # type: ignore[misc]
+                return True
     run(lambda connection: connection.execute("SELECT index_sketches(%s, %s)", (kind, space_id)))
     return True
 
@@ -102,6 +106,21 @@ def _settled(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]) ->
             return bool(settled)
         time.sleep(0.05)
     return False
+
+
+@contextmanager
+def _nothing_cleared(run: Run) -> Iterator[None]:
+    """In this block what is moved leaves no room behind, for somebody may still look at it.
+
+    A row that finds room where it was stays there, and all would lie as they lay before.
+    """
+    looking = run(
+        lambda connection: psycopg.connect(connection.info.dsn, password=connection.info.password)
+    )
+    with looking:
+        looking.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        looking.execute("SELECT 1")
+        yield
 
 
 def _nearest(
