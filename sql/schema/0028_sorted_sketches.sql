@@ -2,6 +2,7 @@
 
 -- Functions whose arguments or answers changed.
 DROP FUNCTION IF EXISTS member_terms(text, jsonb);
+DROP FUNCTION IF EXISTS search_enough(double precision, integer);
 
 ALTER TYPE search_route ADD ATTRIBUTE near integer;
 

@@ -64,8 +64,8 @@ def test_a_small_one_or_one_without_a_graph_does_not(shop: Connection) -> None:
 
 @pytest.mark.parametrize(
     ("place", "near", "expected"),
-    [(1, 8, False), (4, 8, False), (5, 8, True), (8, 8, True), (5, 4, False), (9, 8, False)],
-    ids=["first", "half", "outer half", "last", "the graph's", "nowhere"],
+    [(1, 9, False), (6, 9, False), (7, 9, True), (9, 9, True), (7, 6, False), (10, 9, False)],
+    ids=["first", "two thirds", "outer third", "last", "the graph's", "nowhere"],
 )
 def test_what_was_found_lies_at_the_edge(
     shop: Connection, place: int, near: int, *, expected: bool
@@ -75,7 +75,7 @@ def test_what_was_found_lies_at_the_edge(
     row = shop.execute(
         "SELECT search_is_at_edge('image', 1, jsonb_populate_record(NULL::search_route, "
         "jsonb_build_object('near', %s::integer, 'cells', %s::integer[] "
-        "|| (CASE WHEN %s < 9 THEN ARRAY[district_of(s.cell_id)] ELSE '{}' END))), "
+        "|| (CASE WHEN %s < 10 THEN ARRAY[district_of(s.cell_id)] ELSE '{}' END))), "
         "ARRAY[s.product_id], ARRAY[s.image_id]) FROM image_sketch_1 s WHERE s.product_id = 1",
         (near, cells, place),
     ).fetchone()

@@ -11,10 +11,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (1600 + 50 * wanted) * greatest(share, 0.02) ^ 0.05 * least(greatest(total / 1000000.0, 0.05) ^ 0.22, 1);
 
 -- How many of the matching rows nearest to a query should be looked at: districts are ranked by their centres
--- alone, and the more rows match, the further the nearest may be spread. From trials (docs/discussions.md).
-CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer) RETURNS double precision
+-- alone, and the more rows match, the further the nearest may be spread; a large shop does not compare all at a doubt.
+-- From trials (docs/discussions.md).
+CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer, total bigint) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (3600 + 50 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
+RETURN CASE WHEN total > search_small() THEN 2 ELSE 1 END * (3600 + 50 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
 
 -- How many rows are compared by their vectors before the best of them are trusted.
 CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
@@ -50,7 +51,7 @@ BEGIN
     INTO seen, by_terms, cells, pass;
     matching := greatest(by_terms * pass, 0.5) * total / greatest(seen, 1);
     cells := cells[:100];  -- to look up more would cost more than it tells
-    near := greatest(ceil(search_enough(matching, wanted) / matching * cardinality(cells)), 4);
+    near := greatest(ceil(search_enough(matching, wanted, total) / matching * cardinality(cells)), 4);
     IF near >= cardinality(cells) OR (filter).placed IS NULL THEN near := NULL; END IF;
 END $$;
 

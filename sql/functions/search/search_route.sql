@@ -51,7 +51,7 @@ BEGIN
         near := sample.near;
     END IF;
     route.matching := route.share * route.total;
-    enough := search_enough(route.matching, wanted);
+    enough := search_enough(route.matching, wanted, route.total);
     second_opinion := search_second_opinion(route.share, wanted, route.total)
         -- What neither terms nor prices tell may be scarce where the query lies.
         * CASE WHEN search_is_told(filter) THEN 1 ELSE 1.7 END;
@@ -151,7 +151,7 @@ BEGIN
 END $$;
 
 -- Where the best of some districts or cells hardly differ from the rest of them, or lie at the edge of them: so many districts that four
--- times as much has the filter's terms (six times in a large shop), and all of it the next time.
+-- times as much has the filter's terms, and all of it the next time.
 CREATE OR REPLACE FUNCTION search_route_wider(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, before search_route, attempts integer
 ) RETURNS search_route
@@ -162,7 +162,7 @@ DECLARE
     radius double precision;
 BEGIN
     IF before.plan = 'districts' AND attempts < 3 THEN
-        sample := search_sample(kind, space_id, filter, before.total, CASE WHEN before.total > search_small() THEN 6 * wanted + 360 ELSE 4 * wanted + 216 END);
+        sample := search_sample(kind, space_id, filter, before.total, 4 * wanted + 216);
         radius := search_radius(kind, space_id, vector, sample.cells, sample.near);
     END IF;
     IF radius IS NOT NULL THEN
@@ -244,7 +244,7 @@ BEGIN
     END IF;
 END $$;
 
--- Whether some of what was found lies in the outer half of the districts that lie near: better may lie beyond them.
+-- Whether some of what was found lies in the outer third of the districts that lie near: better may lie beyond them.
 CREATE OR REPLACE FUNCTION search_is_at_edge(kind text, space_id integer, route search_route, product_ids bigint[], item_ids bigint[]) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
@@ -252,7 +252,7 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) f (product_id, item_id) '
         'CROSS JOIN LATERAL (SELECT array_position($3, district_of(s.cell_id)) AS place FROM %2$I s WHERE s.product_id = f.product_id AND s.%1$I = f.item_id OFFSET 0) s '
-        'WHERE 2 * s.place > $4 AND s.place <= $4)', kind || '_id', format('%s_sketch_%s', kind, space_id))
+        'WHERE 3 * s.place > 2 * $4 AND s.place <= $4)', kind || '_id', format('%s_sketch_%s', kind, space_id))
     INTO edge USING product_ids, item_ids, (route).cells, (route).near;
     RETURN edge;
 END $$;
