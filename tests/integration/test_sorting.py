@@ -99,13 +99,19 @@ def test_all_lie_in_the_cells_that_the_database_would_choose(shop: Connection) -
 
 def test_what_lies_in_one_cell_lies_together(shop: Connection) -> None:
     sort(shop)
-    # From each row to the next of the table: so many cells, and the rest of the rows beside their like.
+    # From one row of the table to the next: no more borders than there are cells.
     borders = number(
         shop,
         "SELECT count(*) FROM (SELECT cell_id <> lag(cell_id) OVER (ORDER BY ctid) AS border "
         "FROM image_sketch_1) s WHERE border",
     )
     assert borders < number(shop, "SELECT count(DISTINCT cell_id) FROM image_sketch_1")
+
+
+def test_nobody_goes_on_looking_at_what_was_moved(shop: Connection) -> None:
+    sort(shop)
+    looking = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    assert one(shop, looking + " AND state = 'idle in transaction'") == 0
 
 
 def test_a_sketch_that_another_has_locked_is_passed_over(shop: Connection, database: str) -> None:

@@ -36,8 +36,8 @@ DATA = {
         INSERT INTO image (product_id, uri)
         SELECT product_id, external_id || '-2.jpg' FROM product""",
 }
-# The same, in tables that have had other columns since. All had been folded, in the way of then: prices are other
-# bitmaps today, and columns shorter.
+# The same, in tables that have had other columns since. All had been folded, in the way of then:
+# prices are other bitmaps today, and columns shorter.
 DATA_OF_THEN = {
     "0023": """
         DELETE FROM facet_change;

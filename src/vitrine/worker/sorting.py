@@ -6,7 +6,7 @@ The database does the same row by row (`tune_cells`), for few of them and where 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
@@ -55,7 +55,7 @@ def sort_vectors(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]
         return False
     products, items, cells = run(lambda connection: _nearest(connection, kind, space_id))
     order = np.lexsort((items, products, cells))
-    with _nothing_cleared(run):
+    with closing(run(_look)):
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
             values = (kind, space_id, *(part[rows].tolist() for part in (products, items, cells)))
@@ -108,19 +108,15 @@ def _settled(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]) ->
     return False
 
 
-@contextmanager
-def _nothing_cleared(run: Run) -> Iterator[None]:
-    """In this block what is moved leaves no room behind, for somebody may still look at it.
+def _look(connection: Connection) -> psycopg.Connection:
+    """Somebody who looks at all as it is now, so that nothing moved is cleared until they close.
 
     A row that finds room where it was stays there, and all would lie as they lay before.
     """
-    looking = run(
-        lambda connection: psycopg.connect(connection.info.dsn, password=connection.info.password)
-    )
-    with looking:
-        looking.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        looking.execute("SELECT 1")
-        yield
+    looking = psycopg.connect(connection.info.dsn, password=connection.info.password)
+    looking.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    looking.execute("SELECT 1")
+    return looking
 
 
 def _nearest(
