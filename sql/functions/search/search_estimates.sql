@@ -15,7 +15,7 @@ RETURN (1600 + 50 * wanted) * greatest(share, 0.02) ^ 0.05 * least(greatest(tota
 -- From trials (docs/discussions.md).
 CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer, total bigint) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN total > search_small() THEN 2 ELSE 1 END * (3600 + 50 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
+RETURN CASE WHEN total > search_small() THEN 2 ELSE 1.5 END * (3600 + 50 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
 
 -- How many rows are compared by their vectors before the best of them are trusted.
 CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer
