@@ -23,7 +23,7 @@ from tests.integration.test_cells import (
     unit,
 )
 from vitrine.database import Connection, set_search_path
-from vitrine.worker import sorting
+from vitrine.worker import binary_rows, sorting
 from vitrine.worker.sorting import sort_vectors
 
 R = TypeVar("R")
@@ -35,7 +35,7 @@ LOCK = "hashtextextended(current_schema() || '.tune_cells.image_sketch_1', 0)"
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sorting, "MANY", 100)
     monkeypatch.setattr(sorting, "BATCH", 1_000)
-    monkeypatch.setattr(sorting, "BLOCK", 1_700)
+    monkeypatch.setattr(binary_rows, "BLOCK", 1_700)
     monkeypatch.setattr(sorting, "PATIENCE", 0.0)
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from vitrine.worker.binary_rows import binary_copy, read_rows, row_type
 from vitrine.worker.centres import Centres, centre_counts, train_centres
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -27,13 +28,9 @@ __all__ = ["sort_vectors"]
 R = TypeVar("R")
 
 MANY = 10_000  # sketches in cells of earlier trainings, from which on it is done here
-BLOCK = 100_000  # vectors in memory at once
 BATCH = 20_000  # sketches that one transaction moves
 PATIENCE = 2.0  # seconds for transactions that began before a training
-HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-TRAILER = b"\xff\xff"
 CENTRE = {"cell_id": "int4", "parent_id": "int4", "centroid": "halfvec"}
-TYPES = {"int4": ">i4", "int8": ">i8"}
 
 
 class Run(Protocol):
@@ -78,7 +75,7 @@ def _train(connection: Connection, kind: str, space_id: int) -> None:
         query = sql.SQL(
             "SELECT embedding FROM {} TABLESAMPLE BERNOULLI ({}) REPEATABLE ({})"
         ).format(_table(kind, "vector", space_id), share, generation)
-        blocks = _read(connection, query, {"embedding": "halfvec"})
+        blocks = read_rows(connection, query, {"embedding": "halfvec"})
         samples = np.concatenate([block["embedding"] for block in blocks]).astype(np.float32)
         mixed = samples[np.random.default_rng(generation).permutation(len(samples))]
         rows = _rows_of(train_centres(mixed, counts), base)
@@ -129,7 +126,7 @@ def _nearest(
         sql.Identifier(f"{kind}_id"), _table(kind, "vector", space_id)
     )
     found = [np.empty((3, 0), np.int64)]
-    for block in _read(connection, query, columns):
+    for block in read_rows(connection, query, columns):
         cells = numbers[centres.nearest(block["embedding"].astype(np.float32))]
         ids = (block[name].astype(np.int64) for name in list(columns)[:2])
         found.append(np.stack([*ids, cells]))
@@ -146,7 +143,7 @@ def _known_centres(
         "AND generation = (SELECT max(generation) FROM cell_generation "
         "WHERE space_id = {0} AND kind = {1}) ORDER BY cell_id"
     ).format(space_id, kind)
-    rows = np.concatenate(list(_read(connection, query, CENTRE)))
+    rows = np.concatenate(list(read_rows(connection, query, CENTRE)))
     numbers, parents = rows["cell_id"].astype(np.int64), rows["parent_id"].astype(np.int64)
     vectors = rows["centroid"].astype(np.float32)
     region = parents == 0
@@ -180,7 +177,7 @@ def _rows_of(centres: Centres, base: int) -> NDArray[np.void]:
         districts[centres.cell_district],
     ]
     vectors = np.concatenate([centres.regions, centres.districts, centres.cells])
-    rows = np.zeros(len(vectors), _record(CENTRE, vectors.shape[1]))
+    rows = np.zeros(len(vectors), row_type(CENTRE, vectors.shape[1]))
     rows["fields"] = len(CENTRE)
     rows["cell_id length"] = rows["parent_id length"] = 4
     rows["cell_id"], rows["parent_id"] = np.concatenate(numbers), np.concatenate(parents)
@@ -199,7 +196,7 @@ def _write(connection: Connection, rows: NDArray[np.void], training: tuple[int, 
         connection.cursor() as cursor,
         cursor.copy("COPY new_centre FROM STDIN (FORMAT binary)") as copy,
     ):
-        copy.write(HEADER + rows.tobytes() + TRAILER)
+        copy.write(binary_copy(rows))
     connection.execute(
         "INSERT INTO cell (space_id, kind, generation, cell_id, parent_id, centroid) "
         "SELECT %s, %s, %s, cell_id, parent_id, centroid FROM new_centre",
@@ -217,40 +214,3 @@ def _place(connection: Connection, values: tuple[object, ...]) -> bool:
 
 def _table(kind: str, what: str, space_id: int) -> sql.Identifier:
     return sql.Identifier(f"{kind}_{what}_{space_id}")
-
-
-def _record(columns: dict[str, str], dimension: int) -> np.dtype[np.void]:
-    """One row of a binary COPY: how many fields, then each field's length and value."""
-    fields: list[tuple[str, object]] = [("fields", ">i2")]
-    for name, kind in columns.items():
-        fields.append((f"{name} length", ">i4"))
-        if kind == "halfvec":
-            fields.append((f"{name} header", (">i2", 2)))  # dimension, then nothing
-            fields.append((name, (">f2", dimension)))
-        else:
-            fields.append((name, TYPES[kind]))
-    return np.dtype(fields)
-
-
-def _read(
-    connection: Connection, query: sql.Composed, columns: dict[str, str]
-) -> Iterator[NDArray[np.void]]:
-    """The rows of a query without NULL, the vector in the last column, some at a time."""
-    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)
-    rows: list[bytes] = []
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in copy:
-            rows.append(bytes(row))
-            if len(rows) == BLOCK:
-                yield from _parsed(rows, columns)
-                rows.clear()
-    yield from _parsed(rows, columns)
-
-
-def _parsed(rows: list[bytes], columns: dict[str, str]) -> Iterator[NDArray[np.void]]:
-    sent = b"".join(rows).removeprefix(HEADER).removesuffix(TRAILER)
-    if sent:
-        fixed = _record(columns, 0).itemsize
-        at = fixed - 4  # the vector's header: its dimension
-        dimension = int.from_bytes(sent[at : at + 2], "big")
-        yield np.frombuffer(sent, _record(columns, dimension))
