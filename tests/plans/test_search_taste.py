@@ -91,8 +91,9 @@ def test_likeness_moves_what_is_found_in_any_way(
         connection.execute(f"{FUNCTION}{function}".encode())
     order = true_order(filled[1], connection, 0, lambda product: product % 100 == 0)
     connection.execute(
-        "INSERT INTO event (action_name, client_id, object_id) "
-        "SELECT 'view', 'u', unnest(%s::text[])",
+        "INSERT INTO event (action_name, client_id, object_id, timestamp) "
+        "SELECT 'view', 'u', v.product, now() - v.ago * interval '1 minute' "
+        "FROM unnest(%s::text[]) WITH ORDINALITY v (product, ago)",
         (order[20:60],),
     )
     terms = [{"image": KEY.format(0)}]
