@@ -165,8 +165,10 @@ DECLARE
     sketches text := format('%s_sketch_%s', kind, space_id);
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN RETURN false; END IF;
-    EXECUTE format('WITH free AS MATERIALIZED (SELECT s.ctid AS found_at, n.cell_id FROM unnest($1, $2, $3) n (product_id, item_id, cell_id) '
-        'JOIN %1$I s ON s.product_id = n.product_id AND s.%2$I = n.item_id WHERE s.cell_id < $4 AND n.cell_id >= $4 FOR NO KEY UPDATE OF s SKIP LOCKED) '
+    -- Each by its key: where statistics tell of other rows, all that lies in the cells before would be compared with each.
+    EXECUTE format('WITH free AS MATERIALIZED (SELECT s.found_at, n.cell_id FROM unnest($1, $2, $3) n (product_id, item_id, cell_id) '
+        'CROSS JOIN LATERAL (SELECT s.ctid AS found_at, s.cell_id FROM %1$I s WHERE s.product_id = n.product_id AND s.%2$I = n.item_id OFFSET 0 FOR NO KEY UPDATE SKIP LOCKED) s '
+        'WHERE s.cell_id < $4 AND n.cell_id >= $4) '
         'UPDATE %1$I s SET cell_id = f.cell_id FROM free f WHERE s.ctid = f.found_at', sketches, kind || '_id')
     USING products, items, cells, first_cell(kind, space_id);
     RETURN true;
