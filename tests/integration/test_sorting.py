@@ -55,11 +55,8 @@ def shop(space: Connection) -> Connection:
 
 def sort(connection: Connection, before_placing: Callable[[], object] = lambda: None) -> bool:
     """Sort by one connection; something may happen once the cells are known."""
-    calls = 0
 
     def run(action: Callable[[Connection], R]) -> R:
-        nonlocal calls
-        calls += 1
         done = action(connection)
         if isinstance(done, tuple):
             before_placing()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
@@ -56,7 +57,7 @@ def sort_vectors(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
             values = (kind, space_id, *(part[rows].tolist() for part in (products, items, cells)))
-            if stopped() or not run(lambda connection, values=values: _place(connection, values)):  # type: ignore[misc]
+            if stopped() or not run(partial(_place, values=values)):
                 return True
     run(lambda connection: connection.execute("SELECT index_sketches(%s, %s)", (kind, space_id)))
     return True
