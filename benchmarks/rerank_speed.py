@@ -4,10 +4,10 @@
     python benchmarks/rerank_speed.py --keep FOLDER [--queries 300] [--events 100] [--cpu]
 
 Needs a shop that `filtered_search` kept. Shoppers get events on products around one category and a
-few others, one of them a million; kinds of search are asked without a client, with one of so many
-events whose history a worker has kept, with one who did something since then, with one of whom
-nothing is kept, and with the one of a million, one after the other, in several rounds. The
-differences are paired; of each search the median counts.
+few others, one of them a million; kinds of search are asked without a client, without one once more
+(the noise of the machine), with one of so many events whose history a worker has kept, with one who
+did something since then, with one of whom nothing is kept, and with the one of a million, one after
+the other, in several rounds. The differences are paired; of each search the median counts.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from vitrine.migrate import upgrade
 SHOPPERS = 50
 FLOOD = "flood"
 KEPT, SINCE, NEW = "kept", "since", "new"
+NOBODY, AGAIN = "nobody", "nobody again"
 SEARCH = (
     "SELECT product_id, why FROM search(terms => %s::jsonb, filters => %s::jsonb, k => 24, "
     "client => %s::text, options => %s::jsonb)"
@@ -135,6 +136,13 @@ def stages(
     return None if row is None else dict(row[1]["search"])
 
 
+def shopper(client: str, number: int) -> str | None:
+    """The id that a search is asked with."""
+    if client in (NOBODY, AGAIN):
+        return None
+    return client if client == FLOOD else f"{client}{number % SHOPPERS}"
+
+
 def measure(
     connection: Connection, asked: list[tuple[str | None, str]], rounds: int, *, by_cpu: bool
 ) -> str:
@@ -143,21 +151,20 @@ def measure(
     Of each search the median of its rounds counts, which leaves out what the machine does beside;
     of the single runs the p95 is said too.
     """
-    clients: list[str | None] = [None, KEPT, SINCE, NEW, FLOOD]
+    clients = [NOBODY, AGAIN, KEPT, SINCE, NEW, FLOOD]
     times = {client: np.empty((rounds, len(asked))) for client in clients}
     for turn in range(-1, rounds):  # the first time warms
         for number, one in enumerate(asked):
             for place in range(len(clients)):  # whoever comes first finds colder caches
                 client = clients[(turn + number + place) % len(clients)]
-                name = f"{client}{number % SHOPPERS}" if client in (KEPT, SINCE, NEW) else client
-                took = timed(connection, one, name, by_cpu=by_cpu)
+                took = timed(connection, one, shopper(client, number), by_cpu=by_cpu)
                 if turn >= 0:
                     times[client][turn, number] = took
-    base = np.median(times[None], axis=0)
+    base = np.median(times[NOBODY], axis=0)
     lines = [f"  without a history  p50 {np.median(base):6.2f}  p95 {np.quantile(base, 0.95):6.2f}"]
     for client in clients[1:]:
         own = np.median(times[client], axis=0)
-        single = times[client] - times[None]
+        single = times[client] - times[NOBODY]
         added = np.median(single, axis=0)
         lines.append(
             f"  {client:18} p50 {np.median(own):6.2f}  p95 {np.quantile(own, 0.95):6.2f}   "

@@ -233,6 +233,23 @@ def test_the_planners_statistics_forget_too(connection: Connection) -> None:
     assert not [row for (row,) in rows if ID in row]
 
 
+def test_the_statistics_of_what_became_empty_forget_too(connection: Connection) -> None:
+    for number in range(30):
+        add_event(connection, client_id=ID, session_id=f"{ID} {number % 3}")
+    connection.execute(
+        "INSERT INTO event_row (line, event_id, timestamp, action_name, client_id) "
+        "SELECT n, n::text, now(), 'click', %s FROM generate_series(1, 30) n",
+        (ID,),
+    )
+    connection.execute("ANALYZE event")
+    connection.execute("ANALYZE event_row")
+    connection.execute("SELECT clear_event_rows()")
+    forget(connection, ID)
+    assert traces(connection, ID) == {}
+    rows = connection.execute("SELECT s::text FROM pg_stats s WHERE schemaname = 'vitrine'")
+    assert not [row for (row,) in rows if ID in row]
+
+
 @pytest.mark.parametrize(
     "client",
     ["'; DROP TABLE event; --", "x" * 10_000, 'a"b\\c%d_e{f}', "Zoë 鞋 🙂", "{}", ".*", "  u "],

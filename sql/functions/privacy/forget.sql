@@ -132,14 +132,28 @@ BEGIN
     END LOOP;
 END $$;
 
--- Statistics that name the shopper are made anew; what was deleted is not in them.
+-- Statistics that name the shopper are made anew; what was deleted is not in them. Of what has become empty ANALYZE leaves the old ones: there it
+-- meets a row of nobody, which is gone again at once. Other tables that are often empty have no statistics of whom they name.
 CREATE OR REPLACE FUNCTION forget_statistics(names text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     stale record;
+    month text;
+    place tid;
 BEGIN
-    FOR stale IN SELECT * FROM stale_statistics(names) LOOP
-        EXECUTE format('ANALYZE %I (%I)', stale.tablename, stale.attname);
+    FOR stale IN SELECT s.tablename, string_agg(quote_ident(s.attname), ', ') AS columns FROM stale_statistics(names) s GROUP BY s.tablename LOOP
+        EXECUTE format('ANALYZE %I (%s)', stale.tablename, stale.columns);
+    END LOOP;
+    FOR stale IN
+        SELECT s.tablename, string_agg(quote_ident(s.attname), ', ') AS columns FROM stale_statistics(names) s
+        WHERE s.tablename ~ '^(event|query)(_\d{4}_\d\d)?$' GROUP BY s.tablename
+    LOOP
+        month := (SELECT min(c.relname) FROM pg_partition_tree(quote_ident(stale.tablename)::regclass) t JOIN pg_class c ON c.oid = t.relid WHERE t.isleaf);
+        EXECUTE format('INSERT INTO %I (timestamp%s) VALUES ($1%s) RETURNING ctid', month,
+            CASE WHEN month LIKE 'event%' THEN ', action_name' END, CASE WHEN month LIKE 'event%' THEN ', ''view''' END)
+        INTO place USING to_date(right(month, 7), 'YYYY_MM') + 14;
+        EXECUTE format('ANALYZE %I (%s)', stale.tablename, stale.columns);
+        EXECUTE format('DELETE FROM %I t WHERE t.ctid = $1', month) USING place;
     END LOOP;
 END $$;
 

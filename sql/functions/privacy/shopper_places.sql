@@ -94,11 +94,15 @@ LANGUAGE sql VOLATILE SET search_path FROM CURRENT AS $$
 $$;
 COMMENT ON FUNCTION traces IS 'Every place where a client is still found, with the number of rows: all tables, partitions and rollups of the schema, by key and inside texts, lists and JSON. None after forget.';
 
--- Columns whose statistics hold one of these ids.
+-- Columns whose statistics hold one of these ids: as a client, or inside what else the tables say.
 CREATE OR REPLACE FUNCTION stale_statistics(clients text[]) RETURNS TABLE (tablename text, attname text)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT s.tablename::text, s.attname::text
-    FROM pg_stats s JOIN pg_class c ON c.relname = s.tablename AND c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p', 'm')
-    WHERE s.schemaname = current_schema() AND s.attname = 'client_id'
-      AND (s.most_common_vals::text::text[] && clients OR s.histogram_bounds::text::text[] && clients)
+    SELECT DISTINCT s.tablename::text, s.attname::text
+    FROM unnest(clients) n (client)
+    CROSS JOIN LATERAL (SELECT DISTINCT c.name, c.kind FROM shopper_columns(n.client) c) c
+    JOIN pg_stats s ON s.schemaname = current_schema() AND s.attname = c.name
+    JOIN pg_class r ON r.relname = s.tablename AND r.relnamespace = quote_ident(current_schema())::regnamespace AND r.relkind IN ('r', 'p', 'm')
+    WHERE CASE WHEN c.kind = 'client' THEN n.client = ANY (s.most_common_vals::text::text[] || s.histogram_bounds::text::text[])
+        ELSE is_telling(n.client) AND length(n.client) <= 200 AND strpos(concat_ws(' ', s.most_common_vals, s.histogram_bounds, s.most_common_elems), n.client) > 0
+          AND concat_ws(' ', s.most_common_vals, s.histogram_bounds, s.most_common_elems) ~ word_pattern(n.client) END
 $$;

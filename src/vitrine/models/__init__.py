@@ -28,6 +28,7 @@ from vitrine.models.facets import (
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
 from vitrine.models.personal import (
     CommonPreference,
+    HistorySweep,
     KeptHistory,
     ProductValue,
     RerankWeights,
@@ -81,6 +82,7 @@ __all__ = [
     "ForgetGate",
     "Forgotten",
     "HeldDocument",
+    "HistorySweep",
     "Image",
     "ImageVariant",
     "ImageVector",

@@ -14,7 +14,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from vitrine.models.base import Base, BigInt, Now
 from vitrine.models.spaces import Space
 
-__all__ = ["CommonPreference", "KeptHistory", "ProductValue", "RerankWeights", "ValueShare"]
+__all__ = [
+    "CommonPreference",
+    "HistorySweep",
+    "KeptHistory",
+    "ProductValue",
+    "RerankWeights",
+    "ValueShare",
+]
 
 
 class RerankWeights(Base):
@@ -160,3 +167,19 @@ class KeptHistory(Base):
         comment="How much more or less than somebody who never met it the shopper deals with"
         " each value, by value_place.",
     )
+
+
+class HistorySweep(Base):
+    """Up to which shopper a worker has looked for histories to keep."""
+
+    __tablename__ = "history_sweep"
+    __table_args__ = (
+        sa.CheckConstraint("one", name="history_sweep_one"),
+        {
+            "comment": "Up to which shopper, by the order of their ids, tend_histories has looked"
+            " for histories to keep; no row where it begins anew."
+        },
+    )
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=sa.text("true"))
+    client_id: Mapped[str]
