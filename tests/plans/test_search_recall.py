@@ -101,19 +101,24 @@ def test_when_candidates_are_checked_before_they_are_compared(
     assert row == (checked,)
 
 
-@pytest.mark.parametrize("lacking", [False, True])
-def test_the_rest_of_a_list_is_compared_beside_what_was(
-    filled: tuple[Connection, Any], connection: Connection, lacking: bool
-) -> None:
-    """Of so few that the best of them are all over, and of a list that is not compared whole."""
+def list_of(connection: Connection, rows: int) -> None:
+    """Let the router list by terms, as if it were so many rows, and trust 20 of them at first."""
     for function in (
         "search_row_limit(wanted integer) RETURNS integer LANGUAGE sql RETURN 20",
-        "search_listed_rows(route search_route) RETURNS double precision LANGUAGE sql RETURN 50000",
+        f"search_listed_rows(route search_route) RETURNS float8 LANGUAGE sql RETURN {rows}",
         "search_cheapest(by_districts double precision, by_cells double precision, "
         "by_prices double precision, by_terms double precision) "
         "RETURNS text LANGUAGE sql RETURN 'terms'",
     ):
         connection.execute(f"CREATE OR REPLACE FUNCTION {function}".encode())
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+def test_the_rest_of_a_list_is_compared_beside_what_was(
+    filled: tuple[Connection, Any], connection: Connection, lacking: bool
+) -> None:
+    """Of so few that the best of them are all over, and of a list that is not compared whole."""
+    list_of(connection, 50_000)
     for number in range(3):
         order = true_order(filled[1], connection, number, lambda product: product % 4 != 0)
         if lacking:  # a sketch stays without its vector
@@ -130,6 +135,22 @@ def test_the_rest_of_a_list_is_compared_beside_what_was(
         assert report["plan"] == "list"
         assert 20 < report["compared"] < 1000
         assert len(set(names(hits)) & set(order[:10])) >= 9  # stored numbers are rounded
+
+
+def test_more_of_a_long_list_is_compared_before_all_of_it(
+    filled: tuple[Connection, Any], connection: Connection
+) -> None:
+    list_of(connection, 20_000)
+    compared, found = set(), 0
+    for number in range(QUERIES):
+        terms = [{"image": KEY.format(number)}]
+        hits = ask(connection, k=10, terms=terms, filters=BROAD, options={"explain": True})
+        report = hits[0]["why"]["search"]["image"]
+        compared.add((report["plan"], report["compared"]))
+        order = true_order(filled[1], connection, number, lambda product: product % 4 != 0)
+        found += len(set(names(hits)) & set(order[:10]))
+    assert ("list", 240) in compared  # after 20 and 60
+    assert found >= 0.97 * QUERIES * 10
 
 
 @pytest.mark.parametrize("graph_finds", [True, False])

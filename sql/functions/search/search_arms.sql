@@ -96,14 +96,14 @@ BEGIN
                 END IF;
                 missed := search_missed_of(listed_distances, distances[wanted]);
                 -- Where the best come from far down the list, better ones may lie below its first part.
-                EXIT WHEN taken > row_limit OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
-                    AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= row_limit / 2
+                EXIT WHEN taken >= search_most_compared(route, filter, row_limit) OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
+                    AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= taken / 2
                     AND missed <= search_may_miss(wanted);
                 -- A sketch may lie there without its vector, and then the distances stand for others.
                 IF compared = taken THEN known := listed_distances; END IF;
-                taken := search_list_limit(route, filter, row_limit);
+                taken := CASE WHEN taken = row_limit THEN search_list_limit(route, filter, row_limit) ELSE search_most_compared(route, filter, row_limit) END;
             END LOOP;
-            exhausted := cardinality(listed) <= taken AND cardinality(listed) < search_list_limit(route, filter, row_limit);
+            exhausted := cardinality(listed) <= taken AND cardinality(listed) < search_most_compared(route, filter, row_limit);
             IF known IS NOT NULL THEN tastes := NULL; END IF;
         ELSE
             missed := NULL;
@@ -161,7 +161,7 @@ BEGIN
                 IF exhausted AND route.cells IS NOT NULL AND missed > search_may_miss(wanted) THEN
                     route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
                 END IF;
-                row_limit := row_limit * CASE WHEN missed > 10 * search_may_miss(wanted) THEN 16 ELSE 4 END;
+                row_limit := greatest(row_limit, taken / 3) * CASE WHEN missed > 10 * search_may_miss(wanted) THEN 16 ELSE 4 END;
             END IF;
         ELSIF checked >= greatest(check_limit, spare) THEN
             -- Products with very many pictures crowd the others out.

@@ -38,6 +38,11 @@ RETURN CASE WHEN search_is_listed(route) THEN least(3 * row_limit, row_limit + 2
         * CASE WHEN NOT search_is_checked(route, filter) THEN 1 WHEN search_has_two(route) AND (route).pass >= 0.3 THEN 3 ELSE 1.5 END
         / greatest((route).pass, 0.001), 1000000) END::integer;
 
+-- How much of a list is compared before all of it is: of a long one more, for to compare the whole takes far longer.
+CREATE OR REPLACE FUNCTION search_most_compared(route search_route, filter search_filter, row_limit integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN search_list_limit(route, filter, row_limit) * CASE WHEN (route).plan = 'list' AND search_listed_rows(route) > 12 * search_list_limit(route, filter, row_limit) THEN 4 ELSE 1 END;
+
 -- How many the graph is asked for, all at once (hnsw.ef_search): more where few of them pass, and of a large graph, which loses its way oftener.
 CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, filter search_filter, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -118,7 +123,7 @@ RETURN concat('SELECT x.embedding <#> $1 AS distance, x.embedding <#> $4 AS tast
 CREATE OR REPLACE FUNCTION search_list_sql(kind text, space_id integer, route search_route, filter search_filter, row_limit integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', kind, '_id) FROM (SELECT s.product_id, s.', kind, '_id FROM ', search_listed_sql(kind, space_id, route, filter),
-    ' ORDER BY s.sketch <~> $2 LIMIT ', search_list_limit(route, filter, row_limit), ') l');
+    ' ORDER BY s.sketch <~> $2 LIMIT ', search_most_compared(route, filter, row_limit), ') l');
 
 -- What an arm's statement answers of its rows "scored": the first so many that pass a check, in the order of their distance.
 CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, compared text, condition text, check_limit integer) RETURNS text
