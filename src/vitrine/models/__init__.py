@@ -22,7 +22,6 @@ from vitrine.models.facets import (
     FacetBitmap,
     FacetChange,
     FacetColumn,
-    FacetHorizon,
     FacetValue,
 )
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
@@ -76,7 +75,6 @@ __all__ = [
     "FacetBitmap",
     "FacetChange",
     "FacetColumn",
-    "FacetHorizon",
     "FacetValue",
     "ForgetGate",
     "Forgotten",
