@@ -196,6 +196,18 @@ def change(connection: Connection, products: list[Product]) -> None:
     connection.execute("UPDATE variant SET price = 200 WHERE product_id % 10 IN (8, 9)")
 
 
+def reprice(connection: Connection, products: list[Product], rng: random.Random) -> None:
+    """Give four hundred products other prices, as one statement."""
+    changed = [v for p in rng.sample(products, 400) for v in p.variants]
+    for variant in changed:
+        variant.price = rng.choice([None, 1.5, 99.5, round(rng.uniform(1, 100), 2)])
+    connection.execute(
+        "UPDATE variant v SET price = n.price FROM unnest(%s::bigint[], %s::numeric[]) "
+        "n (variant_id, price) WHERE v.variant_id = n.variant_id",
+        ([v.variant_id for v in changed], [v.price for v in changed]),
+    )
+
+
 # What a filter may ask: from nearly everything down to a handful, and nothing.
 prices = st.tuples(st.integers(0, 101), st.sampled_from([1, 3, 30, 150])).map(
     lambda p: {"gte": p[0], "lt": p[0] + p[1]}

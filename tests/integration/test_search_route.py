@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -22,6 +23,7 @@ from tests.integration.random_shop import (
     load,
     prepare,
     recalls,
+    reprice,
     similarities,
     train,
 )
@@ -73,6 +75,22 @@ def test_any_filter(shop: Shop) -> None:
 
 def test_any_filter_after_many_changes(changed: Shop) -> None:
     check_many(changed, 60)
+
+
+@pytest.mark.parametrize("folded", [0, 150])
+def test_any_filter_after_changes_of_prices(
+    postgres: Postgres, loaded: tuple[str, list[Product], Vectors], folded: int
+) -> None:
+    """Few enough to be looked up in lists of prices, some of them folded."""
+    with postgres.clone(loaded[0]) as name, postgres.open(name) as connection:
+        products = deepcopy(loaded[1])
+        reprice(connection, products, random.Random(3))
+        if folded:
+            connection.execute("SELECT fold_facets(%s)", (folded,))
+        shop = Shop(connection, products, loaded[2])
+        check_many(shop, 30)
+        for wanted in ({"price": {"lt": 3}}, {"price": {"gte": 97}}, {"price": {"lt": 50}}):
+            assert np.mean(recalls(shop, wanted, range(4), 24)) >= 0.98
 
 
 RANGE_OF_FILTERS = [

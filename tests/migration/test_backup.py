@@ -36,6 +36,8 @@ def test_a_shop_survives_dump_and_restore(
             "INSERT INTO image_vector_1 SELECT product_id, image_id, '[1,0,0,0]', 1, '' FROM image"
         )
         connection.execute("INSERT INTO event (action_name) VALUES ('click')")
+        connection.execute("SELECT fold_facets()")
+        connection.execute("UPDATE variant SET price = 3 WHERE product_id = 1")
     restored, dump = make_database(), str(tmp_path / "shop.dump")
     client_tool("pg_dump", "--schema=vitrine", "--format=custom", f"--file={dump}", database)
     with psycopg.connect(restored) as connection:
@@ -53,7 +55,12 @@ def test_a_shop_survives_dump_and_restore(
                     connection.execute("TABLE product_text").fetchall(),
                     connection.execute("TABLE image_vector_1").fetchall(),
                     connection.execute("TABLE event").fetchall(),
+                    connection.execute(
+                        'SELECT product_id FROM search(filters => \'{"price": {"lt": 5}}\')'
+                    ).fetchall(),
+                    connection.execute("SELECT facet_counts('{\"price\": 3}')").fetchall(),
                 )
             )
     assert contents[0] == contents[1]
+    assert contents[1][4] == [(1,)]
     assert difference(*lines) == []

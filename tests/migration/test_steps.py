@@ -44,7 +44,7 @@ DATA_OF_THEN = {
         INSERT INTO facet_column (field, name, block, firsts, seconds)
         SELECT 'brand', '', 0, array_fill(1023, ARRAY[8192]), array_fill(0, ARRAY[8192])""",
 }
-# What search functions hand to each other, and a sequence that is no column's.
+# What search functions hand to each other, and no table's columns say.
 TYPES = {
     "facet_patch",
     "personal_history",
@@ -55,7 +55,6 @@ TYPES = {
     "search_hit",
     "search_question",
     "search_route",
-    "variant_clock",
 }
 # Spaces had no sketches before 0004.
 NOT_YET = """
@@ -69,7 +68,7 @@ COUNTS = """
         (SELECT count(*) FROM image_variant)"""
 
 
-def upgrade_step_by_step(url: str) -> None:
+def upgrade_step_by_step(url: str, until: str = "head") -> None:
     """As if each revision had been a release, with the functions that could exist by then."""
     with psycopg.connect(url, autocommit=True) as connection:
         provision.create_extension(connection)
@@ -77,7 +76,7 @@ def upgrade_step_by_step(url: str) -> None:
         provision.create_roles(connection, "vitrine")
     with open_schema(url, "vitrine") as connection:
         script = ScriptDirectory.from_config(alembic_configuration(connection, "vitrine"))
-        revisions = [step.revision for step in script.walk_revisions()][::-1]
+        revisions = [step.revision for step in script.walk_revisions(head=until)][::-1]
     assert len(revisions) >= 3
     for revision in revisions:
         with open_schema(url, "vitrine") as connection:
@@ -161,6 +160,41 @@ def test_facets_of_an_old_shop_are_those_of_its_catalogue(make_database: Callabl
             assert answer["facets"]["brand"] == [{"value": "Acme", "count": 1}]
             assert [v["count"] for v in answer["facets"]["category"]] == [2]
             assert (answer["facets"]["price"]["min"], answer["facets"]["price"]["max"]) == (10, 10)
+
+
+def test_prices_are_listed_and_noted_as_they_were_folded(make_database: Callable[[], str]) -> None:
+    """Until 0029 some had a note, and of others the row alone said that it was written since."""
+    url = make_database()
+    upgrade_step_by_step(url, "0028")
+    with psycopg.connect(url, autocommit=True) as connection:
+        set_search_path(connection, "vitrine")
+        for statement in (
+            "INSERT INTO product (external_id) VALUES ('P3'), ('P4')",
+            "INSERT INTO variant (product_id, sku, price) VALUES (3, 'P3-S', NULL), (4, 'P4-S', 5)",
+            "DELETE FROM facet_change",
+            "INSERT INTO facet_change (product_id, prices_only) VALUES (1, true), (4, false)",
+            "INSERT INTO facet_bitmap (value_id, plane, block, bits) "
+            "VALUES (1, 0, 0, 0::bit(32000))",
+            "INSERT INTO facet_horizon (transaction_id, server) SELECT "
+            "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, system_identifier "
+            "FROM pg_control_system()",
+            "UPDATE variant SET price = 12 WHERE product_id = 2",
+        ):
+            connection.execute(statement.encode())
+    upgrade(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        set_search_path(connection, "vitrine")
+        noted, changed, listed = (
+            connection.execute(statement.encode()).fetchall()
+            for statement in (
+                "SELECT product_id FROM price_change ORDER BY 1",
+                "SELECT product_id FROM facet_change",
+                "SELECT price, product_id FROM listed_price ORDER BY 1",
+            )
+        )
+    assert noted == [(1,), (2,)]
+    assert changed == [(4,)]
+    assert listed == [(5, 4), (10, 1), (12, 2)]
 
 
 def test_a_second_upgrade_changes_nothing(database: str) -> None:

@@ -67,20 +67,65 @@ PRICES = ["price", "in_stock"]
 
 
 @pytest.mark.parametrize("filters", [{}, {"in_stock": True}])
-def test_while_nobody_updates_no_variant_is_asked_who_wrote_it(
+def test_while_nobody_updates_variants_are_asked_for_the_ends_of_prices_alone(
     shop: Connection, filters: dict[str, Any]
 ) -> None:
     found = reads(shop, filters, [*NOT_PRICES, *PRICES])
-    # From both ends of the prices until the set holds one.
-    assert found == {"product": (0, 0), "product_category": (0, 0), "variant": (0, 2)}
+    # From both ends of the prices until the set holds one. Of stock the variant itself is asked.
+    whole, looked_up = found.pop("variant")
+    assert whole == 0
+    assert found == {"product": (0, 0), "product_category": (0, 0)}
+    assert looked_up <= (200 if filters else 2)
 
 
-def test_after_an_update_all_are_looked_at_once(shop: Connection) -> None:
+def test_after_an_update_what_was_updated_is_looked_up(shop: Connection) -> None:
     shop.execute("UPDATE variant SET stock = stock WHERE product_id = 1")
     for wanted in ({}, {"in_stock": True}):
-        assert reads(shop, wanted, [*NOT_PRICES, *PRICES])["variant"][0] == 1
+        whole, looked_up = reads(shop, wanted, [*NOT_PRICES, *PRICES])["variant"]
+        assert whole == 0
+        assert looked_up <= 20
     shop.execute("SELECT fold_facets()")
     assert reads(shop, {}, [*NOT_PRICES, *PRICES])["variant"] == (0, 2)
+
+
+def test_the_ends_of_prices_are_those_of_this_moment(shop: Connection) -> None:
+    """Of what is folded, of what is noted, and of more notes than are looked through."""
+
+    def ends(filters: dict[str, Any]) -> tuple[float, float]:
+        row = shop.execute(
+            "SELECT facet_counts(%s, '[\"price\"]')", (json.dumps(filters),)
+        ).fetchone()
+        assert row is not None
+        prices = row[0]["facets"]["price"]
+        return prices["min"], prices["max"]
+
+    stocked = {"in_stock": True}
+    assert ends({}) == ends(stocked) == (0, 89)
+    # The cheapest were 0 in a hundred products, the dearest 89.
+    shop.execute("UPDATE variant SET price = 50 WHERE product_id % 90 = 0 OR price = 89")
+    assert ends({}) == ends(stocked) == (1, 88)
+    shop.execute("UPDATE variant SET price = 200 WHERE sku = 'p7-1'")
+    shop.execute("UPDATE variant SET price = 0.5 WHERE sku = 'p8-2'")
+    assert (ends({}), ends(stocked)) == ((0.5, 200), (0.5, 88))
+    shop.execute("UPDATE variant SET status = 'retired' WHERE price = 1")
+    shop.execute("UPDATE variant SET price = 1.5 WHERE sku = 'p8-2'")
+    assert (ends({}), ends(stocked)) == ((1.5, 200), (1.5, 88))
+    shop.execute("UPDATE variant SET price = price + 1")
+    assert (ends({}), ends(stocked)) == ((2.5, 201), (2.5, 89))
+    while shop.execute("SELECT fold_facets()").fetchone() != (0,):
+        pass
+    assert (ends({}), ends(stocked)) == ((2.5, 201), (2.5, 89))
+
+
+def test_of_many_that_pass_those_that_were_updated_are_looked_at(shop: Connection) -> None:
+    """Too many to read them all from the catalogue, and a filter that asks of no price."""
+    wanted = {"brand": [f"b{number}" for number in range(1, 21)]}
+    shop.execute("UPDATE variant SET stock = 0 WHERE product_id % 50 = 1")
+    asked = (json.dumps(wanted), '["in_stock"]')
+    row = shop.execute("SELECT facet_counts(%s, %s)", asked).fetchone()
+    assert row is not None
+    counts = {value["value"]: value["count"] for value in row[0]["facets"]["in_stock"]}
+    assert counts[True] == 19 * PRODUCTS // 50
 
 
 def test_what_is_in_stock_is_counted_without_bitmaps_of_variants(shop: Connection) -> None:

@@ -82,8 +82,8 @@ def test_the_index_of_prices_serves_what_is_cheap(connection: Connection) -> Non
     hits = ask(connection, query="words 0", filters=CHEAP)
     assert vector_plans(hits) == {"image": "exact", "caption": "exact"}
     assert len(hits) == 24
-    assert scans(connection, "variant_price_idx") > 0
-    assert entries(connection, "variant_price_idx") < PRODUCTS // 10
+    assert scans(connection, "listed_price_idx") > 0
+    assert entries(connection, "listed_price_idx") < PRODUCTS // 10
     assert scans(connection, IMAGE_INDEX) == 0
     check_nothing_is_read_whole(connection)
 
@@ -93,7 +93,42 @@ def test_a_list_of_prices_is_read_once(connection: Connection) -> None:
     hits = ask(connection, terms=[{"image": KEY.format(0)}], filters={"price": {"lt": 150}}, k=10)
     assert vector_plans(hits)["image"] == "list"
     assert len(hits) == 10
-    assert scans(connection, "variant_price_idx") == 1
+    assert scans(connection, "listed_price_idx") == 1
+
+
+def test_prices_that_were_just_written_are_listed_as_they_are(connection: Connection) -> None:
+    connection.execute("UPDATE variant SET price = price + 900 WHERE product_id % 1000 < 3")
+    connection.execute("UPDATE variant SET price = 4.5 WHERE product_id % 1000 = 700")
+    hits = ask(connection, query="words 0", filters=CHEAP, k=100)
+    assert {int(name[1:]) % 1000 for name in names(hits)} == {3, 4, 700}
+    assert len(hits) == 3 * PRODUCTS // 1000
+    # The most popular have the highest numbers.
+    browsed = ask(connection, filters=CHEAP, k=4)
+    assert names(browsed) == ["p15700", "p15004", "p15003", "p14700"]
+    assert vector_plans(hits) == {"image": "exact", "caption": "exact"}
+    assert scans(connection, "variant") == 2  # by the updates
+
+
+def test_where_very_many_prices_were_written_variants_are_read(connection: Connection) -> None:
+    connection.execute("UPDATE variant SET price = 999 - price")
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters={"price": {"lt": 150}}, k=10)
+    assert {int(name[1:]) % 1000 >= 850 for name in names(hits)} == {True}
+    assert len(hits) == 10
+    assert scans(connection, "listed_price_idx") == 0
+    hits = ask(connection, filters=CHEAP, options={"sort": "price"}, k=20)
+    assert names(hits) == [f"p{999 + 1000 * n}" for n in range(16)] + [
+        f"p{998 + 1000 * n}" for n in range(4)
+    ]
+
+
+@pytest.mark.parametrize("sort", ["price", "-price"])
+def test_prices_are_walked_in_their_order(connection: Connection, sort: str) -> None:
+    connection.execute("UPDATE variant SET price = 1000.5 - price WHERE product_id IN (1, 998)")
+    hits = ask(connection, filters=BROAD, options={"sort": sort}, k=40)
+    assert names(hits)[31 if sort == "price" else 0] == ("p998" if sort == "price" else "p1")
+    assert len(hits) == 40
+    assert 0 < entries(connection, "listed_price_idx") < PRODUCTS // 10
+    check_nothing_is_read_whole(connection)
 
 
 def test_how_many_the_graph_is_asked_for_is_forgotten(connection: Connection) -> None:

@@ -25,7 +25,7 @@ BEGIN
 END $$;
 
 -- The lowest or the highest price of a set that is not too sparse: the prices themselves are walked in their order until the set
--- holds one. NULL where that takes too many steps. Prices are thousandths here, which floating point tells apart.
+-- holds one. NULL where that takes too many steps, or many prices are noted. Prices are thousandths here, which floating point tells apart.
 CREATE OR REPLACE FUNCTION facet_extreme_walked(
     highest boolean, by_variant boolean, stocked boolean, of_set integer, set_number integer[], set_block integer[], set_plane integer[], set_bits bit(32000)[]
 ) RETURNS numeric
@@ -35,25 +35,15 @@ DECLARE
     products CONSTANT bit(32000)[] := (SELECT array_agg(s.bits ORDER BY i) FROM (SELECT max(b) AS last FROM unnest(set_block) b) m CROSS JOIN generate_series(0, m.last) i
         LEFT JOIN unnest(set_number, set_block, set_plane, set_bits) s (number, block, plane, bits) ON s.number = of_set AND s.plane = 0 AND s.block = i);
     step record;
+    price numeric;
 BEGIN
-    -- Two statements, each with a plan that is made once: the order is an index's.
-    IF highest THEN
-        FOR step IN
-            SELECT v.product_id, v.variant_id, v.price FROM variant v WHERE v.price::double precision >= 0 AND v.status = 'active' AND (NOT stocked OR (v.stock > 0) IS NOT FALSE)
-            ORDER BY v.price::double precision DESC LIMIT facet_steps_walked()
-        LOOP
-            CONTINUE WHEN get_bit(products[facet_block(step.product_id) + 1], facet_place(step.product_id)) IS DISTINCT FROM 1;
-            IF NOT by_variant OR facet_holds(step.product_id, step.variant_id, of_set, set_number, set_block, set_plane, set_bits) THEN RETURN step.price; END IF;
-        END LOOP;
-    ELSE
-        FOR step IN
-            SELECT v.product_id, v.variant_id, v.price FROM variant v WHERE v.price::double precision >= 0 AND v.status = 'active' AND (NOT stocked OR (v.stock > 0) IS NOT FALSE)
-            ORDER BY v.price::double precision LIMIT facet_steps_walked()
-        LOOP
-            CONTINUE WHEN get_bit(products[facet_block(step.product_id) + 1], facet_place(step.product_id)) IS DISTINCT FROM 1;
-            IF NOT by_variant OR facet_holds(step.product_id, step.variant_id, of_set, set_number, set_block, set_plane, set_bits) THEN RETURN step.price; END IF;
-        END LOOP;
-    END IF;
+    IF NOT prices_are_listed() THEN RETURN NULL; END IF;
+    FOR step IN EXECUTE concat('SELECT o.product_id, o.variant_id, o.price FROM ', prices_sql(), ' WHERE o.price >= 0 ORDER BY o.price', CASE WHEN highest THEN ' DESC' END, ' LIMIT ', facet_steps_walked()) LOOP
+        CONTINUE WHEN get_bit(products[facet_block(step.product_id) + 1], facet_place(step.product_id)) IS DISTINCT FROM 1;
+        SELECT v.price INTO price FROM variant v WHERE v.product_id = step.product_id AND v.variant_id = step.variant_id
+            AND v.price::double precision = step.price AND v.status = 'active' AND (NOT stocked OR (v.stock > 0) IS NOT FALSE);
+        IF FOUND AND (NOT by_variant OR facet_holds(step.product_id, step.variant_id, of_set, set_number, set_block, set_plane, set_bits)) THEN RETURN price; END IF;
+    END LOOP;
     RETURN NULL;
 END $$;
 

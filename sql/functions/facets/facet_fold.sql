@@ -12,48 +12,33 @@ LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit =
 DECLARE
     changed bigint[];
     repriced bigint[];
+    repriced_left bigint;
 BEGIN
     -- One at a time. Another shop's folding has another number.
     IF NOT pg_try_advisory_xact_lock(hashtext('fold_facets'), hashoid(to_regclass('facet_bitmap'))) THEN
-        RETURN (SELECT count(*) FROM facet_change);
+        RETURN (SELECT count(*) FROM facet_change) + (SELECT count(*) FROM price_change);
     END IF;
-    PERFORM move_facet_horizon();
     WITH taken AS (
         DELETE FROM facet_change f WHERE f.number <= (
             SELECT max(n.number) FROM (SELECT c.number FROM facet_change c ORDER BY c.number LIMIT most) n)
-        RETURNING f.product_id, f.prices_only
+        RETURNING f.product_id
     )
-    SELECT array_agg(t.product_id) FILTER (WHERE NOT t.prices_only), array_agg(t.product_id) FILTER (WHERE t.prices_only)
-    INTO changed, repriced
-    FROM (SELECT t.product_id, bool_and(t.prices_only) AS prices_only FROM taken t GROUP BY 1) t;
+    SELECT array_agg(DISTINCT t.product_id) INTO changed FROM taken t;
+    -- What others note meanwhile is for the next time: who changes prices all day long would keep the worker at it.
+    WITH taken AS (
+        DELETE FROM price_change c USING (SELECT DISTINCT n.product_id FROM price_change n LIMIT most) n WHERE c.product_id = n.product_id
+        RETURNING c.product_id
+    )
+    SELECT array_agg(DISTINCT t.product_id), (SELECT count(*) FROM price_change) - count(*) INTO repriced, repriced_left FROM taken t;
+    IF changed IS NOT NULL THEN repriced := nullif(ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)), '{}'); END IF;
+    PERFORM relist_prices(changed || repriced);
     IF changed IS NOT NULL THEN PERFORM keep_values(changed); END IF;
     IF changed IS NOT NULL OR repriced IS NOT NULL THEN
         PERFORM fold_facet_patch(facet_patch(changed, repriced, NULL, true));
     END IF;
-    RETURN (SELECT count(*) FROM facet_change);
+    RETURN (SELECT count(*) FROM facet_change) + repriced_left;
 END $$;
 COMMENT ON FUNCTION fold_facets IS 'Fold changed products into the bitmaps that facets are counted from, as a worker does by itself; returns how many changes are left.';
-
--- Variants written since the last time become notes. The number and the clock are taken before the rows are looked at: what is
--- older was finished then, hence seen.
-CREATE OR REPLACE FUNCTION move_facet_horizon() RETURNS void
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
-    finished bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
-    settled bigint := settled_variant_clock();
-    repriced bigint[];
-BEGIN
-    -- Before anything was folded there is nothing that could be out of date.
-    IF EXISTS (SELECT FROM facet_horizon) THEN
-        repriced := facet_repriced();
-        INSERT INTO facet_change (product_id, prices_only)
-        SELECT r.product_id, true FROM unnest(repriced) r (product_id)
-        WHERE NOT EXISTS (SELECT FROM facet_change f WHERE f.product_id = r.product_id);
-    END IF;
-    INSERT INTO facet_horizon (transaction_id, clock, server)
-    SELECT finished, settled, c.system_identifier FROM pg_control_system() c
-    ON CONFLICT (one) DO UPDATE SET transaction_id = excluded.transaction_id, clock = excluded.clock, server = excluded.server;
-END $$;
 
 -- New bits of bitmaps, in the order in which they come: those that are read together are to lie beside each other, two to a page.
 CREATE OR REPLACE FUNCTION write_facet_bitmaps(places tid[], new_bits bit(32000)[]) RETURNS void

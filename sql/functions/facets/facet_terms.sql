@@ -89,7 +89,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     UNION ALL SELECT n.product_id, l.plane, NULL, 'options#', lower(n.name), to_jsonb(n.number) FROM numbers n CROSS JOIN unnest(n.planes) l (plane)
 $$;
 
--- Whether a number stands for something of prices and stock, which change without a note.
+-- Whether a number stands for something of prices and stock, which have notes of their own.
 CREATE OR REPLACE FUNCTION facet_is_price(value_id integer) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN value_id BETWEEN 3 AND 599 OR value_id >= 500000000 OR value_id BETWEEN -999999999 AND -500000000;
@@ -216,36 +216,25 @@ BEGIN
     RETURN patch;
 END $$;
 
--- Products whose bitmaps no longer hold, but for prices and stock. The second table has rows for nobody but a
+-- Products whose bitmaps no longer hold, but for prices and stock (facet_repriced). The second table has rows for nobody but a
 -- transaction that has yet to note them.
 CREATE OR REPLACE FUNCTION facet_changed() RETURNS bigint[]
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT array_agg(c.product_id) FROM (
-        SELECT f.product_id FROM facet_change f WHERE NOT f.prices_only
+        SELECT f.product_id FROM facet_change f
         UNION SELECT s.product_id FROM stale_product s) c
 $$;
 
--- No trigger tells of which prices and stock: updates of them must stay cheap. But a clock stands still while nobody updates a variant,
--- and else each row says which transaction wrote it: one look at all of them finds those written since. Compared by age, numbers may wrap
--- around. A catalogue that was restored on another server begins anew: its numbers mean nothing there.
+-- Whether nobody has updated a variant since prices and stock were folded.
+CREATE OR REPLACE FUNCTION facet_prices_hold() RETURNS boolean
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT NOT EXISTS (SELECT FROM price_change)
+$$;
+
+-- Products, of some or of all, whose prices and stock may have been written since they were folded.
 CREATE OR REPLACE FUNCTION facet_repriced(among bigint[] DEFAULT NULL) RETURNS bigint[]
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET max_parallel_workers_per_gather = 0 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
-DECLARE
-    horizon facet_horizon := (SELECT h FROM facet_horizon h WHERE h.server = (SELECT c.system_identifier FROM pg_control_system() c));
-    oldest integer := age((horizon.transaction_id & 4294967295)::text::xid);
-    products bigint[];
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET jit = off AS $$
 BEGIN
-    IF horizon.transaction_id IS NULL OR horizon.transaction_id + 2000000000 < pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN
-        oldest := 2147483647;
-    END IF;
-    IF facet_prices_hold() THEN
-        NULL;
-    ELSIF among IS NULL THEN
-        -- Not DISTINCT here: that would read the rows in the order of an index.
-        SELECT array_agg(v.product_id) INTO products FROM variant v WHERE age(v.xmin) <= oldest;
-    ELSE
-        SELECT array_agg(v.product_id) INTO products FROM variant v WHERE v.product_id = ANY (among) AND age(v.xmin) <= oldest;
-    END IF;
-    RETURN (SELECT array_agg(r.product_id) FROM (
-        SELECT unnest(products) UNION SELECT f.product_id FROM facet_change f WHERE f.prices_only) r (product_id));
+    IF among IS NULL THEN RETURN (SELECT array_agg(DISTINCT c.product_id) FROM price_change c); END IF;
+    RETURN (SELECT array_agg(r.product_id) FROM (SELECT c.product_id FROM price_change c INTERSECT SELECT unnest(among)) r);
 END $$;

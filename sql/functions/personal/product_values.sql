@@ -105,7 +105,7 @@ END $$;
 CREATE OR REPLACE FUNCTION ensure_values() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    IF EXISTS (SELECT FROM product_value) OR NOT EXISTS (SELECT FROM facet_horizon) THEN RETURN; END IF;
+    IF EXISTS (SELECT FROM product_value) OR NOT EXISTS (SELECT FROM facet_bitmap) THEN RETURN; END IF;
     PERFORM keep_values(array_agg(b.product_id))
     FROM (SELECT p.product_id, row_number() OVER (ORDER BY p.product_id) / 10000 AS batch FROM product p) b GROUP BY b.batch;
 END $$;

@@ -58,7 +58,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     LEFT JOIN LATERAL jsonb_array_elements(b.shortest) t (value) ON true
 $$;
 
--- What a filter asks of prices, as a condition on v that the index of prices serves; NULL where it asks nothing.
+-- What a filter asks of prices, as a condition on o that their index serves; NULL where it asks nothing.
 CREATE OR REPLACE FUNCTION filter_prices(filters jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT string_agg(c.condition, ' AND ') FROM (
@@ -69,10 +69,10 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         SELECT filter_prices(e.value) FROM jsonb_array_elements(coalesce(filters -> 'all', '[]')) e (value)) c (condition)
 $$;
 
--- Rounded as the index is, a price keeps its place among the others; so bounds count as part of the range.
+-- Rounded as listed prices are, a price keeps its place among the others; so bounds count as part of the range.
 CREATE OR REPLACE FUNCTION filter_price_range(value jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT string_agg(format('v.price::double precision %s round(greatest(least(%L::numeric, 1e300), -1e300), 100)::double precision', CASE
+    SELECT string_agg(format('o.price %s round(greatest(least(%L::numeric, 1e300), -1e300), 100)::double precision', CASE
         WHEN b.key IN ('gt', 'gte') THEN '>=' WHEN b.key IN ('lt', 'lte') THEN '<=' ELSE '=' END, b.value), ' AND ')
     FROM jsonb_each(CASE jsonb_typeof(value) WHEN 'object' THEN value ELSE jsonb_build_object('eq', value) END) b
 $$;

@@ -85,7 +85,7 @@ CREATE OR REPLACE FUNCTION search_browse(
 LANGUAGE sql STABLE SET search_path FROM CURRENT
 RETURN (search_browsed(space_id, filter, sort, shown_already, k, share, among)).product_ids;
 
--- The index of prices in its order, until it has named enough products; then those without a price.
+-- Prices in their order, until it has named enough products; then those without a price.
 CREATE OR REPLACE FUNCTION search_by_price(filter search_filter, sort text, shown_already bigint[], k integer, condition text) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_sort = off SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
@@ -96,10 +96,10 @@ DECLARE
     unpriced bigint[];
 BEGIN
     LOOP
-        EXECUTE concat('WITH priced AS MATERIALIZED (SELECT v.product_id, v.variant_id, row_number() OVER () AS place FROM (SELECT v.product_id, v.variant_id FROM variant v ',
-            'WHERE ', concat_ws(' AND ', 'v.price IS NOT NULL AND v.price::double precision >= 0', (filter).prices), ' ORDER BY v.price::double precision', descending, ', v.product_id', descending, ' LIMIT ', most, ') v), ',
+        EXECUTE concat('WITH priced AS MATERIALIZED (SELECT o.*, row_number() OVER () AS place FROM (SELECT o.price, o.product_id, o.variant_id FROM ', coalesce((filter).prices || ' AND', prices_sql() || ' WHERE'),
+            ' o.price >= 0 ORDER BY o.price', descending, ', o.product_id', descending, ' LIMIT ', most, ') o), ',
             'fitting AS MATERIALIZED (SELECT g.product_id, g.place FROM priced g WHERE EXISTS (SELECT FROM product p JOIN variant v ON v.product_id = p.product_id ',
-            'AND v.variant_id = g.variant_id WHERE p.product_id = g.product_id AND ', (filter).fits, ' AND ', condition, ' OFFSET 0)) ',
+            'AND v.variant_id = g.variant_id AND v.price::double precision = g.price WHERE p.product_id = g.product_id AND ', (filter).fits, ' AND ', condition, ' OFFSET 0)) ',
             'SELECT (SELECT array_agg(d.product_id ORDER BY d.place) FROM (SELECT f.product_id, min(f.place) AS place FROM fitting f GROUP BY f.product_id ORDER BY min(f.place) LIMIT ', k, ') d), ',
             '(SELECT count(*) FROM priced)')
         INTO products, looked_at USING shown_already;
@@ -139,7 +139,7 @@ END $$;
 CREATE OR REPLACE FUNCTION search_listing_sql(space_id integer, filter search_filter) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT CASE
-        WHEN (filter).listing IS NULL THEN concat('SELECT DISTINCT v.product_id FROM variant v WHERE ', (filter).prices)
+        WHEN (filter).listing IS NULL THEN concat('SELECT DISTINCT o.product_id FROM ', (filter).prices)
         ELSE concat('SELECT s.product_id FROM image_sketch_', space_id, ' s WHERE ', (filter).listing,
             ' UNION SELECT s.product_id FROM caption_sketch_', space_id, ' s WHERE ', (filter).listing,
             ' UNION SELECT w.product_id FROM waiting_product w WHERE w.space_id = ', space_id) END

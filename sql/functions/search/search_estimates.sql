@@ -87,7 +87,7 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     products bigint[];
 BEGIN
-    EXECUTE concat('SELECT coalesce(array_agg(v.product_id ORDER BY v.product_id), ''{}'') FROM (SELECT v.product_id FROM variant v WHERE ', (filter).prices, ' LIMIT ', most, ') v')
+    EXECUTE concat('SELECT coalesce(array_agg(v.product_id ORDER BY v.product_id), ''{}'') FROM (SELECT o.product_id FROM ', (filter).prices, ' LIMIT ', most, ') v')
     INTO products;
     RETURN CASE WHEN cardinality(products) < most THEN products END;
 END $$;

@@ -1,7 +1,7 @@
 -- A search's filter as SQL text: what must hold, and what lists the rows for which it may.
 
 -- Never a format() pattern: it holds users' text. shown is on p (product), fits on v (variant) and p, counts on i
--- (a picture, or a caption made from one), terms on s (a sketch), prices on v; listing is
+-- (a picture, or a caption made from one), terms on s (a sketch); prices are the rows o of which they hold; listing is
 -- terms for products: those of all their variants, whichever a picture shows.
 CREATE OR REPLACE FUNCTION search_conditions(filters jsonb, excluded bigint[]) RETURNS search_filter
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
@@ -9,6 +9,7 @@ DECLARE
     compiled record := compile_filter(filters);
     result search_filter;
     groups jsonb;
+    asked text;  -- of prices
 BEGIN
     result.on_options := compiled.on_options;
     result.on_variants := compiled.on_variant IS NOT NULL;
@@ -44,7 +45,8 @@ BEGIN
         result.terms := search_terms_sql(groups);
         result.terms_alone := result.terms IS NOT NULL AND filter_is_of_terms(filters);
         result.listing := CASE WHEN result.on_options THEN search_terms_sql(filter_terms(filters, 'variants.')) ELSE result.terms END;
-        result.prices := filter_prices(filters);
+        asked := filter_prices(filters);
+        IF asked IS NOT NULL THEN result.prices := concat(prices_sql(), ' WHERE ', asked); END IF;
     END IF;
     RETURN result;
 END $$;

@@ -52,7 +52,7 @@ RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, filter, row
 -- The products that a filter's prices list, $6 where the route knows them: in a SELECT, for the planner weighs each element of an array that it sees.
 CREATE OR REPLACE FUNCTION search_priced_sql(route search_route, filter search_filter) RETURNS text
 LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN (route).products IS NULL THEN concat('ARRAY(SELECT v.product_id FROM variant v WHERE ', (filter).prices, ')') ELSE '(SELECT $6)::bigint[]' END;
+RETURN CASE WHEN (route).products IS NULL THEN concat('ARRAY(SELECT o.product_id FROM ', (filter).prices, ')') ELSE '(SELECT $6)::bigint[]' END;
 
 -- The sketches that a route reads: s, of the cells or districts $3; NULL where it asks the graph alone.
 CREATE OR REPLACE FUNCTION search_listed_sql(kind text, space_id integer, route search_route, filter search_filter) RETURNS text

@@ -183,6 +183,7 @@ BEGIN
         DELETE FROM product_value;
         UPDATE facet_value SET held = 0 WHERE held <> 0;
     END IF;
+    IF TG_TABLE_NAME IN ('product', 'variant') THEN DELETE FROM listed_price; END IF;
     PERFORM sketch_products(array_agg(p.product_id)), document_products(array_agg(p.product_id)), mark_facets(array_agg(p.product_id)) FROM product p;
     RETURN NULL;
 END $$;

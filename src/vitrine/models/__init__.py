@@ -22,7 +22,6 @@ from vitrine.models.facets import (
     FacetBitmap,
     FacetChange,
     FacetColumn,
-    FacetHorizon,
     FacetValue,
 )
 from vitrine.models.history import Event, EventDay, EventRow, Quarantine, Query
@@ -77,7 +76,6 @@ __all__ = [
     "FacetBitmap",
     "FacetChange",
     "FacetColumn",
-    "FacetHorizon",
     "FacetValue",
     "ForgetGate",
     "Forgotten",

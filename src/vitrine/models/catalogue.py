@@ -174,15 +174,9 @@ class Variant(Base):
     __tablename__ = "variant"
     __table_args__ = (
         sa.UniqueConstraint("sku", name="variant_sku_key"),
-        sa.Index(
-            "variant_price_idx",
-            sa.text("(price::double precision)"),
-            "product_id",
-            postgresql_include=["price"],
-        ),
         {
-            "comment": "What is sold. No vector, and nothing that price and stock updates set off: "
-            "they stay cheap."
+            "comment": "What is sold. No vector and no index that updates of price and stock would"
+            " write: they stay cheap."
         },
     )
 
@@ -222,6 +216,28 @@ class Variant(Base):
         back_populates="variants",
         passive_deletes=True,
     )
+
+
+# Neither has a key, hence no class: rows of the first may hold no longer, the second notes a
+# product as often as variants of it were updated.
+sa.Table(
+    "listed_price",
+    Base.metadata,
+    sa.Column("price", sa.Double, nullable=False),
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    sa.Column("variant_id", sa.BigInteger, nullable=False),
+    sa.Index("listed_price_idx", "price", "product_id", "variant_id"),
+    sa.Index("listed_price_product_idx", "product_id"),
+    comment="The prices of variants as they were when last folded, in their order; of products in"
+    " price_change they may be others.",
+)
+sa.Table(
+    "price_change",
+    Base.metadata,
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    comment="Products of which variants were updated since prices and stock were folded; searches"
+    " and counts read these from the catalogue.",
+)
 
 
 class ImportRun(Base):

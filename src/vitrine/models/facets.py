@@ -10,10 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from vitrine.models.base import Base, BigInt
 
-__all__ = ["FacetBitmap", "FacetChange", "FacetColumn", "FacetHorizon", "FacetValue"]
-
-# Moved by each statement that updates variants, before it writes.
-sa.Sequence("variant_clock", metadata=Base.metadata)
+__all__ = ["FacetBitmap", "FacetChange", "FacetColumn", "FacetValue"]
 
 
 class FacetValue(Base):
@@ -118,24 +115,3 @@ class FacetChange(Base):
 
     number: Mapped[BigInt] = mapped_column(sa.Identity(always=True), primary_key=True)
     product_id: Mapped[BigInt]
-    prices_only: Mapped[bool] = mapped_column(server_default=sa.text("false"))
-
-
-class FacetHorizon(Base):
-    """Which transactions wrote prices and stock that the bitmaps hold."""
-
-    __tablename__ = "facet_horizon"
-    __table_args__ = (
-        sa.CheckConstraint("one", name="facet_horizon_one"),
-        {
-            "comment": "Prices and stock that older transactions of this server wrote are in the"
-            " bitmaps."
-        },
-    )
-
-    one: Mapped[bool] = mapped_column(primary_key=True, server_default=sa.text("true"))
-    transaction_id: Mapped[BigInt]
-    server: Mapped[BigInt]
-    clock: Mapped[BigInt | None] = mapped_column(
-        comment="Where the clock of variants stood; NULL where somebody was still writing."
-    )
