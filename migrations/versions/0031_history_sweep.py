@@ -5,7 +5,7 @@ from __future__ import annotations
 from vitrine.migrate import run_schema_file
 
 revision = "0031"
-down_revision = "0028"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 

@@ -232,6 +232,40 @@ def test_of_districts_too(filled: tuple[Connection, Any], connection: Connection
         assert len(set(names(hits)) & set(order[600:624])) >= 23
 
 
+def test_of_more_districts_what_was_listed_is_not_listed_again(
+    filled: tuple[Connection, Any], connection: Connection
+) -> None:
+    """As if the page lay at the edge of three districts, and then all are looked into."""
+    always_districts(connection)
+    district = "FROM cell c WHERE c.kind = 'image' AND c.parent_id <> 0 AND (c.cell_id & 255) = 0"
+    for function in (
+        "search_small() RETURNS bigint LANGUAGE sql RETURN 1000",
+        "search_may_miss(wanted integer) RETURNS double precision LANGUAGE sql RETURN 1000",
+        "search_is_at_edge(kind text, space_id integer, route search_route, product_ids bigint[], "
+        "item_ids bigint[]) RETURNS boolean LANGUAGE sql RETURN true",
+        "search_nearest_districts(kind text, space_id integer, vector halfvec, cells integer[], "
+        "near integer) RETURNS integer[] LANGUAGE sql RETURN ARRAY(SELECT district_of(c.cell_id) "
+        f"{district} ORDER BY c.centroid <#> vector LIMIT 3)",
+        "search_route_wider(kind text, space_id integer, vector halfvec, filter search_filter, "
+        "wanted integer, before search_route, attempts integer) RETURNS search_route LANGUAGE sql "
+        "RETURN jsonb_populate_record(before, jsonb_build_object('cells', (before).cells || "
+        f"ARRAY(SELECT district_of(c.cell_id) {district} EXCEPT SELECT unnest((before).cells))))",
+    ):
+        connection.execute(f"CREATE OR REPLACE FUNCTION {function}".encode())
+    row = connection.execute("SELECT count(*) FROM product WHERE product_id % 4 <> 0").fetchone()
+    assert row is not None
+    found = 0
+    for number in range(QUERIES):
+        terms = [{"image": KEY.format(number)}]
+        hits = ask(connection, k=10, terms=terms, filters=BROAD, options={"explain": True})
+        report = hits[0]["why"]["search"]["image"]
+        assert (report["plan"], report["attempts"]) == ("districts", 2)
+        assert report["scanned"] == row[0]
+        order = true_order(filled[1], connection, number, lambda product: product % 4 != 0)
+        found += len(set(names(hits)) & set(order[:10]))
+    assert found >= 0.98 * 10 * QUERIES
+
+
 def test_the_last_of_a_page_is_doubted_where_one_way_alone_found_it(connection: Connection) -> None:
     row = connection.execute(
         "SELECT search_is_doubtful('{3,3,3,3,3,3,3,3,1,2}', NULL, -0.5, 10), "

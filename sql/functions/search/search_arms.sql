@@ -55,6 +55,8 @@ DECLARE
     listed_items bigint[];
     taken integer;  -- how many of them are compared
     known double precision[];  -- the distances of the first of them
+    fresh integer[];  -- the districts that are listed, where others were before,
+    found_before record;  -- and what was found there
     listed_distances double precision[];  -- of what was compared for its sketch, in the order of these
     compared bigint;
     places bigint[];
@@ -83,7 +85,9 @@ BEGIN
         -- A bitmap does not tell the index what is dead: what the sorting into cells left behind would be read by every search until a vacuum.
         IF route.source = 'cells' THEN PERFORM set_config('enable_bitmapscan', 'off', true); END IF;
         IF route.plan <> 'exact' AND search_is_listed(route) THEN
-            EXECUTE search_list_sql(kind, space_id, route, filter, row_limit) INTO listed, listed_items USING vector, sketch, (route).cells, taste, recent, (route).products;
+            IF route.plan <> 'districts' THEN fresh := NULL; END IF;
+            EXECUTE search_list_sql(kind, space_id, route, filter, row_limit) INTO listed, listed_items
+            USING vector, sketch, coalesce(fresh, (route).cells), taste, recent, (route).products;
             taken := row_limit;
             known := NULL;
             LOOP
@@ -91,7 +95,11 @@ BEGIN
                 INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
                 USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], known;
                 checked := cardinality(product_ids);
-                IF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
+                IF fresh IS NOT NULL THEN
+                    SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by
+                    FROM search_nearest_of_each(found_before.product_ids || product_ids, found_before.distances || distances, found_before.item_ids || item_ids,
+                        array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, NULL, NULL, NULL) n;
+                ELSIF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
                 END IF;
                 missed := search_missed_of(listed_distances, distances[wanted]);
@@ -104,7 +112,7 @@ BEGIN
                 taken := CASE WHEN taken = row_limit THEN search_list_limit(route, filter, row_limit) ELSE search_most_compared(route, filter, row_limit) END;
             END LOOP;
             exhausted := cardinality(listed) <= taken AND cardinality(listed) < search_most_compared(route, filter, row_limit);
-            IF known IS NOT NULL THEN tastes := NULL; END IF;
+            IF known IS NOT NULL OR fresh IS NOT NULL THEN tastes := NULL; END IF;
         ELSE
             missed := NULL;
             EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
@@ -121,7 +129,7 @@ BEGIN
         complete := true;
         IF explain THEN
             EXECUTE coalesce('SELECT count(*) FROM ' || search_listed_sql(kind, space_id, route, filter), 'SELECT 0') INTO scanned
-            USING vector, sketch, (route).cells, taste, recent, (route).products;
+            USING vector, sketch, coalesce(fresh, (route).cells), taste, recent, (route).products;
             scanned_in_all := coalesce(scanned_in_all, 0) + scanned;
         END IF;
         IF route.source = 'cells' AND checked < check_limit AND NOT (filter).is_empty THEN
@@ -136,16 +144,20 @@ BEGIN
             route.cells := NULL;
             row_limit := greatest(row_limit, least(3 * wanted / greatest(route.share, 1e-6), route.total));
         ELSIF route.plan = 'districts' AND attempts = 1 AND cardinality(product_ids) >= wanted AND route.total > search_small()
-            AND search_is_at_edge(kind, space_id, route, product_ids[:wanted], item_ids[:wanted]) THEN
+            AND (search_is_at_edge(kind, space_id, route, product_ids[:wanted], item_ids[:wanted]) OR search_is_lost(route.reached, distances[wanted], wanted)) THEN
+            -- What was listed is not listed again.
+            SELECT product_ids, distances, item_ids INTO found_before;
+            fresh := route.cells;
             route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
+            fresh := route.cells[cardinality(fresh) + 1:];
         ELSIF cardinality(product_ids) >= wanted THEN
             EXIT WHEN attempts >= 4 OR route.plan = 'exact' OR exhausted AND route.cells IS NULL
                 OR route.plan = 'hnsw' AND (found_by IS NULL OR (SELECT count(*) FROM unnest(found_by[:wanted]) f (found_by) WHERE f.found_by <> 2) >= 0.5 * wanted);
             -- Those beside a graph that passes much were compared whether or not they pass.
             missed := coalesce(missed, search_missed_of(listed_distances, distances[wanted])) * CASE WHEN route.plan = 'hnsw' AND NOT search_is_checked(route, filter) THEN route.pass ELSE 1 END;
             EXIT WHEN route.plan = 'hnsw' AND missed <= search_may_miss(wanted);
-            EXIT WHEN route.plan <> 'hnsw' AND missed <= CASE WHEN route.cells IS NULL OR exhausted OR is_lost THEN 1 ELSE 3 END * search_may_miss(wanted)
-                AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.5 ELSE 0.7 END * compared);
+            EXIT WHEN route.plan <> 'hnsw' AND missed <= CASE WHEN exhausted OR is_lost THEN 1 WHEN route.cells IS NULL THEN 2 ELSE 3 END * search_may_miss(wanted)
+                AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.6 ELSE 0.7 END * compared);
             IF route.plan = 'hnsw' THEN
                 -- The graph lost its way: most of the best come from the cells, which were to be a second opinion.
                 is_lost := true;
@@ -160,6 +172,7 @@ BEGIN
                 -- out by chance. To look into more of them costs far more than to compare more.
                 IF exhausted AND route.cells IS NOT NULL AND missed > search_may_miss(wanted) THEN
                     route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
+                    fresh := NULL;
                 END IF;
                 row_limit := greatest(row_limit, taken / 3) * CASE WHEN missed > 10 * search_may_miss(wanted) THEN 16 ELSE 4 END;
             END IF;

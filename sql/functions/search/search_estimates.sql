@@ -50,20 +50,9 @@ BEGIN
             '(SELECT (count(*) FILTER (WHERE ', search_check_sql(kind, filter, true, space_id), ') + 0.25) / (count(*) + 0.25) FROM (SELECT * FROM s WHERE s.hit LIMIT 64) ', item, ') FROM s') END
     INTO seen, by_terms, cells, pass;
     matching := greatest(by_terms * pass, 0.5) * total / greatest(seen, 1);
-    cells := cells[:100];  -- to look up more would cost more than it tells
+    cells := cells[:400];  -- more tell no more
     near := greatest(ceil(search_enough(matching, wanted, total) / matching * cardinality(cells)), 4);
     IF near >= cardinality(cells) OR (filter).placed IS NULL THEN near := NULL; END IF;
-END $$;
-
--- How far around a query so many of a sample's cells lie, by their districts: the sample stands for the rest.
-CREATE OR REPLACE FUNCTION search_radius(kind text, space_id integer, vector halfvec, cells integer[], near integer) RETURNS double precision
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
-BEGIN
-    IF near IS NULL THEN RETURN NULL; END IF;
-    RETURN (SELECT c.centroid <#> vector FROM unnest(cells) h (cell_id)
-        CROSS JOIN LATERAL (SELECT c.centroid FROM cell c WHERE c.space_id = search_radius.space_id AND c.kind = search_radius.kind
-            AND c.cell_id = district_of(h.cell_id) << 8 OFFSET 0) c
-        ORDER BY c.centroid <#> vector OFFSET near LIMIT 1);
 END $$;
 
 -- Whether the last that is wanted is hardly nearer than chance has it: a tenth as many of what matches would be as near to the query

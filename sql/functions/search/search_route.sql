@@ -29,7 +29,6 @@ DECLARE
     by_cells double precision := 'Infinity';
     by_districts double precision := 'Infinity';
     near integer;
-    radius double precision;
     listed double precision;  -- rows that have the filter's terms
     route search_route;
     sample record;
@@ -64,9 +63,6 @@ BEGIN
     END IF;
     -- The graph serves what is broad better: its neighbours come from many districts.
     IF has_cells AND near IS NOT NULL AND NOT (has_hnsw AND route.share > 0.15) THEN
-        radius := search_radius(kind, space_id, vector, sample.cells, near);
-    END IF;
-    IF radius IS NOT NULL THEN
         -- Each district is looked up as well.
         by_districts := others_cost + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
             + near / cardinality(sample.cells)::double precision * (0.6 * listed + (2 + 2 * (filter).placed_width) * route.total / 256);
@@ -81,8 +77,8 @@ BEGIN
     END IF;
     CASE search_cheapest(by_districts, by_cells, by_prices, by_terms)
         WHEN 'districts' THEN
-            route.plan := 'districts';
-            SELECT d.districts, d.near INTO route.cells, route.near FROM search_districts(kind, space_id, vector, radius, route.total) d;
+            route := search_in_districts(kind, space_id, vector, filter, sample.cells, sample.near, sample.by_terms::double precision / greatest(sample.seen, 1), wanted, route);
+            route.plan := coalesce(route.plan, 'list');
         WHEN 'cells' THEN
             route.plan := CASE WHEN has_hnsw THEN 'hnsw' ELSE 'cells' END;
             route.source := 'cells';
@@ -120,7 +116,6 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     route search_route := before;
     sample record;
-    radius double precision;
 BEGIN
     route.source := 'sketches';
     route.plan := 'list';
@@ -128,12 +123,8 @@ BEGIN
     route.pass := 1;
     IF cardinality(before.cells) > 0 AND (filter).placed IS NOT NULL THEN
         sample := search_sample(kind, space_id, filter, route.total, wanted);
-        radius := search_radius(kind, space_id, vector, sample.cells, sample.near);
-        IF radius IS NOT NULL THEN
-            route.plan := 'districts';
-            route.pass := sample.pass;
-            SELECT d.districts, d.near INTO route.cells, route.near FROM search_districts(kind, space_id, vector, radius, route.total) d;
-        END IF;
+        route := search_in_districts(kind, space_id, vector, filter, sample.cells, sample.near, sample.by_terms::double precision / greatest(sample.seen, 1), wanted, route);
+        IF route.plan = 'districts' THEN route.pass := sample.pass; END IF;
     ELSIF cardinality(before.cells) > 0 AND attempts < 3 THEN
         route.pass := (passing + 0.5) / (looked_at + 1);
         route.source := 'cells';
@@ -150,7 +141,7 @@ BEGIN
     RETURN route;
 END $$;
 
--- Where the best of some districts or cells hardly differ from the rest of them, or lie at the edge of them: so many districts that four
+-- Where the best of some districts or cells hardly differ from the rest of them, or lie at the edge of them: so many districts more that four
 -- times as much has the filter's terms, and all of it the next time.
 CREATE OR REPLACE FUNCTION search_route_wider(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, before search_route, attempts integer
@@ -159,14 +150,16 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     route search_route := before;
     sample record;
-    radius double precision;
+    around integer[];
 BEGIN
+    route.near := NULL;
     IF before.plan = 'districts' AND attempts < 3 THEN
-        sample := search_sample(kind, space_id, filter, before.total, 4 * wanted + 216);
-        radius := search_radius(kind, space_id, vector, sample.cells, sample.near);
+        -- Where the graph told the first time that half as many would do, twice as many do now.
+        sample := search_sample(kind, space_id, filter, before.total, CASE WHEN before.near IS NULL AND before.reached IS NOT NULL THEN 2 * wanted + 72 ELSE 4 * wanted + 216 END);
+        around := search_nearest_districts(kind, space_id, vector, sample.cells, sample.near);
     END IF;
-    IF radius IS NOT NULL THEN
-        SELECT d.districts, d.near INTO route.cells, route.near FROM search_districts(kind, space_id, vector, radius, route.total) d;
+    IF around IS NOT NULL THEN
+        route.cells := before.cells || ARRAY(SELECT unnest(around) EXCEPT SELECT unnest(before.cells));
     ELSE
         route.plan := 'list';
         route.source := 'sketches';
@@ -203,56 +196,93 @@ BEGIN
         ORDER BY c.distance LIMIT ceil(share * trained_on / 32)) n);
 END $$;
 
--- The districts whose centres lie within a radius.
+-- The districts that lie as near to a vector as so many of a sample's cells, the nearest first; NULL where not so many of these are left. The
+-- sample stands for the rest. No nested loops: a planner that knows nothing of the rows would look at all districts for each of the sample's cells.
 CREATE OR REPLACE FUNCTION search_nearest_districts(
-    kind text, space_id integer, vector halfvec, radius double precision
+    kind text, space_id integer, vector halfvec, cells integer[], near integer
 ) RETURNS integer[]
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off SET enable_nestloop = off AS $$
 DECLARE
     nowhere_yet boolean;
+    districts integer[];
 BEGIN
+    WITH around AS MATERIALIZED (
+        SELECT district_of(d.cell_id) AS district, d.distance FROM cell r CROSS JOIN LATERAL (
+            SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
+            WHERE x.space_id = r.space_id AND x.kind = r.kind AND x.parent_id = r.cell_id OFFSET 0) d
+        WHERE r.space_id = search_nearest_districts.space_id AND r.kind = search_nearest_districts.kind AND r.parent_id = 0)
+    SELECT array_agg(a.district ORDER BY a.distance) INTO districts FROM around a
+    WHERE a.distance <= (SELECT d.distance FROM unnest(cells) s (cell_id) JOIN around d ON d.district = district_of(s.cell_id)
+        ORDER BY d.distance OFFSET near LIMIT 1);
+    IF districts IS NULL THEN RETURN NULL; END IF;
     -- District 0 is of vectors that have no cell yet. Where there are none, the index may still list what was moved.
     EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id = 0)', format('%s_sketch_%s', kind, space_id)) INTO nowhere_yet;
-    RETURN (SELECT CASE WHEN nowhere_yet THEN '{0}' ELSE '{}' END::integer[] || array_agg(district_of(d.cell_id) ORDER BY d.distance)
-        FROM cell r CROSS JOIN LATERAL (
-            SELECT x.cell_id, x.distance FROM (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
-                WHERE x.space_id = r.space_id AND x.kind = r.kind AND x.parent_id = r.cell_id OFFSET 0) x
-            WHERE x.distance <= radius) d
-        WHERE r.space_id = search_nearest_districts.space_id AND r.kind = search_nearest_districts.kind AND r.parent_id = 0);
+    RETURN CASE WHEN nowhere_yet THEN '{0}' ELSE '{}' END::integer[] || districts;
 END $$;
 
--- The districts to look into: those whose centres lie near, the nearest first, and in a large shop those of what the graph finds
--- nearest, whose centres may lie elsewhere.
-CREATE OR REPLACE FUNCTION search_districts(
-    kind text, space_id integer, vector halfvec, radius double precision, total bigint, OUT districts integer[], OUT near integer
+-- Of the 100 vectors that the graph finds nearest: the distances of those that have the filter's terms, and the districts of all of them,
+-- whose centres may lie elsewhere.
+CREATE OR REPLACE FUNCTION search_reached(
+    kind text, space_id integer, vector halfvec, filter search_filter, OUT distances double precision[], OUT districts integer[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     reach CONSTANT text := coalesce(current_setting('hnsw.ef_search', true), '40');
-    others integer[];
 BEGIN
-    districts := search_nearest_districts(kind, space_id, vector, radius);
-    near := cardinality(districts);
-    IF total > search_small() AND search_has_index(kind, space_id) THEN
-        PERFORM set_config('hnsw.ef_search', '100', true);
-        EXECUTE format('SELECT array_agg(DISTINCT s.district) FROM (SELECT v.product_id, v.%1$I FROM %2$I v ORDER BY v.embedding <#> $2 LIMIT 100) v '
-            'CROSS JOIN LATERAL (SELECT district_of(s.cell_id) AS district FROM %3$I s WHERE s.product_id = v.product_id AND s.%1$I = v.%1$I OFFSET 0) s '
-            'WHERE s.district <> ALL ($1)',
-            kind || '_id', format('%s_vector_%s', kind, space_id), format('%s_sketch_%s', kind, space_id)) INTO others USING districts, vector;
-        PERFORM set_config('hnsw.ef_search', reach, true);
-        districts := districts || others;
-    END IF;
+    PERFORM set_config('hnsw.ef_search', '100', true);
+    EXECUTE concat(format('SELECT coalesce(array_agg(v.distance) FILTER (WHERE s.hit), ''{}''), array_agg(DISTINCT s.district) '
+        'FROM (SELECT v.product_id, v.%1$I, v.embedding <#> $1 AS distance FROM %2$I v ORDER BY v.embedding <#> $1 LIMIT 100) v '
+        'CROSS JOIN LATERAL (SELECT district_of(s.cell_id) AS district, ', kind || '_id', format('%s_vector_%s', kind, space_id)), (filter).terms,
+        format(' AS hit FROM %2$I s WHERE s.product_id = v.product_id AND s.%1$I = v.%1$I OFFSET 0) s', kind || '_id', format('%s_sketch_%s', kind, space_id)))
+    INTO distances, districts USING vector;
+    PERFORM set_config('hnsw.ef_search', reach, true);
 END $$;
 
--- Whether some of what was found lies in the outer third of the districts that lie near: better may lie beyond them.
+-- The route through districts: those whose centres lie near, the nearest first, and in a large shop those of what the graph reaches. Where about as much of that
+-- has the filter's terms as elsewhere, half as many will do, and a third where twice the page has; where less has, better may lie beyond those near, so that it is told how many
+-- these are.
+CREATE OR REPLACE FUNCTION search_in_districts(
+    kind text, space_id integer, vector halfvec, filter search_filter, sampled integer[], sampled_near integer, part double precision, wanted integer,
+    before search_route
+) RETURNS search_route
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    route search_route := before;
+    near integer := sampled_near;
+    others integer[];
+    is_scarce boolean := (before).total > search_small();
+BEGIN
+    IF is_scarce AND search_has_index(kind, space_id) THEN
+        SELECT r.distances, r.districts INTO route.reached, others FROM search_reached(kind, space_id, vector, filter) r;
+        is_scarce := cardinality(route.reached) < 70 * part;
+        near := ceil(near / CASE WHEN is_scarce THEN 1.0 WHEN cardinality(route.reached) < 2 * wanted THEN 2 ELSE 3 END);
+    END IF;
+    route.cells := search_nearest_districts(kind, space_id, vector, sampled, near);
+    IF route.cells IS NULL THEN RETURN route; END IF;
+    route.plan := 'districts';
+    route.near := CASE WHEN is_scarce THEN cardinality(route.cells) END;
+    route.cells := route.cells || ARRAY(SELECT unnest(others) EXCEPT SELECT unnest(route.cells));
+    RETURN route;
+END $$;
+
+-- Whether the graph lost its way, so that the districts of what it reached are others: of what it reached that has the filter's terms, as far as the page is long, a quarter lies
+-- no nearer than the last of the page.
+CREATE OR REPLACE FUNCTION search_is_lost(reached double precision[], last double precision, wanted integer) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN reached IS NOT NULL AND (SELECT 4 * count(*) < 3 * least(cardinality(reached), wanted) FROM unnest(reached) r (distance) WHERE r.distance <= last + 1e-6);
+END $$;
+
+-- Whether one of twelve that were found lies in the outer third of the districts that lie near: better may lie beyond them.
 CREATE OR REPLACE FUNCTION search_is_at_edge(kind text, space_id integer, route search_route, product_ids bigint[], item_ids bigint[]) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     edge boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) f (product_id, item_id) '
+    IF (route).near IS NULL THEN RETURN false; END IF;
+    EXECUTE format('SELECT 12 * count(*) >= cardinality($1) FROM unnest($1, $2) f (product_id, item_id) '
         'CROSS JOIN LATERAL (SELECT array_position($3, district_of(s.cell_id)) AS place FROM %2$I s WHERE s.product_id = f.product_id AND s.%1$I = f.item_id OFFSET 0) s '
-        'WHERE 3 * s.place > 2 * $4 AND s.place <= $4)', kind || '_id', format('%s_sketch_%s', kind, space_id))
+        'WHERE 3 * s.place > 2 * $4 AND s.place <= $4', kind || '_id', format('%s_sketch_%s', kind, space_id))
     INTO edge USING product_ids, item_ids, (route).cells, (route).near;
     RETURN edge;
 END $$;

@@ -134,18 +134,19 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)
 $$;
 
--- Of several pictures or captions of one product the nearest alone, of lists in the order of their distance.
+-- Of several pictures or captions of one product the nearest alone, in the order of their distance.
 CREATE OR REPLACE FUNCTION search_nearest_of_each(
     INOUT product_ids bigint[], INOUT distances double precision[], INOUT item_ids bigint[], INOUT places bigint[], INOUT tastes double precision[],
     INOUT recents double precision[], INOUT found_by integer[]
 )
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
-    SELECT array_agg(n.product_id ORDER BY n.number), array_agg(n.distance ORDER BY n.number), array_agg(n.item_id ORDER BY n.number), array_agg(n.place ORDER BY n.number),
-        array_agg(n.taste ORDER BY n.number), array_agg(n.recent ORDER BY n.number), CASE WHEN found_by IS NOT NULL THEN array_agg(n.arm ORDER BY n.number) END
+    SELECT array_agg(n.product_id ORDER BY n.distance, n.product_id), array_agg(n.distance ORDER BY n.distance, n.product_id), array_agg(n.item_id ORDER BY n.distance, n.product_id),
+        array_agg(n.place ORDER BY n.distance, n.product_id), array_agg(n.taste ORDER BY n.distance, n.product_id), array_agg(n.recent ORDER BY n.distance, n.product_id),
+        CASE WHEN found_by IS NOT NULL THEN array_agg(n.arm ORDER BY n.distance, n.product_id) END
     INTO product_ids, distances, item_ids, places, tastes, recents, found_by
     FROM (SELECT DISTINCT ON (u.product_id) u.* FROM unnest(product_ids, distances, item_ids, places, tastes, recents, found_by)
-          WITH ORDINALITY u (product_id, distance, item_id, place, taste, recent, arm, number) ORDER BY u.product_id, u.number) n;
+          u (product_id, distance, item_id, place, taste, recent, arm) ORDER BY u.product_id, u.distance, u.item_id) n;
 END $$;
 
 -- Those listed ($7, $8) are compared by their vectors, but for those whose distance is known ($9), and checked in the order of their distance, as far as
