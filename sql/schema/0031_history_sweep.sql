@@ -22,3 +22,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ALTER %I TYPE %s, ALTER %2$I SET STATISTICS 0', text_column.relation, text_column.name, text_column.type);
     END LOOP;
 END $$;
+
+-- Functions whose arguments changed.
+DROP FUNCTION IF EXISTS search_compared_sql(text, integer, search_filter, integer);
+DROP FUNCTION IF EXISTS search_best_sql(text, text, text, text, integer);

@@ -31,11 +31,6 @@ BEGIN
     RETURN (SELECT count(*) FILTER (WHERE f.found_by = 3) < 0.5 * count(*) FROM unnest(found_by[wanted - wanted / 4:wanted]) f (found_by));
 END $$;
 
--- How many rows a route lists, by its estimates; of one that reads part of them, how many there are in all.
-CREATE OR REPLACE FUNCTION search_listed_rows(route search_route) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(cardinality((route).products), (route).matching / CASE (route).source WHEN 'prices' THEN 1 ELSE greatest((route).pass, 0.01) END, (route).total);
-
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
 -- deadline forbids it, and the pictures or captions that these are. The report says how they were found. `spare` may add some more of those that were compared anyway.
 -- How near they are to a taste is seen in passing, but not where more of a list was compared than its first part: `tastes` is NULL then.
@@ -91,7 +86,8 @@ BEGIN
             taken := row_limit;
             known := NULL;
             LOOP
-                EXECUTE search_compared_sql(kind, space_id, filter, greatest(check_limit, spare))
+                EXECUTE search_compared_sql(kind, space_id, filter, check_limit, spare,
+                    CASE WHEN spare > check_limit AND fresh IS NULL AND taken < search_most_compared(route, filter, row_limit) AND cardinality(listed) > taken THEN wanted END)
                 INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
                 USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], known;
                 checked := cardinality(product_ids);

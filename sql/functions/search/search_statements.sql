@@ -38,6 +38,11 @@ RETURN CASE WHEN search_is_listed(route) THEN least(3 * row_limit, row_limit + 2
         * CASE WHEN NOT search_is_checked(route, filter) THEN 1 WHEN search_has_two(route) AND (route).pass >= 0.3 THEN 3 ELSE 1.5 END
         / greatest((route).pass, 0.001), 1000000) END::integer;
 
+-- How many rows a route lists, by its estimates; of one that reads part of them, how many there are in all.
+CREATE OR REPLACE FUNCTION search_listed_rows(route search_route) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(cardinality((route).products), (route).matching / CASE (route).source WHEN 'prices' THEN 1 ELSE greatest((route).pass, 0.01) END, (route).total);
+
 -- How much of a list is compared before all of it is: of a long one more, for to compare the whole takes far longer.
 CREATE OR REPLACE FUNCTION search_most_compared(route search_route, filter search_filter, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -126,7 +131,7 @@ RETURN concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', 
     ' ORDER BY s.sketch <~> $2 LIMIT ', search_most_compared(route, filter, row_limit), ') l');
 
 -- What an arm's statement answers of its rows "scored": the first so many that pass a check, in the order of their distance.
-CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, compared text, condition text, check_limit integer) RETURNS text
+CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, compared text, condition text, check_limit text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('SELECT coalesce(array_agg(b.product_id), ''{}''), array_agg(b.distance), array_agg(b.', kind, '_id), array_agg(b.place), array_agg(-b.taste), array_agg(-b.recent), ',
         found_by, ', ', compared,
@@ -150,14 +155,17 @@ BEGIN
 END $$;
 
 -- Those listed ($7, $8) are compared by their vectors, but for those whose distance is known ($9), and checked in the order of their distance, as far as
--- needed. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand.
-CREATE OR REPLACE FUNCTION search_compared_sql(kind text, space_id integer, filter search_filter, check_limit integer) RETURNS text
+-- needed. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand. With
+-- `wanted` what is to spare is only checked if the distances do not say already that more of the list must be compared.
+CREATE OR REPLACE FUNCTION search_compared_sql(kind text, space_id integer, filter search_filter, check_limit integer, spare integer, wanted integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN concat('WITH scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, coalesce(c.known, e.distance) AS distance, c.place, e.taste, e.recent '
     'FROM unnest($7::bigint[], $8::bigint[], $9::float8[]) WITH ORDINALITY c (product_id, ', kind, '_id, known, place) '
     'LEFT JOIN LATERAL (', search_vector_sql(kind, space_id), ' AND c.known IS NULL OFFSET 0) e ON true WHERE coalesce(c.known, e.distance) IS NOT NULL) ',
     search_best_sql(kind, 'NULL::integer[]', '(SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}'') FROM scored c), (SELECT count(*) FROM scored), NULL::boolean',
-        search_check_sql(kind, filter, true, space_id), check_limit));
+        search_check_sql(kind, filter, true, space_id), CASE WHEN wanted IS NULL THEN greatest(check_limit, spare)::text
+            ELSE concat('(SELECT CASE WHEN search_missed_of(array_agg(c.distance ORDER BY c.place), (SELECT d.distance FROM scored d ORDER BY d.distance OFFSET ', wanted - 1, ' LIMIT 1)) > ',
+                search_may_miss(wanted), ' THEN ', check_limit, ' ELSE ', greatest(check_limit, spare), ' END FROM scored c)') END));
 
 -- Where few of what is listed pass, or the graph is asked: all in one statement, which is planned anew for each search, so that no more than has to be is in it.
 CREATE OR REPLACE FUNCTION search_arm_sql(
@@ -172,7 +180,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
                 -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
                 CASE WHEN (route).plan = 'hnsw' THEN 'false'
                     ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, filter, row_limit), ' AND (SELECT count(*) FROM candidates) < ', row_limit) END),
-            search_unchecked_sql(kind, space_id, route, filter, CASE kind WHEN 'image' THEN 'i' ELSE 't' END), check_limit))
+            search_unchecked_sql(kind, space_id, route, filter, CASE kind WHEN 'image' THEN 'i' ELSE 't' END), check_limit::text))
 $$;
 
 -- All that a route lists, or all there is, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little. Only those that
