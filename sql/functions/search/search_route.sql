@@ -154,8 +154,8 @@ DECLARE
 BEGIN
     route.near := NULL;
     IF before.plan = 'districts' AND attempts < 3 THEN
-        -- Where the graph told the first time that half as many would do, twice as many do now.
-        sample := search_sample(kind, space_id, filter, before.total, CASE WHEN before.near IS NULL AND before.reached IS NOT NULL THEN 2 * wanted + 72 ELSE 4 * wanted + 216 END);
+        -- Where the graph told the first time that half as many or fewer would do, all of those do now.
+        sample := search_sample(kind, space_id, filter, before.total, CASE WHEN before.near IS NULL AND before.reached IS NOT NULL THEN wanted ELSE 4 * wanted + 216 END);
         around := search_nearest_districts(kind, space_id, vector, sample.cells, sample.near);
     END IF;
     IF around IS NOT NULL THEN
@@ -265,12 +265,12 @@ BEGIN
     RETURN route;
 END $$;
 
--- Whether the graph lost its way, so that the districts of what it reached are others: of what it reached that has the filter's terms, as far as the page is long, a quarter lies
+-- Whether the graph lost its way, so that the districts of what it reached are others: of what it reached that has the filter's terms, as far as the page is long, most lies
 -- no nearer than the last of the page.
 CREATE OR REPLACE FUNCTION search_is_lost(reached double precision[], last double precision, wanted integer) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
-    RETURN reached IS NOT NULL AND (SELECT 4 * count(*) < 3 * least(cardinality(reached), wanted) FROM unnest(reached) r (distance) WHERE r.distance <= last + 1e-6);
+    RETURN reached IS NOT NULL AND (SELECT 2 * count(*) < least(cardinality(reached), wanted) FROM unnest(reached) r (distance) WHERE r.distance <= last + 1e-6);
 END $$;
 
 -- Whether one of twelve that were found lies in the outer third of the districts that lie near: better may lie beyond them.
