@@ -82,6 +82,7 @@ def keep_values(connection: Connection) -> None:
 
 def keep_histories(connection: Connection) -> None:
     """What a worker has kept of shoppers who did nothing since."""
+    connection.execute("DELETE FROM kept_history")
     for client in (*(f"{k}{n}" for k in (KEPT, SINCE) for n in range(SHOPPERS)), FLOOD):
         connection.execute(
             "SELECT keep_history(%s, s.space_id) FROM space s WHERE s.status = 'active'", (client,)
