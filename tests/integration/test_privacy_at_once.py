@@ -65,6 +65,11 @@ def kept_for_the_next_search(writer: Connection) -> None:
     writer.execute("SELECT keep_history(%s, s.space_id) FROM space s", (ID,))
 
 
+def looked_at(writer: Connection) -> None:
+    writer.execute("SELECT stop_sweep_at('u-7')")
+    writer.execute("SELECT stop_sweep_at(%s)", (ID,))
+
+
 def of_the_session(writer: Connection) -> None:
     writer.execute("INSERT INTO event (action_name, session_id) VALUES ('mine', 's-1')")
 
@@ -81,6 +86,7 @@ WRITERS = [
     a_search,
     quarantined,
     kept_for_the_next_search,
+    looked_at,
     of_the_session,
     of_the_search,
 ]

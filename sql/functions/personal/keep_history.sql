@@ -25,6 +25,14 @@ CREATE OR REPLACE FUNCTION events_worth_keeping() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 20;
 
+-- Remembers up to whom a worker looked. Not as an update: only what is inserted is kept from naming whom somebody forgets at this moment.
+CREATE OR REPLACE FUNCTION stop_sweep_at(client text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+BEGIN
+    DELETE FROM history_sweep;
+    INSERT INTO history_sweep (client_id) SELECT client WHERE client IS NOT NULL ON CONFLICT DO NOTHING;
+END $$;
+
 -- The next shoppers, by their ids, with events of the last month whose history is kept in no form that a search would take: they came with an
 -- import, or no worker ran, or the weights are others now, or it is soon too old. Where it stopped looking is remembered; after the last it begins anew.
 CREATE OR REPLACE FUNCTION sweep_histories(space_id integer, most integer, looks integer DEFAULT 100) RETURNS text[]
@@ -51,11 +59,7 @@ BEGIN
             due := due || reached;
         END IF;
     END LOOP;
-    IF reached IS NULL THEN
-        DELETE FROM history_sweep;
-    ELSIF reached <> coalesce(stopped_at, '') THEN
-        INSERT INTO history_sweep (client_id) VALUES (reached) ON CONFLICT (one) DO UPDATE SET client_id = excluded.client_id;
-    END IF;
+    IF reached IS DISTINCT FROM stopped_at THEN PERFORM stop_sweep_at(reached); END IF;
     RETURN due;
 END $$;
 

@@ -148,7 +148,9 @@ BEGIN
         SELECT s.tablename, string_agg(quote_ident(s.attname), ', ') AS columns FROM stale_statistics(names) s
         WHERE s.tablename ~ '^(event|query)(_\d{4}_\d\d)?$' GROUP BY s.tablename
     LOOP
-        month := (SELECT min(c.relname) FROM pg_partition_tree(quote_ident(stale.tablename)::regclass) t JOIN pg_class c ON c.oid = t.relid WHERE t.isleaf);
+        month := (SELECT min(c.relname) FROM pg_partition_tree(quote_ident(stale.tablename)::regclass) t JOIN pg_class c ON c.oid = t.relid
+            WHERE c.relname ~ '_\d{4}_\d\d$');
+        CONTINUE WHEN month IS NULL;
         EXECUTE format('INSERT INTO %I (timestamp%s) VALUES ($1%s) RETURNING ctid', month,
             CASE WHEN month LIKE 'event%' THEN ', action_name' END, CASE WHEN month LIKE 'event%' THEN ', ''view''' END)
         INTO place USING to_date(right(month, 7), 'YYYY_MM') + 14;
