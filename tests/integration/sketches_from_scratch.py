@@ -7,8 +7,9 @@ from typing import Any
 from vitrine.database import Connection
 
 TABLES = {
-    "image": "SELECT product_id, image_id, cell_id, sketch, uniq_sorted(terms) FROM image_sketch_1",
-    "caption": "SELECT product_id, caption_id, cell_id, sketch, uniq_sorted(terms) "
+    "image": "SELECT product_id, image_id, cell_id, sketch, uniq_sorted(terms), vector_at "
+    "FROM image_sketch_1",
+    "caption": "SELECT product_id, caption_id, cell_id, sketch, uniq_sorted(terms), vector_at "
     "FROM caption_sketch_1",
     "waiting": "SELECT space_id, product_id FROM waiting_product",
 }
@@ -98,7 +99,7 @@ def check(connection: Connection, after: object = "") -> None:
     assert [row[1:] for row in held["waiting"]] == rows(connection, WAITING), after
     own = set(rows(connection, OWN_TERMS))
     varying = set(rows(connection, VARYING_TERMS))
-    for product_id, image_id, _, _, terms in held["image"]:
+    for product_id, image_id, _, _, terms, _ in held["image"]:
         wanted = {term for product, term in own if product == product_id}
         wanted |= {term for *item, term in varying if item == [product_id, image_id]}
         assert wanted <= set(terms), after

@@ -48,6 +48,7 @@ DECLARE
     sketch bit varying;
     listed bigint[];  -- products in the order of their sketches, and what was found of each
     listed_items bigint[];
+    listed_at tid[];
     taken integer;  -- how many of them are compared
     known double precision[];  -- the distances of the first of them
     fresh integer[];  -- the districts that are listed, where others were before,
@@ -81,7 +82,7 @@ BEGIN
         IF route.source = 'cells' THEN PERFORM set_config('enable_bitmapscan', 'off', true); END IF;
         IF route.plan <> 'exact' AND search_is_listed(route) THEN
             IF route.plan <> 'districts' THEN fresh := NULL; END IF;
-            EXECUTE search_list_sql(kind, space_id, route, filter, row_limit) INTO listed, listed_items
+            EXECUTE search_list_sql(kind, space_id, route, filter, row_limit) INTO listed, listed_items, listed_at
             USING vector, sketch, coalesce(fresh, (route).cells), taste, recent, (route).products;
             taken := row_limit;
             known := NULL;
@@ -89,7 +90,7 @@ BEGIN
                 EXECUTE search_compared_sql(kind, space_id, filter, check_limit, spare,
                     CASE WHEN spare > check_limit AND fresh IS NULL AND taken < search_most_compared(route, filter, row_limit) AND cardinality(listed) > taken THEN wanted END)
                 INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
-                USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], known;
+                USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], listed_at[:taken], known;
                 checked := cardinality(product_ids);
                 IF fresh IS NOT NULL THEN
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by

@@ -103,31 +103,36 @@ CREATE OR REPLACE FUNCTION search_candidates_sql(
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT CASE
-        WHEN (route).plan <> 'hnsw' THEN concat('candidates AS MATERIALIZED (', a.listed, '), scored AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent FROM candidates c CROSS JOIN LATERAL (', a.vector, ' OFFSET 0) e) ')
+        WHEN (route).plan <> 'hnsw' THEN concat('candidates AS MATERIALIZED (', a.listed, '), scored AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent FROM candidates c CROSS JOIN LATERAL (', search_distance_sql(kind, space_id), ') e) ')
         WHEN search_has_two(route) THEN concat('near AS MATERIALIZED (', a.listed, '), ', a.graph, ', scored AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', coalesce(c.distance, e.distance) AS distance, c.place, coalesce(c.taste, e.taste) AS taste, ',
             'coalesce(c.recent, e.recent) AS recent, CASE WHEN c.distance IS NULL THEN 2 WHEN c.place IS NULL THEN 1 ELSE 3 END AS found_by ',
-            'FROM (SELECT * FROM near FULL JOIN graph USING (product_id, ', a.id, ')) c LEFT JOIN LATERAL (', a.vector, ' AND c.distance IS NULL OFFSET 0) e ON true WHERE coalesce(c.distance, e.distance) IS NOT NULL) ')
+            'FROM (SELECT * FROM near FULL JOIN graph USING (product_id, ', a.id, ')) c LEFT JOIN LATERAL (', search_distance_sql(kind, space_id, 'c.distance IS NULL'), ') e ON true WHERE coalesce(c.distance, e.distance) IS NOT NULL) ')
         ELSE concat(a.graph, ', scored AS MATERIALIZED (SELECT g.*, row_number() OVER () AS place FROM graph g) ') END
     FROM (SELECT kind || '_id',
         concat('SELECT ', k.item, '.*, row_number() OVER () AS place FROM (SELECT ', k.item, '.* FROM listed ', k.item, k.passing,
             CASE WHEN k.passing <> '' THEN concat(' LIMIT ', row_limit * search_listed_part(route)) END, ') ', k.item),
         concat('graph AS MATERIALIZED (SELECT ', k.item, '.* FROM (SELECT v.product_id, v.', kind, '_id, v.embedding <#> $1 AS distance, v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', k.vectors,
-            ' v ORDER BY v.embedding <#> $1 LIMIT ', search_graph_limit(route, filter, row_limit), ') ', k.item, k.passing, ')'),
-        search_vector_sql(kind, space_id)
+            ' v ORDER BY v.embedding <#> $1 LIMIT ', search_graph_limit(route, filter, row_limit), ') ', k.item, k.passing, ')')
         FROM (SELECT i.item, search_passing_sql(kind, space_id, route, filter, i.item), quote_ident(format('%s_vector_%s', kind, space_id))
-            FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) i (item)) k (item, passing, vectors)) a (id, listed, graph, vector)
+            FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) i (item)) k (item, passing, vectors)) a (id, listed, graph)
 $$;
 
--- How near the vector of a candidate c is to what is asked ($1) and to a shopper's taste ($4, $5).
-CREATE OR REPLACE FUNCTION search_vector_sql(kind text, space_id integer) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN concat('SELECT x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent FROM ', quote_ident(format('%s_vector_%s', kind, space_id)),
-    ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id');
+-- The vector of a candidate c: where its sketch says that it lies, which takes a third of a look-up by key; or by key, where another lies there by now.
+CREATE OR REPLACE FUNCTION search_vector_sql(kind text, space_id integer, wanted text, condition text DEFAULT 'true') RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('SELECT ', v.wanted, ' AND x.ctid = c.vector_at UNION ALL SELECT ', v.wanted, ' LIMIT 1')
+    FROM (SELECT concat(wanted, ' FROM ', quote_ident(format('%s_vector_%s', kind, space_id)), ' x WHERE x.product_id = c.product_id AND x.', kind, '_id = c.', kind, '_id AND ', condition)) v (wanted)
+$$;
 
--- What a route lists, the nearest by their sketches ($2) first: products, and their pictures or captions.
+-- How near it is to what is asked ($1) and to a shopper's taste ($4, $5).
+CREATE OR REPLACE FUNCTION search_distance_sql(kind text, space_id integer, condition text DEFAULT 'true') RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN search_vector_sql(kind, space_id, 'x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent', condition);
+
+-- What a route lists, the nearest by their sketches ($2) first: products, their pictures or captions, and where the vectors of these lie.
 CREATE OR REPLACE FUNCTION search_list_sql(kind text, space_id integer, route search_route, filter search_filter, row_limit integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', kind, '_id) FROM (SELECT s.product_id, s.', kind, '_id FROM ', search_listed_sql(kind, space_id, route, filter),
+RETURN concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', kind, '_id), array_agg(l.vector_at) FROM (SELECT s.product_id, s.', kind, '_id, s.vector_at FROM ', search_listed_sql(kind, space_id, route, filter),
     ' ORDER BY s.sketch <~> $2 LIMIT ', search_most_compared(route, filter, row_limit), ') l');
 
 -- What an arm's statement answers of its rows "scored": the first so many that pass a check, in the order of their distance.
@@ -154,14 +159,14 @@ BEGIN
           u (product_id, distance, item_id, place, taste, recent, arm) ORDER BY u.product_id, u.distance, u.item_id) n;
 END $$;
 
--- Those listed ($7, $8) are compared by their vectors, but for those whose distance is known ($9), and checked in the order of their distance, as far as
+-- Those listed ($7, $8, $9) are compared by their vectors, but for those whose distance is known ($10), and checked in the order of their distance, as far as
 -- needed. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand. With
 -- `wanted` what is to spare is only checked if the distances do not say already that more of the list must be compared.
 CREATE OR REPLACE FUNCTION search_compared_sql(kind text, space_id integer, filter search_filter, check_limit integer, spare integer, wanted integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN concat('WITH scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, coalesce(c.known, e.distance) AS distance, c.place, e.taste, e.recent '
-    'FROM unnest($7::bigint[], $8::bigint[], $9::float8[]) WITH ORDINALITY c (product_id, ', kind, '_id, known, place) '
-    'LEFT JOIN LATERAL (', search_vector_sql(kind, space_id), ' AND c.known IS NULL OFFSET 0) e ON true WHERE coalesce(c.known, e.distance) IS NOT NULL) ',
+    'FROM unnest($7::bigint[], $8::bigint[], $9::tid[], $10::float8[]) WITH ORDINALITY c (product_id, ', kind, '_id, vector_at, known, place) '
+    'LEFT JOIN LATERAL (', search_distance_sql(kind, space_id, 'c.known IS NULL'), ') e ON true WHERE coalesce(c.known, e.distance) IS NOT NULL) ',
     search_best_sql(kind, 'NULL::integer[]', '(SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}'') FROM scored c), (SELECT count(*) FROM scored), NULL::boolean',
         search_check_sql(kind, filter, true, space_id), CASE WHEN wanted IS NULL THEN greatest(check_limit, spare)::text
             ELSE concat('(SELECT CASE WHEN search_missed_of(array_agg(c.distance ORDER BY c.place), (SELECT d.distance FROM scored d ORDER BY d.distance OFFSET ', wanted - 1, ' LIMIT 1)) > ',
@@ -172,7 +177,7 @@ CREATE OR REPLACE FUNCTION search_arm_sql(
     kind text, space_id integer, route search_route, filter search_filter, row_limit integer, check_limit integer
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH ', 'listed AS MATERIALIZED (SELECT s.product_id, s.' || kind || '_id FROM ' || search_listed_sql(kind, space_id, route, filter)
+    SELECT concat('WITH ', 'listed AS MATERIALIZED (SELECT s.product_id, s.' || kind || '_id, s.vector_at FROM ' || search_listed_sql(kind, space_id, route, filter)
             || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, filter, row_limit) || '), ',
         search_candidates_sql(kind, space_id, route, filter, row_limit),
         search_best_sql(kind, CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by)' ELSE 'NULL::integer[]' END,
@@ -184,18 +189,19 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
 $$;
 
 -- All that a route lists, or all there is, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little. Only those that
--- are left are compared with a shopper's taste ($4, $5), by the place where their vectors were found.
+-- are left are compared with a shopper's taste ($4, $5), by the place where their vectors were found. What prices list is looked up by its products.
 CREATE OR REPLACE FUNCTION search_exact_sql(
     kind text, space_id integer, route search_route, filter search_filter, row_limit integer, check_limit integer
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('WITH scored AS MATERIALIZED (SELECT x.product_id, x.', a.id, ', (x.embedding <#> $1) + 0 AS distance, x.ctid AS found_at FROM ', a.vectors, ' x',
-        CASE WHEN (route).source <> 'all' THEN concat(' WHERE x.product_id = ANY (',
-            CASE WHEN (route).source = 'prices' AND (filter).terms IS NULL THEN search_priced_sql(route, filter)
-                ELSE concat('ARRAY(SELECT s.product_id FROM ', search_listed_sql(kind, space_id, route, filter), ')') END, ')') END,
+    SELECT concat('WITH scored AS MATERIALIZED (SELECT x.product_id, x.', a.id, ', (x.embedding <#> $1) + 0 AS distance, x.found_at FROM ',
+        CASE WHEN a.by_sketches THEN concat('(SELECT s.product_id, s.', a.id, ', s.vector_at FROM ', search_listed_sql(kind, space_id, route, filter), ') c CROSS JOIN LATERAL (',
+                search_vector_sql(kind, space_id, concat('x.product_id, x.', a.id, ', x.embedding, x.ctid AS found_at')), ') x')
+            ELSE concat('(SELECT v.*, v.ctid AS found_at FROM ', a.vectors, ' v) x', CASE WHEN (route).source <> 'all' THEN concat(' WHERE x.product_id = ANY (', search_priced_sql(route, filter), ')') END) END,
         ' ORDER BY distance, x.product_id, x.', a.id, ' LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id), ''{}''), array_agg(b.distance), array_agg(b.', a.id, '), NULL, array_agg(-v.taste), array_agg(-v.recent), ',
         'NULL::integer[], ''{}'', (SELECT count(*) FROM scored), NULL::boolean',
-        ' FROM (SELECT ', a.item, '.* FROM scored ', a.item, ' WHERE ', search_check_sql(kind, filter, false, space_id), ' LIMIT ', check_limit, ') b '
+        ' FROM (SELECT ', a.item, '.* FROM scored ', a.item, ' WHERE ', search_check_sql(kind, filter, a.by_sketches, space_id), ' LIMIT ', check_limit, ') b '
         'LEFT JOIN LATERAL (SELECT v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', a.vectors, ' v WHERE v.ctid = b.found_at AND $4 IS NOT NULL OFFSET 0) v ON true')
-    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', quote_ident(format('%s_vector_%s', kind, space_id))) a (item, id, vectors)
+    FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', quote_ident(format('%s_vector_%s', kind, space_id)),
+        (route).source <> 'all' AND NOT ((route).source = 'prices' AND (filter).terms IS NULL)) a (item, id, vectors, by_sketches)
 $$;

@@ -261,6 +261,32 @@ BEGIN
     RETURN reached;
 END $$;
 
+-- Where sketches say that their vectors lie is wrong once a dump is restored, or the table of vectors written anew: searches find them by key then, which
+-- takes longer. One step of what mends it, if a sample says that it is due: the sketches on the next pages; call it with what it returned until it returns NULL.
+CREATE OR REPLACE FUNCTION locate_vectors(kind text, space_id integer, after bigint DEFAULT 0, pages integer DEFAULT 50) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_hashjoin = off SET enable_mergejoin = off SET gin_pending_list_limit = '256kB' AS $$
+DECLARE
+    sketches CONSTANT text := format('%s_sketch_%s', kind, space_id);
+    vectors CONSTANT text := format('%s_vector_%s', kind, space_id);
+    upto CONSTANT bigint := after + pages;
+    moved double precision;
+BEGIN
+    IF after = 0 THEN
+        EXECUTE format('SELECT avg((v.found IS NULL)::integer) FROM (SELECT s.product_id, s.%1$I, s.vector_at FROM %3$s LIMIT 250) s LEFT JOIN LATERAL ('
+            'SELECT true AS found FROM %2$I v WHERE v.ctid = s.vector_at AND v.product_id = s.product_id AND v.%1$I = s.%1$I OFFSET 0) v ON true',
+            kind || '_id', vectors, search_sampled_sql(kind, space_id, greatest(rows_of(sketches, 200), 1))) INTO moved;
+        IF coalesce(moved, 0) <= 0.1 THEN RETURN NULL; END IF;
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN RETURN NULL; END IF;
+    -- Nobody is waited for, as when sketches are placed. What another writes meanwhile is found by its key until the next time.
+    EXECUTE format('WITH free AS MATERIALIZED (SELECT s.ctid AS found_at, v.vector_at FROM %1$I s CROSS JOIN LATERAL ('
+        'SELECT x.ctid AS vector_at FROM %2$I x WHERE x.product_id = s.product_id AND x.%3$I = s.%3$I OFFSET 0) v '
+        'WHERE s.ctid >= %4$L AND s.ctid < %5$L AND s.vector_at IS DISTINCT FROM v.vector_at FOR NO KEY UPDATE OF s SKIP LOCKED) '
+        'UPDATE %1$I s SET vector_at = f.vector_at FROM free f WHERE s.ctid = f.found_at',
+        sketches, vectors, kind || '_id', format('(%s,0)', after), format('(%s,0)', upto));
+    RETURN CASE WHEN upto < pg_relation_size(to_regclass(quote_ident(sketches))) / current_setting('block_size')::integer THEN upto END;
+END $$;
+
 -- All of it at once, for whoever has no worker: psql, a bulk load, a benchmark.
 CREATE OR REPLACE FUNCTION tune_search(name text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -273,6 +299,10 @@ BEGIN
         after := 0;
         WHILE after IS NOT NULL LOOP
             after := tune_cells(kind, target, after);
+        END LOOP;
+        after := 0;
+        WHILE after IS NOT NULL LOOP
+            after := locate_vectors(kind, target, after);
         END LOOP;
     END LOOP;
 END $$;

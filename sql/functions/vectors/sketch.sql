@@ -48,10 +48,11 @@ BEGIN
             cell_id integer NOT NULL,
             sketch bit(%3$s) NOT NULL,
             terms integer[] NOT NULL,
-            PRIMARY KEY (product_id, %2$I) INCLUDE (sketch)
+            vector_at tid,
+            PRIMARY KEY (product_id, %2$I) INCLUDE (sketch, vector_at)
         )', name, item, dimension * cardinality(sketch_thresholds(dimension)));
     -- What a scan of cells reads lies together in the index, whatever happens to the table's order.
-    EXECUTE format('CREATE INDEX %I ON %I (cell_id) INCLUDE (product_id, %I, sketch)', name || '_cell_idx', name, item);
+    EXECUTE format('CREATE INDEX %I ON %I (cell_id) INCLUDE (product_id, %I, sketch, vector_at)', name || '_cell_idx', name, item);
     EXECUTE format('CREATE INDEX %I ON %I USING gin (terms)', name || '_terms_idx', name);
     EXECUTE format('CREATE INDEX %I ON %I USING gin (placed_terms(district_of(cell_id), terms))', name || '_placed_idx', name);
     -- Every 64th row, for estimates, in the order of a hash: any first part of it is a sample. Rows of very many
@@ -96,7 +97,7 @@ CREATE OR REPLACE FUNCTION sketch_refresh_sql(kind text, space_id integer, dimen
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT format($refresh$
 WITH wanted AS MATERIALIZED (
-    SELECT e.product_id, e.item_id, %8$s e.sketch, own.terms || coalesce(varying.terms, '{}') AS terms
+    SELECT e.product_id, e.item_id, %8$s e.sketch, e.vector_at, own.terms || coalesce(varying.terms, '{}') AS terms
     FROM unnest($1::bigint[]) g (product_id)
     CROSS JOIN LATERAL (
         SELECT p.external_id, p.brand, p.attributes FROM product p
@@ -117,7 +118,7 @@ WITH wanted AS MATERIALIZED (
             UNION ALL
             SELECT m.term FROM member_terms('{attributes.}', p.attributes) m (term)) t) own
     CROSS JOIN LATERAL (
-        SELECT x.product_id, x.%2$I AS item_id, x.embedding, %4$s AS sketch %6$s
+        SELECT x.product_id, x.%2$I AS item_id, x.embedding, x.ctid AS vector_at, %4$s AS sketch %6$s
         FROM %3$I x WHERE x.product_id = g.product_id OFFSET 0) e
     -- A picture of some variants has the terms of their options, one of none in particular those of all; all have
     -- the terms of variants, by which a product is listed that no picture stands for. One of retired variants
@@ -144,16 +145,16 @@ WITH wanted AS MATERIALIZED (
     WHERE s.product_id = g.product_id AND NOT EXISTS (
         SELECT FROM wanted w WHERE w.product_id = s.product_id AND w.item_id = s.%2$I)
 )
-INSERT INTO %5$I AS s (product_id, %2$I, cell_id, sketch, terms)
-SELECT w.product_id, w.item_id, coalesce(o.cell_id, n.cell_id, 0), w.sketch, w.terms
+INSERT INTO %5$I AS s (product_id, %2$I, cell_id, sketch, terms, vector_at)
+SELECT w.product_id, w.item_id, coalesce(o.cell_id, n.cell_id, 0), w.sketch, w.terms, w.vector_at
 FROM wanted w
 LEFT JOIN LATERAL (
     SELECT x.cell_id FROM %5$I x
     WHERE x.product_id = w.product_id AND x.%2$I = w.item_id AND x.sketch = w.sketch OFFSET 0) o ON true
 LEFT JOIN LATERAL (%7$s) n ON true
 ON CONFLICT (product_id, %2$I) DO UPDATE
-    SET cell_id = excluded.cell_id, sketch = excluded.sketch, terms = excluded.terms
-    WHERE (s.cell_id, s.sketch, s.terms) IS DISTINCT FROM (excluded.cell_id, excluded.sketch, excluded.terms)
+    SET cell_id = excluded.cell_id, sketch = excluded.sketch, terms = excluded.terms, vector_at = excluded.vector_at
+    WHERE (s.cell_id, s.sketch, s.terms, s.vector_at) IS DISTINCT FROM (excluded.cell_id, excluded.sketch, excluded.terms, excluded.vector_at)
 $refresh$,
         kind, kind || '_id', format('%s_vector_%s', kind, space_id), sketch_sql('x.embedding', dimension),
         format('%s_sketch_%s', kind, space_id),

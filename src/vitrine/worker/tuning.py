@@ -6,6 +6,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from psycopg import sql
+
 from vitrine.errors import DatabaseError
 from vitrine.worker.chores import Chores
 from vitrine.worker.session import StoppedError
@@ -64,9 +66,10 @@ class Tuner:
             self._session.run(lambda connection: connection.execute("SELECT tidy_words(200)"))
             for kind in ("image", "caption"):
                 sort_vectors(self._session.run, kind, self._space_id, self._stop.is_set)
-                after: int | None = 0
-                while after is not None and not self._stop.is_set():
-                    after = self._step(kind, after)
+                for step in ("tune_cells", "locate_vectors"):
+                    after: int | None = 0
+                    while after is not None and not self._stop.is_set():
+                        after = self._step(step, kind, after)
             if not self._stop.is_set():
                 self._session.run(lambda connection: whiten(connection, self._space_id))
         except StoppedError:
@@ -108,12 +111,9 @@ class Tuner:
         left: int = rows[0][0]
         return left
 
-    def _step(self, kind: str, after: int) -> int | None:
+    def _step(self, function: str, kind: str, after: int) -> int | None:
+        query = sql.SQL("SELECT {}(%s, %s, %s)").format(sql.Identifier(function))
         values = (kind, self._space_id, after)
-        rows = self._session.run(
-            lambda connection: connection.execute(
-                "SELECT tune_cells(%s, %s, %s)", values
-            ).fetchall()
-        )
+        rows = self._session.run(lambda connection: connection.execute(query, values).fetchall())
         reached: int | None = rows[0][0]
         return reached
