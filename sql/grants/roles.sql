@@ -7,7 +7,7 @@ DECLARE
     worker text := shop || '_worker';
     analyst text := shop || '_analyst';
     -- What functions that run as their owner call in turn.
-    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,grant_space_table,enqueue_missing,check_query,
+    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,create_price_table,grant_space_table,enqueue_missing,check_query,
         check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,phrase_dictionary,
         value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,doubt_product,doubt_options,add_options,
         doubt_variants,settle_vocabulary,title_query,title_evidence,history_setting,history_bounds,keep_event_days,shopper_lock,shopper_hash,pass_gate,
@@ -76,9 +76,9 @@ BEGIN
                         WHEN c.relname = 'rerank_weights' THEN 'SELECT, INSERT, UPDATE'
                         WHEN c.relname <> ALL (hidden) THEN 'SELECT' END
                     WHEN worker THEN CASE
-                        WHEN c.relname ~ '^(image|caption)_(vector|sketch)_\d+$'
+                        WHEN c.relname ~ '^(image|caption)_(vector|sketch|price)_\d+$'
                           OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request',
-                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_column', 'product_value', 'facet_change', 'listed_price', 'price_change', 'trend')
+                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_column', 'product_value', 'facet_change', 'listed_price', 'price_change', 'place_change', 'trend')
                             THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname <> ALL (hidden) AND NOT k.keyed AND c.relname NOT IN ('search_log', 'event_log') THEN 'SELECT' END
                     WHEN analyst THEN CASE

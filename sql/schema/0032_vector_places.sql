@@ -1,4 +1,4 @@
--- Sketches say where their vectors lie, so that searches read these without a look-up by key.
+-- Sketches say where their vectors lie, so that searches read these without a look-up by key; and prices are listed by district.
 
 -- Each table is written anew, in its order, with all its indexes: some 30 s for a million vectors.
 DO $$
@@ -19,6 +19,10 @@ BEGIN
         DROP FUNCTION place_of_vector;
     END LOOP;
 END $$;
+
+CREATE TABLE place_change (product_id bigint NOT NULL);
+COMMENT ON TABLE place_change IS 'Products of which vectors came or moved, or variants came, since prices were placed by district; searches under prices ask these for themselves.';
+ALTER TYPE search_filter ADD ATTRIBUTE price_condition text;
 
 -- Functions whose arguments changed, and what stands on one.
 DROP FUNCTION IF EXISTS search_compared_sql(text, integer, search_filter, integer, integer, integer);

@@ -40,7 +40,9 @@ LOCK_NOT_AVAILABLE = "55P03"
 alembic_alone = threading.Lock()
 
 # Made while the shop runs, so they belong to no revision: vectors per space, history per month.
-RUNTIME_TABLE = re.compile(r"^((image|caption)_(vector|sketch)_\d+|(query|event)_\d{4}_\d{2})$")
+RUNTIME_TABLE = re.compile(
+    r"^((image|caption)_(vector|sketch|price)_\d+|(query|event)_\d{4}_\d{2})$"
+)
 
 
 def upgrade(url: str, schema: str = "vitrine") -> list[str]:
@@ -83,7 +85,7 @@ def replay(connection: sqlalchemy.Connection) -> None:
     for name in [*sql_files.names("functions"), *sql_files.names("grants")]:
         _run(connection, name)
     connection.exec_driver_sql(
-        "SELECT ensure_partitions(), ensure_sketches(), ensure_documents(), ensure_vocabulary(), "
+        "SELECT ensure_partitions(), ensure_sketches(), ensure_placed_prices(), ensure_documents(), ensure_vocabulary(), "
         "ensure_shopper_guards(), ensure_values()"
     )
 

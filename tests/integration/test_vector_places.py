@@ -14,6 +14,7 @@ WRONG = (
     "SELECT count(*) FROM image_sketch_1 s JOIN image_vector_1 v USING (product_id, image_id) "
     "WHERE s.vector_at IS DISTINCT FROM v.ctid"
 )
+PRICED_WRONG = WRONG.replace("_sketch_", "_price_")
 
 
 @pytest.fixture
@@ -54,9 +55,17 @@ def test_a_table_written_anew_is_noticed_and_mended(shop: Connection) -> None:
 
 
 def test_whoever_has_no_worker_mends_it_with_the_rest(shop: Connection) -> None:
-    shop.execute("UPDATE image_sketch_1 SET vector_at = NULL")
+    shop.execute(
+        "INSERT INTO variant (product_id, sku, price) SELECT product_id, 's' || product_id, 9 "
+        "FROM product"
+    )
+    shop.execute("SELECT train_cells('image', 1)")
     shop.execute("SELECT tune_search()")
-    assert one(shop, WRONG) == 0
+    assert one(shop, "SELECT count(*) FROM image_price_1") == 1_500
+    shop.execute("UPDATE image_sketch_1 SET vector_at = NULL")
+    shop.execute("UPDATE image_price_1 SET vector_at = NULL")
+    shop.execute("SELECT tune_search()")
+    assert one(shop, WRONG) == one(shop, PRICED_WRONG) == 0
 
 
 def test_a_sketch_that_another_has_locked_is_passed_over(shop: Connection, database: str) -> None:

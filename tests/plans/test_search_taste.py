@@ -18,7 +18,8 @@ TERMS = (
     "by_prices double precision, by_terms double precision) RETURNS text "
     "LANGUAGE sql RETURN 'terms'"
 )
-MANY = "search_listed_rows(route search_route) RETURNS double precision LANGUAGE sql RETURN 50000"
+LISTED = "search_listed_rows(route search_route) RETURNS double precision LANGUAGE sql RETURN {}"
+MANY, FEWER = LISTED.format(50000), LISTED.format(12000)
 FIRST = "search_row_limit(wanted integer) RETURNS integer LANGUAGE sql RETURN {}"
 DOUBT = "search_may_miss(wanted integer) RETURNS double precision LANGUAGE sql RETURN {}"
 # By the plan that it comes to: the filter, and what makes the router take it.
@@ -27,7 +28,7 @@ WAYS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "few of a list": (NARROW, []),
     "list": (BROAD, [TERMS, MANY, FIRST.format(2000)]),
     "the rest of a list": (BROAD, [TERMS, MANY, FIRST.format(20)]),
-    "all of a list": (BROAD, [TERMS, DOUBT.format(-1)]),
+    "all of a list": (BROAD, [TERMS, FEWER, DOUBT.format(-1)]),
 }
 ARM = """
     SELECT a.product_ids, a.tastes, a.recents, a.report ->> 'plan'

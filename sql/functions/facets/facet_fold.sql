@@ -13,10 +13,12 @@ DECLARE
     changed bigint[];
     repriced bigint[];
     repriced_left bigint;
+    moved bigint[];
+    moved_left bigint;
 BEGIN
     -- One at a time. Another shop's folding has another number.
     IF NOT pg_try_advisory_xact_lock(hashtext('fold_facets'), hashoid(to_regclass('facet_bitmap'))) THEN
-        RETURN (SELECT count(*) FROM facet_change) + (SELECT count(*) FROM price_change);
+        RETURN (SELECT count(*) FROM facet_change) + (SELECT count(*) FROM price_change) + (SELECT count(*) FROM place_change);
     END IF;
     WITH taken AS (
         DELETE FROM facet_change f WHERE f.number <= (
@@ -30,13 +32,20 @@ BEGIN
         RETURNING c.product_id
     )
     SELECT array_agg(DISTINCT t.product_id), (SELECT count(*) FROM price_change) - count(*) INTO repriced, repriced_left FROM taken t;
+    WITH taken AS (
+        DELETE FROM place_change c USING (SELECT DISTINCT n.product_id FROM place_change n LIMIT most) n WHERE c.product_id = n.product_id
+        RETURNING c.product_id
+    )
+    SELECT array_agg(DISTINCT t.product_id), (SELECT count(*) FROM place_change) - count(*) INTO moved, moved_left FROM taken t;
     IF changed IS NOT NULL THEN repriced := nullif(ARRAY(SELECT unnest(repriced) EXCEPT SELECT unnest(changed)), '{}'); END IF;
     PERFORM relist_prices(changed || repriced);
+    moved := ARRAY(SELECT DISTINCT unnest(changed || repriced || moved));
+    IF NOT place_prices(moved) THEN INSERT INTO place_change (product_id) SELECT unnest(moved); END IF;
     IF changed IS NOT NULL THEN PERFORM keep_values(changed); END IF;
     IF changed IS NOT NULL OR repriced IS NOT NULL THEN
         PERFORM fold_facet_patch(facet_patch(changed, repriced, NULL, true));
     END IF;
-    RETURN (SELECT count(*) FROM facet_change) + repriced_left;
+    RETURN (SELECT count(*) FROM facet_change) + repriced_left + moved_left;
 END $$;
 COMMENT ON FUNCTION fold_facets IS 'Fold changed products into the bitmaps that facets are counted from, as a worker does by itself; returns how many changes are left.';
 

@@ -87,7 +87,7 @@ BEGIN
             taken := row_limit;
             known := NULL;
             LOOP
-                EXECUTE search_compared_sql(kind, space_id, filter, check_limit, spare,
+                EXECUTE search_compared_sql(kind, space_id, route, filter, check_limit, spare,
                     CASE WHEN spare > check_limit AND fresh IS NULL AND taken < search_most_compared(route, filter, row_limit) AND cardinality(listed) > taken THEN wanted END)
                 INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
                 USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], listed_at[:taken], known;

@@ -46,6 +46,7 @@ BEGIN
         result.terms_alone := result.terms IS NOT NULL AND filter_is_of_terms(filters);
         result.listing := CASE WHEN result.on_options THEN search_terms_sql(filter_terms(filters, 'variants.')) ELSE result.terms END;
         asked := filter_prices(filters);
+        result.price_condition := asked;
         IF asked IS NOT NULL THEN result.prices := concat(prices_sql(), ' WHERE ', asked); END IF;
     END IF;
     RETURN result;

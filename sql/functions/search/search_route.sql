@@ -5,7 +5,7 @@
 --              the order of sketches says too little
 --   scan       every sketch, of a table that is not large
 --   list       the sketches that an index lists for the filter: by terms or by prices
---   districts  those that have the filter's terms in the districts nearest to the query, of which there are enough
+--   districts  those that have the filter's terms or prices in the districts nearest to the query, of which there are enough
 --   cells      every sketch of the cells nearest to the query, checked one after the other
 --   hnsw       the nearest by the HNSW index, and a second opinion from the nearest cells: the graph alone leaves
 --              some queries with nothing right
@@ -21,13 +21,14 @@ DECLARE
     has_cells boolean := false;
     others_cost CONSTANT double precision := 1200;  -- what districts and cells cost at the least
     check_cost double precision := CASE WHEN (filter).terms_alone THEN 2 ELSE 4 END;
-    price_cost double precision := CASE WHEN (filter).terms IS NULL THEN 1.1 ELSE 2 END;
+    price_cost double precision := CASE WHEN (filter).terms IS NULL THEN 2.8 ELSE 2 END;
     checks double precision;  -- what it costs to check so many that enough pass
     enough double precision;
     by_terms double precision;
     by_prices double precision := 'Infinity';
     by_cells double precision := 'Infinity';
     by_districts double precision := 'Infinity';
+    is_placed boolean := false;  -- prices are, by district, and say what the filter keeps
     near integer;
     listed double precision;  -- rows that have the filter's terms
     route search_route;
@@ -67,16 +68,30 @@ BEGIN
         by_districts := others_cost + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
             + near / cardinality(sample.cells)::double precision * (0.6 * listed + (2 + 2 * (filter).placed_width) * route.total / 256);
     END IF;
+    IF has_cells AND (filter).prices IS NOT NULL AND (filter).terms IS NULL AND NOT (has_hnsw AND route.share > 0.3) THEN
+        is_placed := prices_are_placed(kind, space_id);
+        IF is_placed THEN by_districts := others_cost + least(enough, route.matching) + 3 * route.total / 256 * least(enough / greatest(route.matching, 1), 1); END IF;
+    END IF;
     IF route.share > 0 AND (has_hnsw OR has_cells) THEN
         by_cells := others_cost + 800 + checks / route.share + 0.35 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
     END IF;
     -- The sample is rough: prices are counted unless they are far too many.
-    IF (filter).prices IS NOT NULL AND price_cost * route.matching < 4 * least(by_terms, by_cells, by_districts) THEN
+    IF (filter).prices IS NOT NULL AND price_cost * route.matching < (CASE WHEN is_placed THEN 2 ELSE 4 END) * least(by_terms, by_cells, by_districts) THEN
         route.products := search_priced(filter, (least(by_terms, by_cells, by_districts) / price_cost)::bigint);
         by_prices := coalesce(price_cost * cardinality(route.products), 'Infinity');
     END IF;
     CASE search_cheapest(by_districts, by_cells, by_prices, by_terms)
         WHEN 'districts' THEN
+            IF is_placed THEN
+                route := search_in_priced_districts(kind, space_id, vector, filter, wanted, route);
+                -- The sample had told of more than there is.
+                IF price_cost * route.matching < 3 * cardinality(route.cells) THEN route.products := search_priced(filter, 2 * route.matching + 100); END IF;
+                IF route.products IS NOT NULL THEN
+                    route.plan := 'list';
+                    route.cells := NULL;
+                END IF;
+                RETURN route;
+            END IF;
             route := search_in_districts(kind, space_id, vector, filter, sample.cells, sample.near, sample.by_terms::double precision / greatest(sample.seen, 1), wanted, route);
             route.plan := coalesce(route.plan, 'list');
         WHEN 'cells' THEN
@@ -153,7 +168,10 @@ DECLARE
     around integer[];
 BEGIN
     route.near := NULL;
-    IF before.plan = 'districts' AND attempts < 3 THEN
+    IF search_is_placed(before) AND attempts < 3 THEN
+        around := (search_in_priced_districts(kind, space_id, vector, filter, 4 * wanted + 216, before)).cells;
+        IF before.cells @> around THEN around := NULL; END IF;
+    ELSIF before.plan = 'districts' AND attempts < 3 THEN
         -- Where the graph told the first time that half as many or fewer would do, all of those do now.
         sample := search_sample(kind, space_id, filter, before.total, CASE WHEN before.near IS NULL AND before.reached IS NOT NULL THEN wanted ELSE 4 * wanted + 216 END);
         around := search_nearest_districts(kind, space_id, vector, sample.cells, sample.near);
@@ -162,7 +180,7 @@ BEGIN
         route.cells := before.cells || ARRAY(SELECT unnest(around) EXCEPT SELECT unnest(before.cells));
     ELSE
         route.plan := 'list';
-        route.source := 'sketches';
+        route.source := CASE WHEN search_is_placed(before) THEN 'prices' ELSE 'sketches' END;
         route.cells := NULL;
         IF (filter).terms IS NOT NULL THEN route.pass := 1; END IF;
     END IF;
@@ -220,7 +238,50 @@ BEGIN
     RETURN CASE WHEN nowhere_yet THEN '{0}' ELSE '{}' END::integer[] || districts;
 END $$;
 
--- Of the 100 vectors that the graph finds nearest: the distances of those that have the filter's terms, and the districts of all of them,
+-- All districts, the nearest to a vector first.
+CREATE OR REPLACE FUNCTION search_all_districts(kind text, space_id integer, vector halfvec) RETURNS integer[]
+LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SELECT array_agg(d.district ORDER BY d.distance) FROM (
+        SELECT district_of(x.cell_id) AS district, x.centroid <#> vector AS distance FROM cell r CROSS JOIN LATERAL (
+            SELECT x.cell_id, x.centroid FROM cell x WHERE x.space_id = r.space_id AND x.kind = r.kind AND x.parent_id = r.cell_id OFFSET 0) x
+        WHERE r.space_id = search_all_districts.space_id AND r.kind = search_all_districts.kind AND r.parent_id = 0 OFFSET 0) d
+$$;
+
+-- The route through districts by prices: how many of them there are of such a price in the nearest tells how many districts are listed.
+CREATE OR REPLACE FUNCTION search_in_priced_districts(
+    kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, before search_route
+) RETURNS search_route
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    route search_route := before;
+    districts CONSTANT integer[] := search_all_districts(kind, space_id, vector);
+    looked_at CONSTANT integer := least(40, ceil(cardinality(districts) / 8.0));
+    others integer[];
+    found bigint;
+    matching double precision;
+    near double precision;
+    is_scarce boolean := (before).total > search_small();
+BEGIN
+    EXECUTE format('SELECT count(*) FROM unnest($1) d (district) CROSS JOIN LATERAL (SELECT FROM %I o WHERE o.district = d.district AND (%s) OFFSET 0) o',
+        format('%s_price_%s', kind, space_id), (filter).price_condition) INTO found USING districts[:looked_at];
+    matching := greatest(found, 0.5) / looked_at * cardinality(districts);
+    near := search_enough(matching, wanted, before.total) / matching * cardinality(districts);
+    IF is_scarce AND search_has_index(kind, space_id) THEN
+        SELECT r.distances, r.districts INTO route.reached, others FROM search_reached(kind, space_id, vector, filter) r;
+        is_scarce := cardinality(route.reached) < 70 * matching / before.total;
+        near := near / CASE WHEN is_scarce THEN 1.0 WHEN cardinality(route.reached) < 2 * wanted THEN 2 ELSE 3 END;
+    END IF;
+    route.plan := 'districts';
+    route.source := 'prices';
+    route.pass := CASE WHEN (filter).needs_product THEN 0.9 ELSE 0.95 END;  -- little of it fails the rest
+    route.matching := matching;
+    route.cells := districts[:ceil(least(near, cardinality(districts)))];
+    route.near := CASE WHEN is_scarce THEN cardinality(route.cells) END;
+    route.cells := route.cells || ARRAY(SELECT unnest(others) EXCEPT SELECT unnest(route.cells));
+    RETURN route;
+END $$;
+
+-- Of the 100 vectors that the graph finds nearest: the distances of those that have the filter's terms or prices, and the districts of all of them,
 -- whose centres may lie elsewhere.
 CREATE OR REPLACE FUNCTION search_reached(
     kind text, space_id integer, vector halfvec, filter search_filter, OUT distances double precision[], OUT districts integer[]
@@ -232,7 +293,8 @@ BEGIN
     PERFORM set_config('hnsw.ef_search', '100', true);
     EXECUTE concat(format('SELECT coalesce(array_agg(v.distance) FILTER (WHERE s.hit), ''{}''), array_agg(DISTINCT s.district) '
         'FROM (SELECT v.product_id, v.%1$I, v.embedding <#> $1 AS distance FROM %2$I v ORDER BY v.embedding <#> $1 LIMIT 100) v '
-        'CROSS JOIN LATERAL (SELECT district_of(s.cell_id) AS district, ', kind || '_id', format('%s_vector_%s', kind, space_id)), (filter).terms,
+        'CROSS JOIN LATERAL (SELECT district_of(s.cell_id) AS district, ', kind || '_id', format('%s_vector_%s', kind, space_id)),
+        coalesce((filter).terms, 'EXISTS (SELECT FROM listed_price o WHERE o.product_id = s.product_id AND (' || (filter).price_condition || ') OFFSET 0)'),
         format(' AS hit FROM %2$I s WHERE s.product_id = v.product_id AND s.%1$I = v.%1$I OFFSET 0) s', kind || '_id', format('%s_sketch_%s', kind, space_id)))
     INTO distances, districts USING vector;
     PERFORM set_config('hnsw.ef_search', reach, true);

@@ -5,6 +5,11 @@ CREATE OR REPLACE FUNCTION search_is_listed(route search_route) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (route).plan <> 'hnsw' AND (route).pass >= 0.9;
 
+-- Whether prices are listed by district.
+CREATE OR REPLACE FUNCTION search_is_placed(route search_route) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).plan = 'districts' AND (route).source = 'prices';
+
 -- The part of the rows compared that is to come from the sketches' order: beside a graph that finds many, less, the less the fewer there are in all.
 CREATE OR REPLACE FUNCTION search_listed_part(route search_route) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -64,6 +69,7 @@ CREATE OR REPLACE FUNCTION search_listed_sql(kind text, space_id integer, route 
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT CASE
         WHEN (route).plan = 'hnsw' AND (route).cells IS NULL THEN NULL
+        WHEN search_is_placed(route) THEN priced_sketches_sql(kind, space_id, (filter).price_condition)
         WHEN (route).plan = 'districts' THEN concat(
             -- A few districts at a time: GIN compares every key's next row with all the others.
             '(SELECT b.*, ', (filter).placed_keys, ' FROM (SELECT array_agg(d.district) AS near FROM unnest($3) WITH ORDINALITY d (district, place) '
@@ -129,11 +135,16 @@ CREATE OR REPLACE FUNCTION search_distance_sql(kind text, space_id integer, cond
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN search_vector_sql(kind, space_id, 'x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent', condition);
 
--- What a route lists, the nearest by their sketches ($2) first: products, their pictures or captions, and where the vectors of these lie.
+-- What a route lists, the nearest by their sketches ($2) first: products, their pictures or captions, and where the vectors of these lie. By placed prices each is
+-- listed as often as its product has another price in the range.
 CREATE OR REPLACE FUNCTION search_list_sql(kind text, space_id integer, route search_route, filter search_filter, row_limit integer) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', kind, '_id), array_agg(l.vector_at) FROM (SELECT s.product_id, s.', kind, '_id, s.vector_at FROM ', search_listed_sql(kind, space_id, route, filter),
-    ' ORDER BY s.sketch <~> $2 LIMIT ', search_most_compared(route, filter, row_limit), ') l');
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', a.id, '), array_agg(l.vector_at) FROM (',
+        CASE WHEN search_is_placed(route) THEN concat('SELECT n.* FROM (SELECT DISTINCT ON (n.product_id, n.', a.id, ') n.* FROM (SELECT s.product_id, s.', a.id, ', s.vector_at, s.sketch <~> $2 AS far FROM ',
+                a.listed, ' ORDER BY far LIMIT ', a.most + a.most / 4, ') n ORDER BY n.product_id, n.', a.id, ', n.far) n ORDER BY n.far, n.product_id LIMIT ', a.most)
+            ELSE concat('SELECT s.product_id, s.', a.id, ', s.vector_at FROM ', a.listed, ' ORDER BY s.sketch <~> $2 LIMIT ', a.most) END, ') l')
+    FROM (SELECT kind || '_id', search_listed_sql(kind, space_id, route, filter), search_most_compared(route, filter, row_limit)) a (id, listed, most)
+$$;
 
 -- What an arm's statement answers of its rows "scored": the first so many that pass a check, in the order of their distance.
 CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, compared text, condition text, check_limit text) RETURNS text
@@ -161,14 +172,15 @@ END $$;
 
 -- Those listed ($7, $8, $9) are compared by their vectors, but for those whose distance is known ($10), and checked in the order of their distance, as far as
 -- needed. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand. With
--- `wanted` what is to spare is only checked if the distances do not say already that more of the list must be compared.
-CREATE OR REPLACE FUNCTION search_compared_sql(kind text, space_id integer, filter search_filter, check_limit integer, spare integer, wanted integer) RETURNS text
+-- `wanted` what is to spare is only checked if the distances do not say already that more of the list must be compared. What is listed by its
+-- placed prices may have left the shop since.
+CREATE OR REPLACE FUNCTION search_compared_sql(kind text, space_id integer, route search_route, filter search_filter, check_limit integer, spare integer, wanted integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN concat('WITH scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, coalesce(c.known, e.distance) AS distance, c.place, e.taste, e.recent '
     'FROM unnest($7::bigint[], $8::bigint[], $9::tid[], $10::float8[]) WITH ORDINALITY c (product_id, ', kind, '_id, vector_at, known, place) '
     'LEFT JOIN LATERAL (', search_distance_sql(kind, space_id, 'c.known IS NULL'), ') e ON true WHERE coalesce(c.known, e.distance) IS NOT NULL) ',
     search_best_sql(kind, 'NULL::integer[]', '(SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}'') FROM scored c), (SELECT count(*) FROM scored), NULL::boolean',
-        search_check_sql(kind, filter, true, space_id), CASE WHEN wanted IS NULL THEN greatest(check_limit, spare)::text
+        search_check_sql(kind, filter, NOT search_is_placed(route), space_id), CASE WHEN wanted IS NULL THEN greatest(check_limit, spare)::text
             ELSE concat('(SELECT CASE WHEN search_missed_of(array_agg(c.distance ORDER BY c.place), (SELECT d.distance FROM scored d ORDER BY d.distance OFFSET ', wanted - 1, ' LIMIT 1)) > ',
                 search_may_miss(wanted), ' THEN ', check_limit, ' ELSE ', greatest(check_limit, spare), ' END FROM scored c)') END));
 

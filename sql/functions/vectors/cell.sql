@@ -126,14 +126,16 @@ DECLARE
     sketches text := format('%s_sketch_%s', kind, space_id);
     batch bigint[];
 BEGIN
+    PERFORM pg_advisory_xact_lock(place_lock());
     EXECUTE format('SELECT array_agg(b.product_id) FROM (SELECT s.product_id FROM %I s WHERE s.product_id > $1 '
         'ORDER BY s.product_id LIMIT $2) b', sketches) INTO batch USING after, rows_at_once;
     EXECUTE format(
-        'UPDATE %1$I s SET cell_id = n.cell_id FROM (SELECT DISTINCT unnest($1)) b (product_id) '
+        'WITH moved AS (UPDATE %1$I s SET cell_id = n.cell_id FROM (SELECT DISTINCT unnest($1)) b (product_id) '
         'CROSS JOIN LATERAL (SELECT x.product_id, x.%2$I, x.embedding FROM %3$I x WHERE x.product_id = b.product_id OFFSET 0) e '
         'CROSS JOIN LATERAL (%4$s) n '
-        'WHERE s.product_id = e.product_id AND s.%2$I = e.%2$I AND s.cell_id < $2',
-        sketches, kind || '_id', format('%s_vector_%s', kind, space_id), nearest_cell_sql(kind, space_id, 'e.embedding'))
+        'WHERE s.product_id = e.product_id AND s.%2$I = e.%2$I AND s.cell_id < $2 RETURNING s.*) INSERT INTO %5$I %6$s',
+        sketches, kind || '_id', format('%s_vector_%s', kind, space_id), nearest_cell_sql(kind, space_id, 'e.embedding'),
+        format('%s_price_%s', kind, space_id), placed_prices_sql(kind, 'moved'))
     USING batch, first_cell(kind, space_id);
     RETURN batch[cardinality(batch)];
 END $$;
@@ -165,11 +167,13 @@ DECLARE
     sketches text := format('%s_sketch_%s', kind, space_id);
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN RETURN false; END IF;
+    PERFORM pg_advisory_xact_lock(place_lock());
     -- Each by its key: where statistics tell of other rows, all that lies in the cells before would be compared with each.
     EXECUTE format('WITH free AS MATERIALIZED (SELECT s.found_at, n.cell_id FROM unnest($1, $2, $3) n (product_id, item_id, cell_id) '
         'CROSS JOIN LATERAL (SELECT s.ctid AS found_at, s.cell_id FROM %1$I s WHERE s.product_id = n.product_id AND s.%2$I = n.item_id OFFSET 0 FOR NO KEY UPDATE SKIP LOCKED) s '
-        'WHERE s.cell_id < $4 AND n.cell_id >= $4) '
-        'UPDATE %1$I s SET cell_id = f.cell_id FROM free f WHERE s.ctid = f.found_at', sketches, kind || '_id')
+        'WHERE s.cell_id < $4 AND n.cell_id >= $4), moved AS ('
+        'UPDATE %1$I s SET cell_id = f.cell_id FROM free f WHERE s.ctid = f.found_at RETURNING s.*) '
+        'INSERT INTO %3$I SELECT p.* FROM (%4$s) p ORDER BY 1, 2', sketches, kind || '_id', format('%s_price_%s', kind, space_id), placed_prices_sql(kind, 'moved'))
     USING products, items, cells, first_cell(kind, space_id);
     RETURN true;
 END $$;
@@ -215,6 +219,7 @@ BEGIN
     IF in_use THEN RETURN false; END IF;
     DELETE FROM cell_generation g
     WHERE g.space_id = forget_cells.space_id AND g.kind = forget_cells.kind AND g.generation < newest.generation;
+    EXECUTE format('DELETE FROM %I p WHERE p.district < $1', format('%s_price_%s', kind, space_id)) USING district_of(first);
     RETURN true;
 END $$;
 
@@ -279,11 +284,12 @@ BEGIN
     END IF;
     IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN RETURN NULL; END IF;
     -- Nobody is waited for, as when sketches are placed. What another writes meanwhile is found by its key until the next time.
-    EXECUTE format('WITH free AS MATERIALIZED (SELECT s.ctid AS found_at, v.vector_at FROM %1$I s CROSS JOIN LATERAL ('
+    EXECUTE format('WITH free AS MATERIALIZED (SELECT s.ctid AS found_at, s.product_id, s.%3$I, v.vector_at FROM %1$I s CROSS JOIN LATERAL ('
         'SELECT x.ctid AS vector_at FROM %2$I x WHERE x.product_id = s.product_id AND x.%3$I = s.%3$I OFFSET 0) v '
-        'WHERE s.ctid >= %4$L AND s.ctid < %5$L AND s.vector_at IS DISTINCT FROM v.vector_at FOR NO KEY UPDATE OF s SKIP LOCKED) '
+        'WHERE s.ctid >= %4$L AND s.ctid < %5$L AND s.vector_at IS DISTINCT FROM v.vector_at FOR NO KEY UPDATE OF s SKIP LOCKED), '
+        'placed AS (UPDATE %6$I p SET vector_at = f.vector_at FROM free f WHERE p.product_id = f.product_id AND p.%3$I = f.%3$I) '
         'UPDATE %1$I s SET vector_at = f.vector_at FROM free f WHERE s.ctid = f.found_at',
-        sketches, vectors, kind || '_id', format('(%s,0)', after), format('(%s,0)', upto));
+        sketches, vectors, kind || '_id', format('(%s,0)', after), format('(%s,0)', upto), format('%s_price_%s', kind, space_id));
     RETURN CASE WHEN upto < pg_relation_size(to_regclass(quote_ident(sketches))) / current_setting('block_size')::integer THEN upto END;
 END $$;
 

@@ -144,14 +144,17 @@ WITH wanted AS MATERIALIZED (
     DELETE FROM %5$I s USING unnest($1::bigint[]) g (product_id)
     WHERE s.product_id = g.product_id AND NOT EXISTS (
         SELECT FROM wanted w WHERE w.product_id = s.product_id AND w.item_id = s.%2$I)
-)
+    RETURNING s.product_id
+), made AS (
+    SELECT w.product_id, w.item_id, coalesce(o.cell_id, n.cell_id, 0) AS cell_id, w.vector_at IS DISTINCT FROM o.vector_at AS is_new, w.sketch, w.terms, w.vector_at
+    FROM wanted w
+    LEFT JOIN LATERAL (
+        SELECT x.cell_id, x.vector_at FROM %5$I x
+        WHERE x.product_id = w.product_id AND x.%2$I = w.item_id AND x.sketch = w.sketch OFFSET 0) o ON true
+    LEFT JOIN LATERAL (%7$s) n ON true
+)%9$s
 INSERT INTO %5$I AS s (product_id, %2$I, cell_id, sketch, terms, vector_at)
-SELECT w.product_id, w.item_id, coalesce(o.cell_id, n.cell_id, 0), w.sketch, w.terms, w.vector_at
-FROM wanted w
-LEFT JOIN LATERAL (
-    SELECT x.cell_id FROM %5$I x
-    WHERE x.product_id = w.product_id AND x.%2$I = w.item_id AND x.sketch = w.sketch OFFSET 0) o ON true
-LEFT JOIN LATERAL (%7$s) n ON true
+SELECT m.product_id, m.item_id, m.cell_id, m.sketch, m.terms, m.vector_at FROM made m
 ON CONFLICT (product_id, %2$I) DO UPDATE
     SET cell_id = excluded.cell_id, sketch = excluded.sketch, terms = excluded.terms, vector_at = excluded.vector_at
     WHERE (s.cell_id, s.sketch, s.terms, s.vector_at) IS DISTINCT FROM (excluded.cell_id, excluded.sketch, excluded.terms, excluded.vector_at)
@@ -162,7 +165,9 @@ $refresh$,
              ELSE ', (SELECT c.image_id FROM caption c WHERE c.product_id = x.product_id AND c.caption_id = x.caption_id) AS of_image' END,
         CASE WHEN t.trained THEN format('SELECT c.cell_id FROM (%s) c WHERE o.cell_id IS NULL', nearest_cell_sql(kind, space_id, 'w.embedding'))
              ELSE 'SELECT 0 AS cell_id' END,
-        CASE WHEN t.trained THEN 'e.embedding,' END)
+        CASE WHEN t.trained THEN 'e.embedding,' END,
+        -- Where prices are placed by district, which of these a product has is no longer known.
+        CASE WHEN t.trained THEN ', noted AS (INSERT INTO place_change (product_id) SELECT m.product_id FROM made m WHERE m.is_new UNION SELECT g.product_id FROM gone g)' END)
     FROM (SELECT EXISTS (SELECT FROM cell_generation g WHERE g.space_id = sketch_refresh_sql.space_id AND g.kind = sketch_refresh_sql.kind)) t (trained)
 $$;
 
@@ -246,6 +251,7 @@ CREATE OR REPLACE FUNCTION sketch_truncated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     EXECUTE format('DELETE FROM %I', replace(TG_TABLE_NAME, '_vector_', '_sketch_'));
+    EXECUTE format('DELETE FROM %I', replace(TG_TABLE_NAME, '_vector_', '_price_'));
     PERFORM wait_for_vectors();
     RETURN NULL;
 END $$;

@@ -49,6 +49,7 @@ BEGIN
         format('Vectors of every %s in space %s; content is the SHA-256 of what was encoded.', kind, space_id));
     PERFORM grant_space_table(name);
     PERFORM create_sketch_table(kind, space_id, dimension);
+    PERFORM create_price_table(kind, space_id, dimension);
 END $$;
 
 -- Runs as its owner: a worker may register its model's space, but may create nothing else.
@@ -197,7 +198,7 @@ BEGIN
     END IF;
     EXECUTE (SELECT format('DROP TABLE %s', string_agg(format('%I', t.name), ', '))
              FROM (SELECT format('%s_%s_%s', k.kind, p.part, chosen.space_id) AS name
-                   FROM (VALUES ('image'), ('caption')) k (kind) CROSS JOIN (VALUES ('vector'), ('sketch')) p (part)) t);
+                   FROM (VALUES ('image'), ('caption')) k (kind) CROSS JOIN (VALUES ('vector'), ('sketch'), ('price')) p (part)) t);
     DELETE FROM encoding_request r WHERE r.space_id = chosen.space_id;
     DELETE FROM space s WHERE s.space_id = chosen.space_id;
 END $$;

@@ -218,8 +218,8 @@ class Variant(Base):
     )
 
 
-# Neither has a key, hence no class: rows of the first may hold no longer, the second notes a
-# product as often as variants of it were updated.
+# None has a key, hence no class: rows of the first may hold no longer, the others note a product
+# as often as something of it changed.
 sa.Table(
     "listed_price",
     Base.metadata,
@@ -237,6 +237,13 @@ sa.Table(
     sa.Column("product_id", sa.BigInteger, nullable=False),
     comment="Products of which variants were updated since prices and stock were folded; searches"
     " and counts read these from the catalogue.",
+)
+sa.Table(
+    "place_change",
+    Base.metadata,
+    sa.Column("product_id", sa.BigInteger, nullable=False),
+    comment="Products of which vectors came or moved, or variants came, since prices were placed by"
+    " district; searches under prices ask these for themselves.",
 )
 
 

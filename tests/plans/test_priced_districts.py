@@ -1,0 +1,144 @@
+"""Prices are listed by district: near the query alone, and as they are, folded or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.integration.searchable import ask, names
+from tests.plans.clustered_shop import (
+    KEY,
+    PRODUCTS,
+    QUERIES,
+    query_of,
+    scans,
+    true_order,
+    vector_plans,
+)
+from tests.plans.test_search_plans import check_nothing_is_read_whole, entries
+from vitrine.database import Connection
+
+RANGE = {"price": {"gte": 100, "lt": 250}}
+INDEX = "image_price_1_idx"
+
+
+def search(connection: Connection, number: int = 0, k: int = 10) -> list[str]:
+    hits = ask(connection, terms=[{"image": KEY.format(number)}], filters=RANGE, k=k)
+    assert vector_plans(hits)["image"] == "districts"
+    return names(hits)
+
+
+@pytest.fixture(autouse=True)
+def believing(connection: Connection) -> None:
+    """A larger shop does not compare all at a doubt."""
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precision "
+        "LANGUAGE sql RETURN 1000"
+    )
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_is_noise(kind text, space_id integer, vector halfvec, "
+        "route search_route, last double precision, wanted integer) "
+        "RETURNS boolean LANGUAGE sql RETURN false"
+    )
+
+
+def kept(product: int) -> bool:
+    return 100 <= product % 1000 < 250
+
+
+def test_a_part_of_the_shop_is_read(connection: Connection, filled: tuple[Connection, Any]) -> None:
+    right = 0
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer, "
+        "total bigint) RETURNS double precision LANGUAGE sql RETURN 800"
+    )
+    for number in range(QUERIES):
+        truth = true_order(filled[1], connection, number, kept)[:10]
+        right += len(set(truth) & set(search(connection, number)))
+    assert right >= 0.95 * 10 * QUERIES
+    assert 0 < entries(connection, INDEX) < QUERIES * 1200  # of 2,400 that have such a price
+    assert scans(connection, "listed_price_idx") == 0
+    check_nothing_is_read_whole(connection)
+
+
+def test_explained(connection: Connection) -> None:
+    terms = [{"image": KEY.format(0)}]
+    hits = ask(connection, terms=terms, filters=RANGE, k=10, options={"explain": True})
+    found = hits[0]["why"]["search"]["image"]
+    assert (found["plan"], found["source"]) == ("districts", "prices")
+    assert found["scanned"] > found["compared"] > 0
+
+
+def nearest(connection: Connection, vectors: Any, count: int) -> list[int]:
+    """The products that RANGE keeps, the nearest to the first query first."""
+    return [int(name[1:]) for name in true_order(vectors, connection, 0, kept)[:count]]
+
+
+def test_what_is_not_folded_yet_is_found_as_it_is(
+    connection: Connection, filled: tuple[Connection, Any]
+) -> None:
+    order = np.argsort(-(filled[1] @ query_of(connection, 0))) + 1
+    first = search(connection)
+    outside = [int(product) for product in order[:200] if not kept(product)]
+    cheaper, added, moved, far = outside[0], outside[1], outside[2], int(order[-1])
+    connection.execute("UPDATE variant SET price = 5 WHERE product_id = %s", (int(first[0][1:]),))
+    connection.execute("UPDATE product SET status = 'retired' WHERE external_id = %s", (first[1],))
+    connection.execute("DELETE FROM image_vector_1 WHERE product_id = %s", (int(first[2][1:]),))
+    connection.execute("UPDATE variant SET price = 150 WHERE product_id = %s", (cheaper,))
+    connection.execute(
+        "INSERT INTO variant (product_id, sku, price) VALUES (%s, 'more', 150)", (added,)
+    )
+    connection.execute(
+        "UPDATE variant SET product_id = %s WHERE product_id = %s",
+        (moved, next(int(p) for p in reversed(order) if kept(p))),
+    )
+    # One that lay far away has a picture like the query now.
+    connection.execute("UPDATE variant SET price = 150 WHERE product_id = %s", (far,))
+    connection.execute(
+        "UPDATE image_vector_1 v SET embedding = q.embedding FROM query_vector q "
+        "WHERE v.product_id = %s AND q.key = %s",
+        (far, KEY.format(0)),
+    )
+    wanted = [f"p{far}"] + [
+        name
+        for name in (f"p{product}" for product in order)
+        if (kept(int(name[1:])) and name not in first[:3])
+        or int(name[1:]) in (cheaper, added, moved)
+    ]
+    assert search(connection) == wanted[:10]
+    assert {f"p{cheaper}", f"p{added}", f"p{moved}", f"p{far}"} <= set(wanted[:10])
+    while connection.execute("SELECT fold_facets()").fetchone() != (0,):
+        pass
+    assert search(connection) == wanted[:10]
+
+
+def test_a_product_of_many_prices_is_listed_once(connection: Connection) -> None:
+    before = search(connection, k=24)
+    connection.execute(
+        "INSERT INTO variant (product_id, sku, price) SELECT product_id, "
+        "'more' || product_id || '-' || n, 100 + n FROM product "
+        "CROSS JOIN generate_series(1, 40) n WHERE external_id = ANY (%s)",
+        (before,),
+    )
+    while connection.execute("SELECT fold_facets()").fetchone() != (0,):
+        pass
+    assert search(connection, k=24) == before
+
+
+def test_while_sketches_are_sorted_products_are_listed(connection: Connection) -> None:
+    before, read = search(connection), entries(connection, INDEX)
+    connection.execute("SELECT train_cells('image', 1)")
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=RANGE, k=10)
+    assert names(hits) == before
+    assert entries(connection, INDEX) == read
+    assert scans(connection, "listed_price_idx") > 0
+
+
+def test_few_are_listed_by_their_products(connection: Connection) -> None:
+    """The sample says of a hundredth of a percent what it says of one."""
+    filters = {"price": {"gte": 100, "lt": 101}}
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=filters, k=24)
+    assert len(hits) == PRODUCTS // 1000
+    assert vector_plans(hits)["image"] == "exact"
