@@ -85,8 +85,8 @@ def replay(connection: sqlalchemy.Connection) -> None:
     for name in [*sql_files.names("functions"), *sql_files.names("grants")]:
         _run(connection, name)
     connection.exec_driver_sql(
-        "SELECT ensure_partitions(), ensure_sketches(), ensure_placed_prices(), ensure_documents(), ensure_vocabulary(), "
-        "ensure_shopper_guards(), ensure_values()"
+        "SELECT ensure_partitions(), ensure_sketches(), ensure_placed_prices(), "
+        "ensure_documents(), ensure_vocabulary(), ensure_shopper_guards(), ensure_values()"
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import SCHEMA
 from tests.integration.searchable import make_space
 from tests.integration.test_cells import DIMENSION, clustered, load, one
+from vitrine import sql_files
 from vitrine.database import Connection, set_search_path
 
 WRONG = (
@@ -75,3 +76,24 @@ def test_a_sketch_that_another_has_locked_is_passed_over(shop: Connection, datab
         other.execute("SELECT FROM image_sketch_1 WHERE product_id <= 50 FOR UPDATE")
         locate(shop)
         assert one(shop, WRONG) == 50
+
+
+def test_the_sketches_of_an_older_shop_are_told(shop: Connection) -> None:
+    shape = (
+        "SELECT pg_get_indexdef(indexrelid) FROM pg_index "
+        "WHERE indrelid = 'image_sketch_1'::regclass ORDER BY 1"
+    )
+    today = shop.execute(shape.encode()).fetchall()
+    shop.execute("DROP TABLE place_change")
+    shop.execute("ALTER TYPE search_filter DROP ATTRIBUTE price_condition")
+    for kind in ("image", "caption"):
+        for statement in (
+            f"ALTER TABLE {kind}_sketch_1 DROP COLUMN vector_at",
+            f"ALTER TABLE {kind}_sketch_1 ADD PRIMARY KEY (product_id, {kind}_id) INCLUDE (sketch)",
+            f"CREATE INDEX {kind}_sketch_1_cell_idx ON {kind}_sketch_1 (cell_id) "
+            f"INCLUDE (product_id, {kind}_id, sketch)",
+        ):
+            shop.execute(statement.encode())
+    shop.execute(sql_files.read("schema/0032_vector_places").encode())
+    assert one(shop, WRONG) == 0
+    assert shop.execute(shape.encode()).fetchall() == today

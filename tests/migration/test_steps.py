@@ -60,6 +60,8 @@ TYPES = {
 NOT_YET = """
     CREATE FUNCTION create_sketch_table(kind text, space_id integer, dimension integer) RETURNS void
     LANGUAGE sql AS '';
+    CREATE FUNCTION create_price_table(kind text, space_id integer, dimension integer) RETURNS void
+    LANGUAGE sql AS '';
     CREATE FUNCTION wait_for_vectors(only_space integer DEFAULT NULL) RETURNS void
     LANGUAGE sql AS ''"""
 COUNTS = """
