@@ -31,7 +31,7 @@ WAYS = {
 
 def found(connection: Connection, way: str) -> list[str]:
     hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=WAYS[way], k=10)
-    assert vector_plans(hits)["image"] == ("districts" if way == "prices" else way)
+    assert vector_plans(hits)["image"] == ("list" if way == "prices" else way)
     return names(hits)
 
 

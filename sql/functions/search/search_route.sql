@@ -4,7 +4,7 @@
 --   exact      every vector that an index lists for the filter, or of a small table: where these are few, or where
 --              the order of sketches says too little
 --   scan       every sketch, of a table that is not large
---   list       the sketches that an index lists for the filter: by terms or by prices
+--   list       the sketches that an index lists for the filter: by terms, by products of such prices, or by prices that are placed
 --   districts  those that have the filter's terms or prices in the districts nearest to the query, of which there are enough
 --   cells      every sketch of the cells nearest to the query, checked one after the other
 --   hnsw       the nearest by the HNSW index, and a second opinion from the nearest cells: the graph alone leaves
@@ -22,13 +22,14 @@ DECLARE
     others_cost CONSTANT double precision := 1200;  -- what districts and cells cost at the least
     check_cost double precision := CASE WHEN (filter).terms_alone THEN 2 ELSE 4 END;
     price_cost double precision := CASE WHEN (filter).terms IS NULL THEN 2.8 ELSE 2 END;
+    priced bigint;
     checks double precision;  -- what it costs to check so many that enough pass
     enough double precision;
     by_terms double precision;
     by_prices double precision := 'Infinity';
     by_cells double precision := 'Infinity';
     by_districts double precision := 'Infinity';
-    is_placed boolean := false;  -- prices are, by district, and say what the filter keeps
+    is_placed boolean := false;  -- prices are, and they alone list what the filter keeps
     near integer;
     listed double precision;  -- rows that have the filter's terms
     route search_route;
@@ -76,21 +77,17 @@ BEGIN
         by_cells := others_cost + 800 + checks / route.share + 0.35 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
     END IF;
     -- The sample is rough: prices are counted unless they are far too many.
-    IF (filter).prices IS NOT NULL AND price_cost * route.matching < (CASE WHEN is_placed THEN 2 ELSE 4 END) * least(by_terms, by_cells, by_districts) THEN
+    IF is_placed AND search_placed_cost() * route.matching < 3 * least(by_terms, by_cells, by_districts) THEN
+        priced := search_count_priced(filter, (least(by_terms, by_cells, by_districts) / search_placed_cost())::bigint);
+        by_prices := coalesce(search_placed_cost() * priced, 'Infinity');
+    ELSIF NOT is_placed AND (filter).prices IS NOT NULL AND price_cost * route.matching < 4 * least(by_terms, by_cells, by_districts) THEN
         route.products := search_priced(filter, (least(by_terms, by_cells, by_districts) / price_cost)::bigint);
         by_prices := coalesce(price_cost * cardinality(route.products), 'Infinity');
     END IF;
     CASE search_cheapest(by_districts, by_cells, by_prices, by_terms)
         WHEN 'districts' THEN
             IF is_placed THEN
-                route := search_in_priced_districts(kind, space_id, vector, filter, wanted, route);
-                -- The sample had told of more than there is.
-                IF price_cost * route.matching < 3 * cardinality(route.cells) THEN route.products := search_priced(filter, 2 * route.matching + 100); END IF;
-                IF route.products IS NOT NULL THEN
-                    route.plan := 'list';
-                    route.cells := NULL;
-                END IF;
-                RETURN route;
+                RETURN search_in_priced_districts(kind, space_id, vector, filter, wanted, route);
             END IF;
             route := search_in_districts(kind, space_id, vector, filter, sample.cells, sample.near, sample.by_terms::double precision / greatest(sample.seen, 1), wanted, route);
             route.plan := coalesce(route.plan, 'list');
@@ -104,8 +101,9 @@ BEGIN
             END IF;
         WHEN 'prices' THEN
             route.plan := 'list';
-            route.source := 'prices';
-            route.pass := CASE WHEN (filter).needs_product THEN 0.8 ELSE 0.95 END;  -- little of it fails the rest
+            route.source := CASE WHEN is_placed THEN 'placed' ELSE 'prices' END;
+            route.matching := coalesce(priced, route.matching);
+            route.pass := CASE WHEN NOT (filter).needs_product THEN 0.95 WHEN is_placed THEN 0.9 ELSE 0.8 END;  -- little of it fails the rest
         ELSE
             route.plan := 'list';
     END CASE;
@@ -168,7 +166,7 @@ DECLARE
     around integer[];
 BEGIN
     route.near := NULL;
-    IF search_is_placed(before) AND attempts < 3 THEN
+    IF search_is_placed(before) AND before.plan = 'districts' AND attempts < 3 THEN
         around := (search_in_priced_districts(kind, space_id, vector, filter, 4 * wanted + 216, before)).cells;
         IF before.cells @> around THEN around := NULL; END IF;
     ELSIF before.plan = 'districts' AND attempts < 3 THEN
@@ -180,7 +178,7 @@ BEGIN
         route.cells := before.cells || ARRAY(SELECT unnest(around) EXCEPT SELECT unnest(before.cells));
     ELSE
         route.plan := 'list';
-        route.source := CASE WHEN search_is_placed(before) THEN 'prices' ELSE 'sketches' END;
+        route.source := CASE WHEN search_is_placed(before) THEN 'placed' ELSE 'sketches' END;
         route.cells := NULL;
         IF (filter).terms IS NOT NULL THEN route.pass := 1; END IF;
     END IF;
@@ -266,15 +264,20 @@ BEGIN
         format('%s_price_%s', kind, space_id), (filter).price_condition) INTO found USING districts[:looked_at];
     matching := greatest(found, 0.5) / looked_at * cardinality(districts);
     near := search_enough(matching, wanted, before.total) / matching * cardinality(districts);
+    route.source := 'placed';
+    route.pass := CASE WHEN (filter).needs_product THEN 0.9 ELSE 0.95 END;  -- little of it fails the rest
+    route.matching := matching;
+    IF near >= cardinality(districts) THEN
+        -- The sample had told of more than there is.
+        route.plan := 'list';
+        RETURN route;
+    END IF;
     IF is_scarce AND search_has_index(kind, space_id) THEN
         SELECT r.distances, r.districts INTO route.reached, others FROM search_reached(kind, space_id, vector, filter) r;
         is_scarce := cardinality(route.reached) < 70 * matching / before.total;
         near := near / CASE WHEN is_scarce THEN 1.0 WHEN cardinality(route.reached) < 2 * wanted THEN 2 ELSE 3 END;
     END IF;
     route.plan := 'districts';
-    route.source := 'prices';
-    route.pass := CASE WHEN (filter).needs_product THEN 0.9 ELSE 0.95 END;  -- little of it fails the rest
-    route.matching := matching;
     route.cells := districts[:ceil(least(near, cardinality(districts)))];
     route.near := CASE WHEN is_scarce THEN cardinality(route.cells) END;
     route.cells := route.cells || ARRAY(SELECT unnest(others) EXCEPT SELECT unnest(route.cells));

@@ -5,10 +5,10 @@ CREATE OR REPLACE FUNCTION search_is_listed(route search_route) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (route).plan <> 'hnsw' AND (route).pass >= 0.9;
 
--- Whether prices are listed by district.
+-- Whether what has such prices is listed where it is placed.
 CREATE OR REPLACE FUNCTION search_is_placed(route search_route) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (route).plan = 'districts' AND (route).source = 'prices';
+RETURN (route).source = 'placed';
 
 -- The part of the rows compared that is to come from the sketches' order: beside a graph that finds many, less, the less the fewer there are in all.
 CREATE OR REPLACE FUNCTION search_listed_part(route search_route) RETURNS numeric
@@ -46,7 +46,7 @@ RETURN CASE WHEN search_is_listed(route) THEN least(3 * row_limit, row_limit + 2
 -- How many rows a route lists, by its estimates; of one that reads part of them, how many there are in all.
 CREATE OR REPLACE FUNCTION search_listed_rows(route search_route) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(cardinality((route).products), (route).matching / CASE (route).source WHEN 'prices' THEN 1 ELSE greatest((route).pass, 0.01) END, (route).total);
+RETURN coalesce(cardinality((route).products), (route).matching / CASE WHEN (route).source IN ('prices', 'placed') THEN 1 ELSE greatest((route).pass, 0.01) END, (route).total);
 
 -- How much of a list is compared before all of it is: of a long one more, for to compare the whole takes far longer.
 CREATE OR REPLACE FUNCTION search_most_compared(route search_route, filter search_filter, row_limit integer) RETURNS integer
@@ -69,7 +69,7 @@ CREATE OR REPLACE FUNCTION search_listed_sql(kind text, space_id integer, route 
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT CASE
         WHEN (route).plan = 'hnsw' AND (route).cells IS NULL THEN NULL
-        WHEN search_is_placed(route) THEN priced_sketches_sql(kind, space_id, (filter).price_condition)
+        WHEN search_is_placed(route) THEN priced_sketches_sql(kind, space_id, (filter).price_condition, (route).cells IS NOT NULL)
         WHEN (route).plan = 'districts' THEN concat(
             -- A few districts at a time: GIN compares every key's next row with all the others.
             '(SELECT b.*, ', (filter).placed_keys, ' FROM (SELECT array_agg(d.district) AS near FROM unnest($3) WITH ORDINALITY d (district, place) '
@@ -212,7 +212,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
             ELSE concat('(SELECT v.*, v.ctid AS found_at FROM ', a.vectors, ' v) x', CASE WHEN (route).source <> 'all' THEN concat(' WHERE x.product_id = ANY (', search_priced_sql(route, filter), ')') END) END,
         ' ORDER BY distance, x.product_id, x.', a.id, ' LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id), ''{}''), array_agg(b.distance), array_agg(b.', a.id, '), NULL, array_agg(-v.taste), array_agg(-v.recent), ',
         'NULL::integer[], ''{}'', (SELECT count(*) FROM scored), NULL::boolean',
-        ' FROM (SELECT ', a.item, '.* FROM scored ', a.item, ' WHERE ', search_check_sql(kind, filter, a.by_sketches, space_id), ' LIMIT ', check_limit, ') b '
+        ' FROM (SELECT ', a.item, '.* FROM scored ', a.item, ' WHERE ', search_check_sql(kind, filter, a.by_sketches AND NOT search_is_placed(route), space_id), ' LIMIT ', check_limit, ') b '
         'LEFT JOIN LATERAL (SELECT v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', a.vectors, ' v WHERE v.ctid = b.found_at AND $4 IS NOT NULL OFFSET 0) v ON true')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', quote_ident(format('%s_vector_%s', kind, space_id)),
         (route).source <> 'all' AND NOT ((route).source = 'prices' AND (filter).terms IS NULL)) a (item, id, vectors, by_sketches)

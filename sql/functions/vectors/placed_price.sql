@@ -9,6 +9,7 @@ BEGIN
     EXECUTE format('CREATE TABLE %I (district integer NOT NULL, price double precision NOT NULL, product_id bigint NOT NULL, %I bigint NOT NULL, sketch bit(%s) NOT NULL, vector_at tid)',
         name, kind || '_id', dimension * cardinality(sketch_thresholds(dimension)));
     EXECUTE format('CREATE INDEX %I ON %I (district, price)', name || '_idx', name);
+    EXECUTE format('CREATE INDEX %I ON %I (price)', name || '_price_idx', name);
     EXECUTE format('CREATE INDEX %I ON %I (product_id)', name || '_product_idx', name);
     EXECUTE format('COMMENT ON TABLE %I IS %L', name,
         format('Prices by the district in which the vectors of their products lie, as they were when last folded; of products in place_change and price_change they may be others.'));
@@ -60,21 +61,22 @@ CREATE OR REPLACE FUNCTION place_lock() RETURNS bigint
 LANGUAGE sql STABLE SET search_path FROM CURRENT
 RETURN hashtextextended(current_schema() || '.place_prices', 0);
 
--- Whether every vector of a space lies in a district of the last training, so that prices by district are all of them, but for what is noted.
+-- Whether every vector of a space lies in a district of the last training, so that prices by district are all of them, but for what is noted, of which there is little.
 CREATE OR REPLACE FUNCTION prices_are_placed(kind text, space_id integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     behind boolean;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id < $1)', format('%s_sketch_%s', kind, space_id)) INTO behind USING first_cell(kind, space_id);
-    RETURN NOT behind;
+    RETURN NOT behind AND NOT EXISTS (SELECT FROM (SELECT FROM price_change UNION ALL SELECT FROM place_change) c OFFSET rows_of('variant', 150) / 25);
 END $$;
 
--- The sketches by districts ($3) of products that have such prices (a condition on o.price), and those of all products of which it is not known.
-CREATE OR REPLACE FUNCTION priced_sketches_sql(kind text, space_id integer, condition text) RETURNS text
+-- The sketches, in districts ($3) or anywhere, of products that have such prices (a condition on o.price), and those of all products of which it is not known.
+CREATE OR REPLACE FUNCTION priced_sketches_sql(kind text, space_id integer, condition text, by_district boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN replace(replace(replace('(SELECT o.product_id, o.<item>, o.sketch, o.vector_at FROM unnest($3) d (district) CROSS JOIN LATERAL ('
-        'SELECT o.* FROM <prices> o WHERE o.district = d.district AND (' || condition || ') OFFSET 0) o '
+RETURN replace(replace(replace('(SELECT o.product_id, o.<item>, o.sketch, o.vector_at FROM '
+        || CASE WHEN by_district THEN 'unnest($3) d (district) CROSS JOIN LATERAL (SELECT o.* FROM <prices> o WHERE o.district = d.district AND (' || condition || ') OFFSET 0) o '
+            ELSE '<prices> o WHERE (' || condition || ') ' END ||
     'UNION ALL SELECT s.product_id, s.<item>, s.sketch, s.vector_at FROM (SELECT c.product_id FROM price_change c UNION SELECT c.product_id FROM place_change c) c '
         'CROSS JOIN LATERAL (SELECT s.product_id, s.<item>, s.sketch, s.vector_at FROM <sketches> s WHERE s.product_id = c.product_id OFFSET 0) s) s',
     '<item>', kind || '_id'), '<prices>', quote_ident(format('%s_price_%s', kind, space_id))), '<sketches>', quote_ident(format('%s_sketch_%s', kind, space_id)));
