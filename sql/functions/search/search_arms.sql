@@ -61,7 +61,8 @@ BEGIN
     IF (route).plan NOT IN ('list', 'districts') OR (route).total <= search_small() OR rest <= 0 THEN RETURN 0; END IF;
     tail := (SELECT search_missed(1, avg(c.distance), stddev_pop(c.distance), last) / 2 FROM unnest(compared[total / 2 + 1:]) c (distance));
     IF coalesce(tail, 0) < 1e-9 THEN RETURN 0; END IF;
-    by_chance := search_by_chance(kind, space_id, vector, route, last);
+    -- Of prices that were counted more are listed than the sample let expect.
+    by_chance := search_by_chance(kind, space_id, vector, route, last) * greatest(cardinality((route).products) / greatest((route).matching, 1), 1);
     RETURN CASE (route).plan WHEN 'districts' THEN least(by_chance, sqrt(rest * tail * by_chance)) ELSE sqrt(rest * greatest(tail, 3e-5) * by_chance) END;
 END $$;
 
