@@ -14,6 +14,7 @@ from tests.plans.clustered_shop import (
     BROAD,
     KEY,
     NARROW,
+    PRODUCTS,
     QUERIES,
     always_districts,
     query_of,
@@ -218,9 +219,25 @@ def test_what_is_far_from_everything_is_found_by_comparing_all(
         assert len(set(names(hits)) & set(order[800:824])) >= 23  # stored numbers are rounded
 
 
-def test_of_districts_too(filled: tuple[Connection, Any], connection: Connection) -> None:
-    """In a larger shop the router would choose them by itself."""
+def as_large(connection: Connection) -> None:
+    """Let the router take the shop for a large one."""
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_small() RETURNS bigint LANGUAGE sql RETURN 1000"
+    )
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_of_districts_too(
+    filled: tuple[Connection, Any], connection: Connection, large: bool
+) -> None:
+    """In a larger shop the router would choose them by itself; its list is not short."""
     always_districts(connection)
+    if large:
+        as_large(connection)
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION search_listed_rows(route search_route) RETURNS float8 "
+            "LANGUAGE sql RETURN 50000"
+        )
     for number in range(5):
         order = true_order(filled[1], connection, number, lambda product: product % 4 != 0)
         arguments = {
@@ -230,6 +247,71 @@ def test_of_districts_too(filled: tuple[Connection, Any], connection: Connection
         hits = ask(connection, k=24, **arguments)
         assert vector_plans(hits)["image"] == "exact"
         assert len(set(names(hits)) & set(order[600:624])) >= 23
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_where_graph_and_cells_disagree_a_large_shop_compares_more_of_the_cells(
+    filled: tuple[Connection, Any], connection: Connection, large: bool
+) -> None:
+    """As if the graph found half of the page, and a dozen rows of the cells were compared."""
+    for function in (
+        "search_row_limit(wanted integer) RETURNS integer LANGUAGE sql RETURN 20",
+        "search_graph_limit(route search_route, filter search_filter, row_limit integer) "
+        "RETURNS integer LANGUAGE sql RETURN 5",
+    ):
+        connection.execute(f"CREATE OR REPLACE FUNCTION {function}".encode())
+    if large:
+        as_large(connection)
+    found = 0
+    for number in range(QUERIES):
+        terms = [{"image": KEY.format(number)}]
+        hits = ask(connection, k=10, terms=terms, options={"explain": True})
+        report = hits[0]["why"]["search"]["image"]
+        assert report["plan"] == ("cells" if large else "hnsw")
+        assert (report.get("attempts", 1) > 1) == large
+        order = true_order(filled[1], connection, number, lambda _: True)
+        found += len(set(names(hits)) & set(order[:10]))
+    assert (found >= 0.97 * 10 * QUERIES) == large
+
+
+def test_graph_and_cells_of_a_large_shop_dispute_a_page_of_which_both_found_little(
+    connection: Connection,
+) -> None:
+    row = connection.execute(
+        "SELECT search_is_disputed('{3,3,3,3,3,3,1,2,1,2,3}', r, 10), "
+        "search_is_disputed('{3,3,3,3,3,3,3,1,2,1}', r, 10), search_is_disputed(NULL, r, 10), "
+        "search_is_disputed('{1}', jsonb_populate_record(r, '{\"total\": 200000}'), 1) "
+        "FROM jsonb_populate_record(NULL::search_route, '{\"total\": 200001}') r"
+    ).fetchone()
+    assert row == (True, False, False, False)
+
+
+def test_a_large_shop_may_have_left_out_what_is_no_nearer_than_chance_has_it(
+    filled: tuple[Connection, Any], connection: Connection
+) -> None:
+    query = "(SELECT q.embedding FROM query_vector q WHERE q.key = %s)"
+    left_out = f"SELECT search_left_out('image', 1, {query}, r, %s, %s, 10) FROM "
+    route = "jsonb_populate_record(NULL::search_route, %s::jsonb) r"
+    similarities = np.sort(filled[1] @ query_of(connection, 0))[::-1]
+    listed = similarities[800:]  # without the query's own cluster, and what chance has near
+
+    def asked(plan: str, compared: Any, last: float) -> float:
+        described = {"plan": plan, "total": PRODUCTS, "matching": 12_000, "pass": 1}
+        values = (KEY.format(0), (-compared).tolist(), -last, Jsonb(described))
+        row = connection.execute((left_out + route).encode(), values).fetchone()
+        assert row is not None
+        return float(row[0])
+
+    spread = np.random.default_rng(0).permutation(listed)[:160]
+    alike = listed[2000:2100]
+    assert asked("list", spread, listed[9]) == 0  # so small a shop compares all at a doubt
+    as_large(connection)
+    for plan in ("list", "districts"):
+        assert asked(plan, spread, listed[9]) > 10
+        assert asked(plan, spread, similarities[9]) < 0.1
+    # What was compared hardly differs, as pictures of one kind do: that says little of the rest.
+    assert asked("list", alike, alike[50:].mean() + 5 * alike[50:].std()) > 1
+    assert asked("cells", spread, listed[9]) == 0
 
 
 def test_of_more_districts_what_was_listed_is_not_listed_again(

@@ -31,6 +31,41 @@ BEGIN
     RETURN (SELECT count(*) FILTER (WHERE f.found_by = 3) < 0.5 * count(*) FROM unnest(found_by[wanted - wanted / 4:wanted]) f (found_by));
 END $$;
 
+-- Whether the graph lost its way: it found less than half of the page.
+CREATE OR REPLACE FUNCTION search_is_from_cells(found_by integer[], wanted integer) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN found_by IS NOT NULL AND (SELECT count(*) FILTER (WHERE f.found_by <> 2) < 0.5 * wanted FROM unnest(found_by[:wanted]) f (found_by));
+END $$;
+
+-- Whether the graph and the cells of a large shop agree so little that neither can be trusted: less than seven tenths of the page were found by both.
+CREATE OR REPLACE FUNCTION search_is_disputed(found_by integer[], route search_route, wanted integer) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN found_by IS NOT NULL AND (route).total > search_small() AND (SELECT count(*) FILTER (WHERE f.found_by = 3) < 0.7 * wanted FROM unnest(found_by[:wanted]) f (found_by));
+END $$;
+
+-- How many of the nearest a large shop may have left uncompared of what matches, between two estimates: as if the rest of it were spread like the second half of
+-- what was compared, which says too much, as sketches tell what is far, and like a sample of everything. Where what is nearest stands out one of them
+-- is small. Of a few distances no tail beyond four deviations is believed.
+CREATE OR REPLACE FUNCTION search_left_out(
+    kind text, space_id integer, vector halfvec, route search_route, compared double precision[], last double precision, wanted integer
+) RETURNS double precision
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    total CONSTANT integer := cardinality(compared);
+    rest CONSTANT double precision := search_listed_rows(route) - total;
+    tail double precision;
+    by_chance double precision;
+BEGIN
+    IF (route).plan NOT IN ('list', 'districts') OR (route).total <= search_small() OR rest <= 0 THEN RETURN 0; END IF;
+    tail := (SELECT search_missed(1, avg(c.distance), stddev_pop(c.distance), last) / 2 FROM unnest(compared[total / 2 + 1:]) c (distance));
+    IF coalesce(tail, 0) < 1e-9 THEN RETURN 0; END IF;
+    -- Of prices that were counted more are listed than the sample let expect.
+    by_chance := search_by_chance(kind, space_id, vector, route, last) * greatest(cardinality((route).products) / greatest((route).matching, 1), 1);
+    RETURN CASE (route).plan WHEN 'districts' THEN least(by_chance, sqrt(rest * tail * by_chance)) ELSE sqrt(rest * greatest(tail, 3e-5) * by_chance) END;
+END $$;
+
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
 -- deadline forbids it, and the pictures or captions that these are. The report says how they were found. `spare` may add some more of those that were compared anyway.
 -- How near they are to a taste is seen in passing, but not where more of a list was compared than its first part: `tastes` is NULL then.
@@ -59,8 +94,10 @@ DECLARE
     found_by integer[];
     checked bigint;
     missed double precision;
+    left_out double precision;
     exhausted boolean;
     is_lost boolean := false;
+    is_disputed boolean := false;
     attempts integer := 0;
     scanned bigint;
     bitmaps CONSTANT text := current_setting('enable_bitmapscan');
@@ -92,7 +129,7 @@ BEGIN
                 INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
                 USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], listed_at[:taken], known;
                 checked := cardinality(product_ids);
-                IF fresh IS NOT NULL THEN
+                IF fresh IS NOT NULL OR is_disputed THEN
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by
                     FROM search_nearest_of_each(found_before.product_ids || product_ids, found_before.distances || distances, found_before.item_ids || item_ids,
                         array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, NULL, NULL, NULL) n;
@@ -100,24 +137,30 @@ BEGIN
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
                 END IF;
                 missed := search_missed_of(listed_distances, distances[wanted]);
+                left_out := search_left_out(kind, space_id, vector, route, listed_distances, distances[wanted], wanted);
                 -- Where the best come from far down the list, better ones may lie below its first part.
                 EXIT WHEN taken >= search_most_compared(route, filter, row_limit) OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
                     AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= taken / 2
-                    AND missed <= search_may_miss(wanted);
+                    AND missed <= search_may_miss(wanted) AND left_out <= 3 * search_may_miss(wanted);
                 -- A sketch may lie there without its vector, and then the distances stand for others.
                 IF compared = taken THEN known := listed_distances; END IF;
                 taken := CASE WHEN taken = row_limit THEN search_list_limit(route, filter, row_limit) ELSE search_most_compared(route, filter, row_limit) END;
             END LOOP;
             exhausted := cardinality(listed) <= taken AND cardinality(listed) < search_most_compared(route, filter, row_limit);
-            IF known IS NOT NULL OR fresh IS NOT NULL THEN tastes := NULL; END IF;
+            IF known IS NOT NULL OR fresh IS NOT NULL OR is_disputed THEN tastes := NULL; END IF;
         ELSE
             missed := NULL;
+            left_out := 0;
             EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
                 ELSE search_arm_sql(kind, space_id, route, filter, row_limit, greatest(check_limit, spare)) END
             INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent, (route).products;
             IF route.plan = 'exact' THEN exhausted := compared < greatest(row_limit, 4 * check_limit, 2 * spare); END IF;
             checked := cardinality(product_ids);
-            IF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
+            IF is_disputed THEN
+                SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by
+                FROM search_nearest_of_each(found_before.product_ids || product_ids, found_before.distances || distances, found_before.item_ids || item_ids,
+                    array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, NULL, NULL, NULL) n;
+            ELSIF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
                 SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
             END IF;
         END IF;
@@ -140,6 +183,11 @@ BEGIN
             route.plan := 'exact';
             route.cells := NULL;
             row_limit := greatest(row_limit, least(3 * wanted / greatest(route.share, 1e-6), route.total));
+        ELSIF route.plan = 'districts' AND cardinality(product_ids) >= wanted AND left_out > wanted THEN
+            -- What is nearest may lie anywhere among all that has the terms, and the order of sketches says too little of it.
+            route.plan := 'exact';
+            route.cells := NULL;
+            row_limit := greatest(row_limit, least(3 * wanted / greatest(route.pass, 1e-6), route.total));
         ELSIF route.plan = 'districts' AND attempts = 1 AND cardinality(product_ids) >= wanted AND route.total > search_small()
             AND (search_is_at_edge(kind, space_id, route, product_ids[:wanted], item_ids[:wanted]) OR search_is_lost(route.reached, distances[wanted], wanted)) THEN
             -- What was listed is not listed again.
@@ -147,13 +195,22 @@ BEGIN
             fresh := route.cells;
             route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
             fresh := route.cells[cardinality(fresh) + 1:];
+        ELSIF route.plan = 'hnsw' AND cardinality(product_ids) >= wanted AND search_is_disputed(found_by, route, wanted) THEN
+            -- What the cells hold was compared in part, as the sketches order it, and the graph tells that much of it was left out.
+            SELECT product_ids, distances, item_ids INTO found_before;
+            is_disputed := true;
+            route.plan := 'cells';
+            row_limit := 4 * row_limit;
+            is_lost := search_is_from_cells(found_by, wanted);
+            IF is_lost THEN route.cells := search_nearest_cells(kind, space_id, vector, route.total, 7 * search_second_opinion(route.pass, wanted, route.total) / route.pass); END IF;
         ELSIF cardinality(product_ids) >= wanted THEN
+            EXIT WHEN is_disputed AND exhausted;
             EXIT WHEN attempts >= 4 OR route.plan = 'exact' OR exhausted AND route.cells IS NULL
-                OR route.plan = 'hnsw' AND (found_by IS NULL OR (SELECT count(*) FROM unnest(found_by[:wanted]) f (found_by) WHERE f.found_by <> 2) >= 0.5 * wanted);
+                OR route.plan = 'hnsw' AND NOT search_is_from_cells(found_by, wanted);
             -- Those beside a graph that passes much were compared whether or not they pass.
             missed := coalesce(missed, search_missed_of(listed_distances, distances[wanted])) * CASE WHEN route.plan = 'hnsw' AND NOT search_is_checked(route, filter) THEN route.pass ELSE 1 END;
             EXIT WHEN route.plan = 'hnsw' AND missed <= search_may_miss(wanted);
-            EXIT WHEN route.plan <> 'hnsw' AND missed <= CASE WHEN exhausted OR is_lost THEN 1 WHEN route.cells IS NULL THEN 2 ELSE 3 END * search_may_miss(wanted)
+            EXIT WHEN route.plan <> 'hnsw' AND missed <= CASE WHEN exhausted OR is_lost THEN 1 WHEN route.cells IS NULL THEN 2 ELSE 3 END * search_may_miss(wanted) AND left_out <= 5 * search_may_miss(wanted)
                 AND (exhausted OR (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= CASE WHEN attempts = 1 THEN 0.6 ELSE 0.7 END * compared);
             IF route.plan = 'hnsw' THEN
                 -- The graph lost its way: most of the best come from the cells, which were to be a second opinion.

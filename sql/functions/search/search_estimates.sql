@@ -55,9 +55,9 @@ BEGIN
     IF near >= cardinality(cells) OR (filter).placed IS NULL THEN near := NULL; END IF;
 END $$;
 
--- Whether the last that is wanted is hardly nearer than chance has it: a tenth as many of what matches would be as near to the query
--- if all were spread like 128 of a sample, whose distances are taken for normal. There neither the graph nor cells know the way.
-CREATE OR REPLACE FUNCTION search_is_noise(kind text, space_id integer, vector halfvec, route search_route, last double precision, wanted integer) RETURNS boolean
+-- How many of what matches would be as near to the query as the last that is wanted by chance: if all were spread like 128 of a sample, whose distances
+-- are taken for normal.
+CREATE OR REPLACE FUNCTION search_by_chance(kind text, space_id integer, vector halfvec, route search_route, last double precision) RETURNS double precision
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
     expected double precision;
@@ -66,7 +66,14 @@ BEGIN
         'SELECT x.embedding <#> $1 AS distance FROM (SELECT s.product_id, s.%1$I FROM %3$s LIMIT 128) s JOIN %2$I x USING (product_id, %1$I)) d',
         kind || '_id', format('%s_vector_%s', kind, space_id), search_sampled_sql(kind, space_id, (route).total))
     INTO expected USING vector, last, (route).matching;
-    RETURN coalesce(expected >= 0.1 * wanted, false);
+    RETURN coalesce(expected, 0);
+END $$;
+
+-- Whether the last that is wanted is hardly nearer than chance has it, a tenth as many being as near by chance. There neither the graph nor cells know the way.
+CREATE OR REPLACE FUNCTION search_is_noise(kind text, space_id integer, vector halfvec, route search_route, last double precision, wanted integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN search_by_chance(kind, space_id, vector, route, last) >= 0.1 * wanted;
 END $$;
 
 -- What it costs to count what has such a price and to list it where it is placed, in microseconds a row.
