@@ -183,8 +183,8 @@ BEGIN
             route.plan := 'exact';
             route.cells := NULL;
             row_limit := greatest(row_limit, least(3 * wanted / greatest(route.share, 1e-6), route.total));
-        ELSIF route.plan = 'districts' AND cardinality(product_ids) >= wanted AND left_out > wanted THEN
-            -- What is nearest may lie anywhere among all that has the terms, and the order of sketches says too little of it.
+        ELSIF route.plan = 'districts' AND cardinality(product_ids) >= wanted AND left_out > wanted AND search_listed_rows(route) <= 60000 THEN
+            -- What is nearest may lie anywhere among all that has the terms, and the order of sketches says too little of it. More would take too long.
             route.plan := 'exact';
             route.cells := NULL;
             row_limit := greatest(row_limit, least(3 * wanted / greatest(route.pass, 1e-6), route.total));
