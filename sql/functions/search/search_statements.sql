@@ -51,7 +51,7 @@ RETURN coalesce(cardinality((route).products), (route).matching / CASE WHEN (rou
 -- How much of a list is compared before all of it is: of a long one more, for to compare the whole takes far longer.
 CREATE OR REPLACE FUNCTION search_most_compared(route search_route, filter search_filter, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN search_list_limit(route, filter, row_limit) * CASE WHEN (route).plan = 'list' AND search_listed_rows(route) > 12 * search_list_limit(route, filter, row_limit) THEN 4 ELSE 1 END;
+RETURN search_list_limit(route, filter, row_limit) * CASE WHEN (route).plan = 'list' AND search_listed_rows(route) > 12 * search_list_limit(route, filter, row_limit) THEN 2 ELSE 1 END;
 
 -- How many the graph is asked for, all at once (hnsw.ef_search): more where few of them pass, and of a large graph, which loses its way oftener.
 CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, filter search_filter, row_limit integer) RETURNS integer
