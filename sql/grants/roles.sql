@@ -7,7 +7,7 @@ DECLARE
     worker text := shop || '_worker';
     analyst text := shop || '_analyst';
     -- What functions that run as their owner call in turn.
-    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,create_price_table,grant_space_table,enqueue_missing,check_query,
+    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,create_price_table,place_prices,grant_space_table,enqueue_missing,check_query,
         check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,phrase_dictionary,
         value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,doubt_product,doubt_options,add_options,
         doubt_variants,settle_vocabulary,title_query,title_evidence,history_setting,history_bounds,keep_event_days,shopper_lock,shopper_hash,pass_gate,

@@ -96,6 +96,9 @@ CHANGES = {
     "no price": "UPDATE variant SET price = NULL WHERE product_id % 5 = 0",
     "new variants": "INSERT INTO variant (product_id, sku, price) "
     "SELECT product_id, 'new' || product_id, 77 FROM product WHERE product_id % 4 = 0",
+    "another brand and a new variant": "UPDATE product SET brand = 'b' WHERE product_id % 4 = 0; "
+    "INSERT INTO variant (product_id, sku, price) "
+    "SELECT product_id, 'new' || product_id, 78 FROM product WHERE product_id % 4 = 0",
     "fewer variants": "DELETE FROM variant WHERE variant_id % 3 = 0",
     "moved variants": "UPDATE variant SET product_id = product_id + 1 WHERE sku IN ('s71', 's91')",
     "other vectors": "UPDATE image_vector_1 SET embedding = "

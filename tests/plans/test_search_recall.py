@@ -150,7 +150,7 @@ def test_more_of_a_long_list_is_compared_before_all_of_it(
         compared.add((report["plan"], report["compared"]))
         order = true_order(filled[1], connection, number, lambda product: product % 4 != 0)
         found += len(set(names(hits)) & set(order[:10]))
-    assert ("list", 240) in compared  # after 20 and 60
+    assert ("list", 120) in compared  # after 20 and 60
     assert found >= 0.97 * QUERIES * 10
 
 

@@ -22,12 +22,17 @@ LISTED = "search_listed_rows(route search_route) RETURNS double precision LANGUA
 MANY, FEWER = LISTED.format(50000), LISTED.format(12000)
 FIRST = "search_row_limit(wanted integer) RETURNS integer LANGUAGE sql RETURN {}"
 DOUBT = "search_may_miss(wanted integer) RETURNS double precision LANGUAGE sql RETURN {}"
+DISPUTED = (
+    "search_is_disputed(found_by integer[], route search_route, wanted integer) RETURNS boolean "
+    "LANGUAGE sql RETURN found_by IS NOT NULL"
+)
 # By the plan that it comes to: the filter, and what makes the router take it.
 WAYS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "hnsw": ({}, []),
     "few of a list": (NARROW, []),
     "list": (BROAD, [TERMS, MANY, FIRST.format(2000)]),
     "the rest of a list": (BROAD, [TERMS, MANY, FIRST.format(20)]),
+    "disputed": (BROAD, [DISPUTED]),
     "all of a list": (BROAD, [TERMS, FEWER, DOUBT.format(-1)]),
 }
 ARM = """
@@ -53,11 +58,14 @@ def test_what_is_found_knows_how_near_it_is_to_a_taste(
     for function in functions:
         connection.execute(f"{FUNCTION}{function}".encode())
     product_ids, tastes, recents, plan = found(connection, filters, by_taste=True)
-    assert plan == {"hnsw": "hnsw", "few of a list": "exact", "all of a list": "exact"}.get(
-        way, "list"
-    )
+    assert plan == {
+        "hnsw": "hnsw",
+        "few of a list": "exact",
+        "all of a list": "exact",
+        "disputed": "cells",
+    }.get(way, "list")
     assert len(product_ids) >= 40
-    if way == "the rest of a list":
+    if way in {"the rest of a list", "disputed"}:
         assert tastes is None  # they are looked up for the few that are ordered
         return
     vectors = filled[1][np.array(product_ids) - 1]

@@ -15,10 +15,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO listed_price (price, product_id, variant_id)
     SELECT c.price::double precision, c.product_id, c.variant_id FROM changed c WHERE c.price IS NOT NULL;
-    -- By district only what is folded is placed. Products that are as new have no vectors yet, and are noted when these come.
-    IF EXISTS (SELECT FROM cell_generation) THEN
-        EXECUTE 'INSERT INTO place_change (product_id) SELECT DISTINCT c.product_id FROM changed c JOIN product p USING (product_id) WHERE p.xmin <> $1' USING pg_current_xact_id()::xid;
-    END IF;
+    -- By district they are placed when they are folded.
+    INSERT INTO place_change (product_id) SELECT DISTINCT c.product_id FROM changed c;
     RETURN NULL;
 END $$;
 

@@ -84,6 +84,7 @@ DECLARE
     listed bigint[];  -- products in the order of their sketches, and what was found of each
     listed_items bigint[];
     listed_at tid[];
+    listed_all boolean;
     taken integer;  -- how many of them are compared
     known double precision[];  -- the distances of the first of them
     fresh integer[];  -- the districts that are listed, where others were before,
@@ -119,7 +120,7 @@ BEGIN
         IF route.source = 'cells' THEN PERFORM set_config('enable_bitmapscan', 'off', true); END IF;
         IF route.plan <> 'exact' AND search_is_listed(route) THEN
             IF route.plan <> 'districts' THEN fresh := NULL; END IF;
-            EXECUTE search_list_sql(kind, space_id, route, filter, row_limit) INTO listed, listed_items, listed_at
+            EXECUTE search_list_sql(kind, space_id, route, filter, row_limit) INTO listed, listed_items, listed_at, listed_all
             USING vector, sketch, coalesce(fresh, (route).cells), taste, recent, (route).products;
             taken := row_limit;
             known := NULL;
@@ -146,7 +147,7 @@ BEGIN
                 IF compared = taken THEN known := listed_distances; END IF;
                 taken := CASE WHEN taken = row_limit THEN search_list_limit(route, filter, row_limit) ELSE search_most_compared(route, filter, row_limit) END;
             END LOOP;
-            exhausted := cardinality(listed) <= taken AND cardinality(listed) < search_most_compared(route, filter, row_limit);
+            exhausted := cardinality(listed) <= taken AND listed_all;
             IF known IS NOT NULL OR fresh IS NOT NULL OR is_disputed THEN tastes := NULL; END IF;
         ELSE
             missed := NULL;
@@ -160,6 +161,8 @@ BEGIN
                 SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by
                 FROM search_nearest_of_each(found_before.product_ids || product_ids, found_before.distances || distances, found_before.item_ids || item_ids,
                     array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, NULL, NULL, NULL) n;
+                tastes := NULL;
+                recents := NULL;
             ELSIF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
                 SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
             END IF;
@@ -239,7 +242,7 @@ BEGIN
         ELSIF route.plan = 'hnsw' OR route.cells IS NOT NULL THEN
             -- The estimate was wrong: look everywhere.
             route.plan := 'list';
-            route.source := 'sketches';
+            IF NOT search_is_placed(route) THEN route.source := 'sketches'; END IF;
             route.pass := 1;
             route.cells := NULL;
             row_limit := row_limit * 4;

@@ -46,7 +46,8 @@ BEGIN
         result.terms_alone := result.terms IS NOT NULL AND filter_is_of_terms(filters);
         result.listing := CASE WHEN result.on_options THEN search_terms_sql(filter_terms(filters, 'variants.')) ELSE result.terms END;
         asked := filter_prices(filters);
-        result.price_condition := asked;
+        -- Where little of what has such a price passes the rest, too little of it may lie in the districts nearest to a query.
+        IF filters - 'price' = '{}' THEN result.price_condition := asked; END IF;
         IF asked IS NOT NULL THEN result.prices := concat(prices_sql(), ' WHERE ', asked); END IF;
     END IF;
     RETURN result;

@@ -69,7 +69,7 @@ BEGIN
         by_districts := others_cost + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
             + near / cardinality(sample.cells)::double precision * (0.6 * listed + (2 + 2 * (filter).placed_width) * route.total / 256);
     END IF;
-    IF has_cells AND (filter).prices IS NOT NULL AND (filter).terms IS NULL AND NOT (has_hnsw AND route.share > 0.3) THEN
+    IF has_cells AND (filter).price_condition IS NOT NULL AND NOT (has_hnsw AND route.share > 0.3) THEN
         is_placed := prices_are_placed(kind, space_id);
         IF is_placed THEN by_districts := others_cost + least(enough, route.matching) + 3 * route.total / 256 * least(enough / greatest(route.matching, 1), 1); END IF;
     END IF;
@@ -103,7 +103,7 @@ BEGIN
             route.plan := 'list';
             route.source := CASE WHEN is_placed THEN 'placed' ELSE 'prices' END;
             route.matching := coalesce(priced, route.matching);
-            route.pass := CASE WHEN NOT (filter).needs_product THEN 0.95 WHEN is_placed THEN 0.9 ELSE 0.8 END;  -- little of it fails the rest
+            route.pass := CASE WHEN (filter).needs_product THEN 0.8 ELSE 0.95 END;  -- little of it fails the rest
         ELSE
             route.plan := 'list';
     END CASE;
@@ -260,12 +260,12 @@ DECLARE
     near double precision;
     is_scarce boolean := (before).total > search_small();
 BEGIN
-    EXECUTE format('SELECT count(*) FROM unnest($1) d (district) CROSS JOIN LATERAL (SELECT FROM %I o WHERE o.district = d.district AND (%s) OFFSET 0) o',
-        format('%s_price_%s', kind, space_id), (filter).price_condition) INTO found USING districts[:looked_at];
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM unnest($1) d (district) CROSS JOIN LATERAL (SELECT o.* FROM %I o WHERE o.district = d.district AND (%s) OFFSET 0) o GROUP BY o.product_id, o.%I) o',
+        format('%s_price_%s', kind, space_id), (filter).price_condition, kind || '_id') INTO found USING districts[:looked_at];
     matching := greatest(found, 0.5) / looked_at * cardinality(districts);
     near := search_enough(matching, wanted, before.total) / matching * cardinality(districts);
     route.source := 'placed';
-    route.pass := CASE WHEN (filter).needs_product THEN 0.9 ELSE 0.95 END;  -- little of it fails the rest
+    route.pass := 0.95;  -- little of it has another price by now
     route.matching := matching;
     IF near >= cardinality(districts) THEN
         -- The sample had told of more than there is.

@@ -135,13 +135,18 @@ CREATE OR REPLACE FUNCTION search_distance_sql(kind text, space_id integer, cond
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN search_vector_sql(kind, space_id, 'x.embedding <#> $1 AS distance, x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent', condition);
 
--- What a route lists, the nearest by their sketches ($2) first: products, their pictures or captions, and where the vectors of these lie. By placed prices each is
--- listed as often as its product has another price in the range.
+-- How many rows of placed prices are listed for so many vectors: one for each price that a product has in the range, and for each training that is not forgotten.
+CREATE OR REPLACE FUNCTION search_placed_limit(kind text, space_id integer, listed integer) RETURNS integer
+LANGUAGE sql STABLE SET search_path FROM CURRENT
+RETURN ceil(listed * 1.25 * greatest(rows_of(format('%s_price_%s', kind, space_id), 130)::real / greatest(rows_of(format('%s_sketch_%s', kind, space_id), 200), 1), 1))::integer;
+
+-- What a route lists, the nearest by their sketches ($2) first: products, their pictures or captions, where the vectors of these lie, and whether that is all.
 CREATE OR REPLACE FUNCTION search_list_sql(kind text, space_id integer, route search_route, filter search_filter, row_limit integer) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', a.id, '), array_agg(l.vector_at) FROM (',
-        CASE WHEN search_is_placed(route) THEN concat('SELECT n.* FROM (SELECT DISTINCT ON (n.product_id, n.', a.id, ') n.* FROM (SELECT s.product_id, s.', a.id, ', s.vector_at, s.sketch <~> $2 AS far FROM ',
-                a.listed, ' ORDER BY far LIMIT ', a.most + a.most / 4, ') n ORDER BY n.product_id, n.', a.id, ', n.far) n ORDER BY n.far, n.product_id LIMIT ', a.most)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT concat('SELECT coalesce(array_agg(l.product_id), ''{}''), array_agg(l.', a.id, '), array_agg(l.vector_at), count(*) < ', a.most,
+        CASE WHEN search_is_placed(route) THEN concat(' AND coalesce(max(l.listed), 0) < ', search_placed_limit(kind, space_id, a.most)) END, ' FROM (',
+        CASE WHEN search_is_placed(route) THEN concat('SELECT n.* FROM (SELECT DISTINCT ON (n.product_id, n.', a.id, ') n.* FROM (SELECT n.*, count(*) OVER () AS listed FROM (SELECT s.product_id, s.', a.id, ', s.vector_at, s.sketch <~> $2 AS far FROM ',
+                a.listed, ' ORDER BY far LIMIT ', search_placed_limit(kind, space_id, a.most), ') n) n ORDER BY n.product_id, n.', a.id, ', n.far) n ORDER BY n.far, n.product_id LIMIT ', a.most)
             ELSE concat('SELECT s.product_id, s.', a.id, ', s.vector_at FROM ', a.listed, ' ORDER BY s.sketch <~> $2 LIMIT ', a.most) END, ') l')
     FROM (SELECT kind || '_id', search_listed_sql(kind, space_id, route, filter), search_most_compared(route, filter, row_limit)) a (id, listed, most)
 $$;

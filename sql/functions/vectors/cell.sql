@@ -216,7 +216,7 @@ BEGIN
     IF newest IS NULL OR newest.made_by >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN RETURN false; END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id < $1)', format('%s_sketch_%s', kind, space_id))
     INTO in_use USING first;
-    IF in_use THEN RETURN false; END IF;
+    IF in_use OR NOT pg_try_advisory_xact_lock(place_lock()) THEN RETURN false; END IF;
     DELETE FROM cell_generation g
     WHERE g.space_id = forget_cells.space_id AND g.kind = forget_cells.kind AND g.generation < newest.generation;
     EXECUTE format('DELETE FROM %I p WHERE p.district < $1', format('%s_price_%s', kind, space_id)) USING district_of(first);
@@ -282,7 +282,7 @@ BEGIN
             kind || '_id', vectors, search_sampled_sql(kind, space_id, greatest(rows_of(sketches, 200), 1))) INTO moved;
         IF coalesce(moved, 0) <= 0.1 THEN RETURN NULL; END IF;
     END IF;
-    IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN RETURN NULL; END IF;
+    IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) OR NOT pg_try_advisory_xact_lock(place_lock()) THEN RETURN NULL; END IF;
     -- Nobody is waited for, as when sketches are placed. What another writes meanwhile is found by its key until the next time.
     EXECUTE format('WITH free AS MATERIALIZED (SELECT s.ctid AS found_at, s.product_id, s.%3$I, v.vector_at FROM %1$I s CROSS JOIN LATERAL ('
         'SELECT x.ctid AS vector_at FROM %2$I x WHERE x.product_id = s.product_id AND x.%3$I = s.%3$I OFFSET 0) v '
@@ -311,5 +311,6 @@ BEGIN
             after := locate_vectors(kind, target, after);
         END LOOP;
     END LOOP;
+    PERFORM place_noted();
 END $$;
 COMMENT ON FUNCTION tune_search IS 'Train the cells of a space where they are due and sort its sketches into them, as a worker does by itself.';

@@ -38,7 +38,7 @@ RETURN format('SELECT district_of(s.cell_id) AS district, l.price, s.product_id,
 
 -- Places the prices of some products as they are listed and as their vectors lie now; false while another moves sketches to other districts: who comes then waits.
 CREATE OR REPLACE FUNCTION place_prices(products bigint[]) RETURNS boolean
-LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET enable_indexonlyscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     of record;
 BEGIN
@@ -46,14 +46,27 @@ BEGIN
     FOR of IN SELECT format('%s_price_%s', g.kind, g.space_id) AS prices, format('%s_sketch_%s', g.kind, g.space_id) AS sketches, g.kind
         FROM (SELECT DISTINCT g.kind, g.space_id FROM cell_generation g) g ORDER BY g.space_id, g.kind
     LOOP
+        BEGIN
         EXECUTE format('DELETE FROM %1$I p USING unnest($1) g (product_id) WHERE p.product_id = g.product_id AND NOT (EXISTS (SELECT FROM %2$I s '
             'WHERE s.product_id = p.product_id AND s.%3$I = p.%3$I AND district_of(s.cell_id) = p.district AND s.sketch = p.sketch AND s.vector_at IS NOT DISTINCT FROM p.vector_at OFFSET 0) '
             'AND EXISTS (SELECT FROM listed_price l WHERE l.product_id = p.product_id AND l.price = p.price OFFSET 0))', of.prices, of.sketches, of.kind || '_id') USING products;
         EXECUTE format('INSERT INTO %1$I SELECT n.* FROM unnest($1) g (product_id) CROSS JOIN LATERAL (%2$s AND s.product_id = g.product_id OFFSET 0) n '
             'WHERE NOT EXISTS (SELECT FROM %1$I p WHERE p.product_id = n.product_id AND p.%3$I = n.%3$I AND p.price = n.price OFFSET 0)',
             of.prices, placed_prices_sql(of.kind, quote_ident(of.sketches)), of.kind || '_id') USING products;
+        EXCEPTION WHEN undefined_table THEN NULL;  -- the space was dropped meanwhile
+        END;
     END LOOP;
     RETURN true;
+END $$;
+
+-- Places the prices of all products that are noted, for whoever does not fold.
+CREATE OR REPLACE FUNCTION place_noted() RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    noted bigint[];
+BEGIN
+    WITH taken AS (DELETE FROM place_change c RETURNING c.product_id) SELECT array_agg(DISTINCT t.product_id) INTO noted FROM taken t;
+    IF NOT place_prices(noted) THEN INSERT INTO place_change (product_id) SELECT unnest(noted); END IF;
 END $$;
 
 -- Of who sorts sketches into districts and who places prices one waits for the other: each would place by what it cannot see of the other's.
@@ -63,20 +76,22 @@ RETURN hashtextextended(current_schema() || '.place_prices', 0);
 
 -- Whether every vector of a space lies in a district of the last training, so that prices by district are all of them, but for what is noted, of which there is little.
 CREATE OR REPLACE FUNCTION prices_are_placed(kind text, space_id integer) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
     behind boolean;
 BEGIN
+    IF EXISTS (SELECT FROM (SELECT FROM price_change UNION ALL SELECT FROM place_change) c OFFSET rows_of('variant', 150) / 25) THEN RETURN false; END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id < $1)', format('%s_sketch_%s', kind, space_id)) INTO behind USING first_cell(kind, space_id);
-    RETURN NOT behind AND NOT EXISTS (SELECT FROM (SELECT FROM price_change UNION ALL SELECT FROM place_change) c OFFSET rows_of('variant', 150) / 25);
+    RETURN NOT behind;
 END $$;
 
--- The sketches, in districts ($3) or anywhere, of products that have such prices (a condition on o.price), and those of all products of which it is not known.
+-- The sketches, in districts ($3) or anywhere, of products that have such prices (a condition on o.price), and of those noted by their variants.
 CREATE OR REPLACE FUNCTION priced_sketches_sql(kind text, space_id integer, condition text, by_district boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN replace(replace(replace('(SELECT o.product_id, o.<item>, o.sketch, o.vector_at FROM '
         || CASE WHEN by_district THEN 'unnest($3) d (district) CROSS JOIN LATERAL (SELECT o.* FROM <prices> o WHERE o.district = d.district AND (' || condition || ') OFFSET 0) o '
             ELSE '<prices> o WHERE (' || condition || ') ' END ||
     'UNION ALL SELECT s.product_id, s.<item>, s.sketch, s.vector_at FROM (SELECT c.product_id FROM price_change c UNION SELECT c.product_id FROM place_change c) c '
-        'CROSS JOIN LATERAL (SELECT s.product_id, s.<item>, s.sketch, s.vector_at FROM <sketches> s WHERE s.product_id = c.product_id OFFSET 0) s) s',
+        'CROSS JOIN LATERAL (SELECT s.product_id, s.<item>, s.sketch, s.vector_at FROM <sketches> s WHERE s.product_id = c.product_id OFFSET 0) s '
+        'WHERE EXISTS (SELECT FROM (SELECT v.price::double precision AS price FROM variant v WHERE v.product_id = c.product_id OFFSET 0) o WHERE ' || condition || ' OFFSET 0)) s',
     '<item>', kind || '_id'), '<prices>', quote_ident(format('%s_price_%s', kind, space_id))), '<sketches>', quote_ident(format('%s_sketch_%s', kind, space_id)));
