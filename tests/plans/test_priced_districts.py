@@ -76,7 +76,7 @@ def test_a_part_of_the_shop_is_read(connection: Connection, filled: tuple[Connec
         right += len(set(truth) & set(names(hits)))
         report = hits[0]["why"]["search"]["image"]
         assert (report["plan"], report["source"]) == ("districts", "placed")
-        assert report["scanned"] < 1200  # of 2,400 that have such a price
+        assert report["scanned"] < 1600  # of 2,400 that have such a price
     assert right >= 0.95 * 10 * QUERIES
     assert scans(connection, INDEX) > 0
     check_nothing_is_read_whole(connection)
@@ -186,7 +186,7 @@ def test_few_are_listed_wherever_they_lie(connection: Connection) -> None:
     assert len(hits) == PRODUCTS // 1000
     report = hits[0]["why"]["search"]["image"]
     assert (report["plan"], report["source"]) == ("exact", "placed")
-    assert report["scanned"] == PRODUCTS // 1000
+    assert report["scanned"] <= 3 * PRODUCTS // 1000  # looked at again for more
     assert scans(connection, "image_price_1_price_idx") > 0
 
 

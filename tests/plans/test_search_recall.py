@@ -253,11 +253,11 @@ def test_of_districts_too(
 def test_where_graph_and_cells_disagree_a_large_shop_compares_more_of_the_cells(
     filled: tuple[Connection, Any], connection: Connection, large: bool
 ) -> None:
-    """As if the graph found half of the page, and a dozen rows of the cells were compared."""
+    """As if the graph found six of the page, and a dozen rows of the cells were compared."""
     for function in (
         "search_row_limit(wanted integer) RETURNS integer LANGUAGE sql RETURN 20",
         "search_graph_limit(route search_route, filter search_filter, row_limit integer) "
-        "RETURNS integer LANGUAGE sql RETURN 5",
+        "RETURNS integer LANGUAGE sql RETURN 6",
     ):
         connection.execute(f"CREATE OR REPLACE FUNCTION {function}".encode())
     if large:
