@@ -262,15 +262,17 @@ def test_where_graph_and_cells_disagree_a_large_shop_compares_more_of_the_cells(
         connection.execute(f"CREATE OR REPLACE FUNCTION {function}".encode())
     if large:
         as_large(connection)
-    found = 0
+    found = disputed = 0
     for number in range(QUERIES):
         terms = [{"image": KEY.format(number)}]
         hits = ask(connection, k=10, terms=terms, options={"explain": True})
         report = hits[0]["why"]["search"]["image"]
-        assert report["plan"] == ("cells" if large else "hnsw")
-        assert (report.get("attempts", 1) > 1) == large
+        assert (report["plan"] == "cells") == (report.get("attempts", 1) > 1)
+        disputed += report["plan"] == "cells"
         order = true_order(filled[1], connection, number, lambda _: True)
         found += len(set(names(hits)) & set(order[:10]))
+    # In a small shop only where the graph lost its way, as one asked for so few may.
+    assert disputed == QUERIES if large else disputed <= QUERIES // 4
     assert (found >= 0.97 * 10 * QUERIES) == large
 
 
