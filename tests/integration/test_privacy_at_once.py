@@ -115,11 +115,15 @@ def begin(writer: Connection, level: IsolationLevel) -> None:
 
 
 def finish(writer: Connection, write: Callable[[Connection], None]) -> None:
-    """Write and commit; a serialization failure leaves nothing either."""
+    """Write and commit; who is ended by another, or waits in a circle, leaves nothing either.
+
+    A circle is of the tests' making: one transaction keeps a history and marks where a sweep
+    stopped, in any order. Workers do so one at a time.
+    """
     try:
         write(writer)
         writer.commit()
-    except psycopg.errors.SerializationFailure:
+    except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
         assert writer.info.transaction_status == psycopg.pq.TransactionStatus.INERROR
         writer.rollback()
 

@@ -81,16 +81,6 @@ CREATE OR REPLACE FUNCTION search_placed_cost() RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 1.2;
 
--- How many variants have such a price; NULL if there are more than asked for.
-CREATE OR REPLACE FUNCTION search_count_priced(filter search_filter, most bigint) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-DECLARE
-    priced bigint;
-BEGIN
-    EXECUTE concat('SELECT count(*) FROM (SELECT FROM listed_price o WHERE ', (filter).price_condition, ' LIMIT ', most, ') o') INTO priced;
-    RETURN CASE WHEN priced < most THEN priced END;
-END $$;
-
 -- The products of the variants that have such a price, in their order, so that a list of them need not be sorted to be looked up; NULL
 -- if there are more than asked for.
 CREATE OR REPLACE FUNCTION search_priced(filter search_filter, most bigint) RETURNS bigint[]

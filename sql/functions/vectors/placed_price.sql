@@ -95,3 +95,13 @@ RETURN replace(replace(replace('(SELECT o.product_id, o.<item>, o.sketch, o.vect
         'CROSS JOIN LATERAL (SELECT s.product_id, s.<item>, s.sketch, s.vector_at FROM <sketches> s WHERE s.product_id = c.product_id OFFSET 0) s '
         'WHERE EXISTS (SELECT FROM (SELECT v.price::double precision AS price FROM variant v WHERE v.product_id = c.product_id OFFSET 0) o WHERE ' || condition || ' OFFSET 0)) s',
     '<item>', kind || '_id'), '<prices>', quote_ident(format('%s_price_%s', kind, space_id))), '<sketches>', quote_ident(format('%s_sketch_%s', kind, space_id)));
+
+-- How many variants have such a price; NULL if there are more than asked for.
+CREATE OR REPLACE FUNCTION search_count_priced(filter search_filter, most bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    priced bigint;
+BEGIN
+    EXECUTE concat('SELECT count(*) FROM (SELECT FROM listed_price o WHERE ', (filter).price_condition, ' LIMIT ', most, ') o') INTO priced;
+    RETURN CASE WHEN priced < most THEN priced END;
+END $$;
