@@ -55,6 +55,39 @@ BEGIN
     IF near >= cardinality(cells) OR (filter).placed IS NULL THEN near := NULL; END IF;
 END $$;
 
+-- Which part of what lies nearest to a query has the filter's terms, told by the rows of four cells: where somebody asks for what the picture resembles, far more than elsewhere.
+CREATE OR REPLACE FUNCTION search_share_near(kind text, space_id integer, vector halfvec, filter search_filter) RETURNS double precision
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
+DECLARE
+    near integer[];
+    share double precision;
+BEGIN
+    near := ARRAY(
+        SELECT c.cell_id FROM (
+            SELECT d.cell_id FROM (
+                SELECT r.cell_id FROM cell r WHERE r.space_id = search_share_near.space_id AND r.kind = search_share_near.kind AND r.parent_id = 0
+                ORDER BY r.centroid <#> vector LIMIT 3) r
+            CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
+                WHERE x.space_id = search_share_near.space_id AND x.kind = search_share_near.kind AND x.parent_id = r.cell_id OFFSET 0) d
+            ORDER BY d.distance LIMIT 4) d
+        CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
+            WHERE x.space_id = search_share_near.space_id AND x.kind = search_share_near.kind AND x.parent_id = d.cell_id OFFSET 0) c
+        ORDER BY c.distance LIMIT 4);
+    EXECUTE format('SELECT (count(*) FILTER (WHERE %s))::float8 / greatest(count(*), 1) FROM %I s WHERE s.cell_id = ANY ($1)',
+        (filter).terms, format('%s_sketch_%s', kind, space_id)) INTO share USING near;
+    RETURN share;
+END $$;
+
+-- Lists that cost less, in microseconds, are read without a look at what lies near.
+CREATE OR REPLACE FUNCTION search_near_least() RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 1800;
+
+-- What the graph and few cells cost where so much of what lies near passes, as measured beside lists, which take longer than they are taken for.
+CREATE OR REPLACE FUNCTION search_near_cost(share double precision, others double precision, checks double precision, second_opinion double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 0.6 * (others + 800 + checks / share + 0.35 * second_opinion / share);
+
 -- How many of what matches would be as near to the query as the last that is wanted by chance: if all were spread like 128 of a sample, whose distances
 -- are taken for normal.
 CREATE OR REPLACE FUNCTION search_by_chance(kind text, space_id integer, vector halfvec, route search_route, last double precision) RETURNS double precision

@@ -32,6 +32,8 @@ DECLARE
     is_placed boolean := false;  -- prices are, and they alone list what the filter keeps
     near integer;
     listed double precision;  -- rows that have the filter's terms
+    share_near double precision;
+    by_near double precision;
     route search_route;
     sample record;
 BEGIN
@@ -75,6 +77,15 @@ BEGIN
     END IF;
     IF route.share > 0 AND (has_hnsw OR has_cells) THEN
         by_cells := others_cost + 800 + checks / route.share + 0.35 * CASE WHEN has_hnsw THEN second_opinion ELSE enough END / route.share;
+    END IF;
+    -- Where the query lies far more may have the terms than elsewhere: there the graph and few cells find it sooner than lists of all that has them.
+    IF has_hnsw AND has_cells AND (filter).terms IS NOT NULL AND route.share < 0.3 AND least(by_districts, by_cells, by_terms) > search_near_least() THEN
+        share_near := search_share_near(kind, space_id, vector, filter) * route.pass;
+        by_near := CASE WHEN share_near >= 0.3 THEN search_near_cost(share_near, others_cost, checks, second_opinion) ELSE 'Infinity' END;
+        IF by_near < least(by_districts, by_cells, by_terms) THEN
+            by_cells := by_near;
+            route.share := share_near;
+        END IF;
     END IF;
     -- The sample is rough: prices are counted unless they are far too many.
     IF is_placed AND search_placed_cost() * route.matching < 3 * least(by_terms, by_cells, by_districts) THEN

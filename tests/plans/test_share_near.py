@@ -1,0 +1,87 @@
+"""Where what lies near a query passes the filter, the graph is asked; elsewhere a list is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import CopyOf
+from tests.integration.searchable import ask, names
+from tests.plans.clustered_shop import KEY, QUERIES, fill, query_of, true_order, vector_plans
+from vitrine.database import Connection
+
+NEAR = {"brand": "Near"}
+BRANDED = 4_000  # a quarter of the shop
+
+
+@pytest.fixture
+def shop(copy_of: CopyOf) -> tuple[Connection, Any, set[int]]:
+    """The products nearest to the first query have a brand; lists look dear to the router."""
+    connection, vectors = copy_of(fill)
+    order = np.argsort(-(vectors @ query_of(connection, 0))) + 1
+    branded = {int(product) for product in order[:BRANDED]}
+    connection.execute(
+        "UPDATE product SET brand = 'Near' WHERE product_id = ANY (%s)", (list(branded),)
+    )
+    connection.execute("SELECT sketch_products(array_agg(product_id)) FROM product")
+    connection.execute("ANALYZE")
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_near_least() RETURNS double precision "
+        "LANGUAGE sql RETURN 0"
+    )
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_near_cost(share double precision, "
+        "others double precision, checks double precision, second_opinion double precision) "
+        "RETURNS double precision LANGUAGE sql RETURN 1"
+    )
+    return connection, vectors, branded
+
+
+def share_near(connection: Connection, number: int) -> float:
+    row = connection.execute(
+        "SELECT search_share_near('image', 1, q.embedding::halfvec, "
+        "search_conditions(%s::jsonb, '{}'::bigint[])) FROM query_vector q WHERE q.key = %s",
+        ('{"brand": "Near"}', KEY.format(number)),
+    ).fetchone()
+    assert row is not None
+    return float(row[0])
+
+
+def farthest(connection: Connection) -> int:
+    """The query that is least like the first."""
+    first = query_of(connection, 0)
+    return min(range(QUERIES), key=lambda number: float(first @ query_of(connection, number)))
+
+
+def test_the_share_is_of_what_lies_near(shop: tuple[Connection, Any, set[int]]) -> None:
+    connection, _, _ = shop
+    assert share_near(connection, 0) > 0.9
+    assert share_near(connection, farthest(connection)) < 0.1
+
+
+def test_the_graph_is_asked_where_what_lies_near_passes(
+    shop: tuple[Connection, Any, set[int]],
+) -> None:
+    connection, vectors, branded = shop
+    for k in (10, 24):
+        hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=NEAR, k=k)
+        assert vector_plans(hits)["image"] == "hnsw"
+        wanted = true_order(vectors, connection, 0, branded.__contains__)[:k]
+        assert len(set(names(hits)) & set(wanted)) >= 0.9 * k
+
+
+def test_elsewhere_it_is_not(shop: tuple[Connection, Any, set[int]]) -> None:
+    connection, vectors, branded = shop
+    number = farthest(connection)
+    hits = ask(connection, terms=[{"image": KEY.format(number)}], filters=NEAR, k=10)
+    assert vector_plans(hits)["image"] != "hnsw"
+    wanted = true_order(vectors, connection, number, branded.__contains__)[:10]
+    assert len(set(names(hits)) & set(wanted)) >= 9
+
+
+def test_cells_without_rows_tell_nothing(shop: tuple[Connection, Any, set[int]]) -> None:
+    connection, _, _ = shop
+    connection.execute("DELETE FROM image_sketch_1")
+    assert share_near(connection, 0) == 0
