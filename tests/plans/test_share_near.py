@@ -85,3 +85,18 @@ def test_cells_without_rows_tell_nothing(shop: tuple[Connection, Any, set[int]])
     connection, _, _ = shop
     connection.execute("DELETE FROM image_sketch_1")
     assert share_near(connection, 0) == 0
+
+
+def test_a_large_shop_lists_what_has_the_terms_where_graph_and_cells_disagree(
+    shop: tuple[Connection, Any, set[int]],
+) -> None:
+    """As if this shop were large, and the graph had found little of what the cells did."""
+    connection, vectors, branded = shop
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_is_disputed(found_by integer[], route search_route, "
+        "wanted integer) RETURNS boolean LANGUAGE sql RETURN (route).plan = 'hnsw'"
+    )
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=NEAR, k=10)
+    assert vector_plans(hits)["image"] in {"list", "districts", "exact"}
+    wanted = true_order(vectors, connection, 0, branded.__contains__)[:10]
+    assert len(set(names(hits)) & set(wanted)) >= 9

@@ -45,6 +45,11 @@ BEGIN
     RETURN found_by IS NOT NULL AND (route).total > search_small() AND (SELECT count(*) FILTER (WHERE f.found_by = 3) < 0.7 * wanted FROM unnest(found_by[:wanted]) f (found_by));
 END $$;
 
+-- Whether the graph was asked because far more passes near the query than elsewhere.
+CREATE OR REPLACE FUNCTION search_is_near(route search_route) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (route).plan = 'hnsw' AND (route).share > 1.2 * (route).matching / greatest((route).total, 1);
+
 -- How many of the nearest a large shop may have left uncompared of what matches, between two estimates: as if the rest of it were spread like the second half of
 -- what was compared, which says too much, as sketches tell what is far, and like a sample of everything. Where what is nearest stands out one of them
 -- is small. Of a few distances no tail beyond four deviations is believed.
@@ -202,10 +207,15 @@ BEGIN
             -- What the cells hold was compared in part, as the sketches order it, and the graph tells that much of it was left out.
             SELECT product_ids, distances, item_ids INTO found_before;
             is_disputed := true;
-            route.plan := 'cells';
-            row_limit := 4 * row_limit;
-            is_lost := search_is_from_cells(found_by, wanted);
-            IF is_lost THEN route.cells := search_nearest_cells(kind, space_id, vector, route.total, 7 * search_second_opinion(route.pass, wanted, route.total) / route.pass); END IF;
+            IF search_is_near(route) AND (filter).placed IS NOT NULL THEN
+                -- What has the terms is few, and can be listed after all.
+                route := search_route_further(kind, space_id, vector, filter, wanted, route, checked, compared, attempts);
+            ELSE
+                route.plan := 'cells';
+                row_limit := 4 * row_limit;
+                is_lost := search_is_from_cells(found_by, wanted);
+                IF is_lost THEN route.cells := search_nearest_cells(kind, space_id, vector, route.total, 7 * search_second_opinion(route.pass, wanted, route.total) / route.pass); END IF;
+            END IF;
         ELSIF cardinality(product_ids) >= wanted THEN
             EXIT WHEN is_disputed AND exhausted;
             EXIT WHEN attempts >= 4 OR route.plan = 'exact' OR exhausted AND route.cells IS NULL
