@@ -72,6 +72,24 @@ def test_the_graph_is_asked_where_what_lies_near_passes(
         assert len(set(names(hits)) & set(wanted)) >= 0.9 * k
 
 
+def test_how_much_of_the_shop_matches_is_known_as_well(
+    shop: tuple[Connection, Any, set[int]],
+) -> None:
+    """The search for words goes by the whole shop, not by what lies near a picture."""
+    connection, _, _ = shop
+    row = connection.execute(
+        "SELECT (r.route).plan, (r.route).pass, (r.route).share FROM query_vector q "
+        "CROSS JOIN LATERAL (SELECT search_route('image', 1, q.embedding::halfvec, "
+        "search_conditions(%s::jsonb, '{}'::bigint[]), 25) AS route OFFSET 0) r WHERE q.key = %s",
+        ('{"brand": "Near"}', KEY.format(0)),
+    ).fetchone()
+    assert row is not None
+    plan, near, share = row
+    assert plan == "hnsw"
+    assert near > 0.9
+    assert 0.15 < share < 0.35
+
+
 def test_elsewhere_it_is_not(shop: tuple[Connection, Any, set[int]]) -> None:
     connection, vectors, branded = shop
     number = farthest(connection)

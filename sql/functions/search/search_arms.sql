@@ -48,7 +48,7 @@ END $$;
 -- Whether the graph was asked because far more passes near the query than elsewhere.
 CREATE OR REPLACE FUNCTION search_is_near(route search_route) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (route).plan = 'hnsw' AND (route).share > 1.2 * (route).matching / greatest((route).total, 1);
+RETURN (route).plan = 'hnsw' AND (route).pass > 1.2 * (route).share;
 
 -- How many of the nearest a large shop may have left uncompared of what matches, between two estimates: as if the rest of it were spread like the second half of
 -- what was compared, which says too much, as sketches tell what is far, and like a sample of everything. Where what is nearest stands out one of them

@@ -59,22 +59,10 @@ END $$;
 CREATE OR REPLACE FUNCTION search_share_near(kind text, space_id integer, vector halfvec, filter search_filter) RETURNS double precision
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
-    near integer[];
     share double precision;
 BEGIN
-    near := ARRAY(
-        SELECT c.cell_id FROM (
-            SELECT d.cell_id FROM (
-                SELECT r.cell_id FROM cell r WHERE r.space_id = search_share_near.space_id AND r.kind = search_share_near.kind AND r.parent_id = 0
-                ORDER BY r.centroid <#> vector LIMIT 3) r
-            CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
-                WHERE x.space_id = search_share_near.space_id AND x.kind = search_share_near.kind AND x.parent_id = r.cell_id OFFSET 0) d
-            ORDER BY d.distance LIMIT 4) d
-        CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
-            WHERE x.space_id = search_share_near.space_id AND x.kind = search_share_near.kind AND x.parent_id = d.cell_id OFFSET 0) c
-        ORDER BY c.distance LIMIT 4);
     EXECUTE format('SELECT (count(*) FILTER (WHERE %s))::float8 / greatest(count(*), 1) FROM %I s WHERE s.cell_id = ANY ($1)',
-        (filter).terms, format('%s_sketch_%s', kind, space_id)) INTO share USING near;
+        (filter).terms, format('%s_sketch_%s', kind, space_id)) INTO share USING search_cells_around(kind, space_id, vector, 3, 4, 4);
     RETURN share;
 END $$;
 

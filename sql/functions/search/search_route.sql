@@ -33,7 +33,7 @@ DECLARE
     near integer;
     listed double precision;  -- rows that have the filter's terms
     share_near double precision;
-    by_near double precision;
+    by_near double precision := 'Infinity';
     route search_route;
     sample record;
 BEGIN
@@ -81,11 +81,8 @@ BEGIN
     -- Where the query lies far more may have the terms than elsewhere: there the graph and few cells find it sooner than lists of all that has them.
     IF has_hnsw AND has_cells AND (filter).terms IS NOT NULL AND route.share < 0.3 AND least(by_districts, by_cells, by_terms) > search_near_least() THEN
         share_near := search_share_near(kind, space_id, vector, filter) * route.pass;
-        by_near := CASE WHEN share_near >= 0.3 THEN search_near_cost(share_near, others_cost, checks, second_opinion) ELSE 'Infinity' END;
-        IF by_near < least(by_districts, by_cells, by_terms) THEN
-            by_cells := by_near;
-            route.share := share_near;
-        END IF;
+        IF share_near >= 0.3 THEN by_near := search_near_cost(share_near, others_cost, checks, second_opinion); END IF;
+        by_cells := least(by_cells, by_near);
     END IF;
     -- The sample is rough: prices are counted unless they are far too many.
     IF is_placed AND search_placed_cost() * route.matching < 3 * least(by_terms, by_cells, by_districts) THEN
@@ -105,10 +102,10 @@ BEGIN
         WHEN 'cells' THEN
             route.plan := CASE WHEN has_hnsw THEN 'hnsw' ELSE 'cells' END;
             route.source := 'cells';
-            route.pass := route.share;
+            route.pass := CASE WHEN by_near <= by_cells THEN share_near ELSE route.share END;
             IF has_cells THEN
                 route.cells := search_nearest_cells(kind, space_id, vector, route.total,
-                    (CASE WHEN has_hnsw THEN second_opinion ELSE enough END) / route.share);
+                    (CASE WHEN has_hnsw THEN second_opinion ELSE enough END) / route.pass);
             END IF;
         WHEN 'prices' THEN
             route.plan := 'list';
@@ -196,6 +193,28 @@ BEGIN
     RETURN route;
 END $$;
 
+-- The cells nearest to a vector, looked for in so many regions and districts near it.
+CREATE OR REPLACE FUNCTION search_cells_around(
+    kind text, space_id integer, vector halfvec, regions double precision, districts double precision, cells double precision
+) RETURNS integer[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN (SELECT array_agg(n.cell_id) FROM (
+        SELECT c.cell_id FROM (
+            SELECT d.cell_id FROM (
+                SELECT r.cell_id FROM cell r WHERE r.space_id = search_cells_around.space_id
+                  AND r.kind = search_cells_around.kind AND r.parent_id = 0
+                ORDER BY r.centroid <#> vector LIMIT regions) r
+            CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
+                WHERE x.space_id = search_cells_around.space_id AND x.kind = search_cells_around.kind
+                  AND x.parent_id = r.cell_id OFFSET 0) d
+            ORDER BY d.distance LIMIT districts) d
+        CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
+            WHERE x.space_id = search_cells_around.space_id AND x.kind = search_cells_around.kind
+              AND x.parent_id = d.cell_id OFFSET 0) c
+        ORDER BY c.distance LIMIT cells) n);
+END $$;
+
 -- The cells nearest to a vector that hold some number of rows.
 CREATE OR REPLACE FUNCTION search_nearest_cells(
     kind text, space_id integer, vector halfvec, total bigint, row_count double precision
@@ -207,20 +226,7 @@ DECLARE
         AND g.kind = search_nearest_cells.kind);
 BEGIN
     -- Cell 0 is of vectors that have none yet. There are some 32 vectors to a cell and 8 cells to a district.
-    RETURN (SELECT 0 || array_agg(n.cell_id) FROM (
-        SELECT c.cell_id FROM (
-            SELECT d.cell_id FROM (
-                SELECT r.cell_id FROM cell r WHERE r.space_id = search_nearest_cells.space_id
-                  AND r.kind = search_nearest_cells.kind AND r.parent_id = 0
-                ORDER BY r.centroid <#> vector LIMIT 20 + ceil(2 * share * sqrt(trained_on / 256.0))) r
-            CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
-                WHERE x.space_id = search_nearest_cells.space_id AND x.kind = search_nearest_cells.kind
-                  AND x.parent_id = r.cell_id OFFSET 0) d
-            ORDER BY d.distance LIMIT 40 + ceil(2.5 * share * trained_on / 256)) d
-        CROSS JOIN LATERAL (SELECT x.cell_id, x.centroid <#> vector AS distance FROM cell x
-            WHERE x.space_id = search_nearest_cells.space_id AND x.kind = search_nearest_cells.kind
-              AND x.parent_id = d.cell_id OFFSET 0) c
-        ORDER BY c.distance LIMIT ceil(share * trained_on / 32)) n);
+    RETURN 0 || search_cells_around(kind, space_id, vector, 20 + ceil(2 * share * sqrt(trained_on / 256.0)), 40 + ceil(2.5 * share * trained_on / 256), ceil(share * trained_on / 32));
 END $$;
 
 -- HNSW serves a table that is too large to read whole and whose index is usable.
