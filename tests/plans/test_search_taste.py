@@ -1,4 +1,4 @@
-"""How near what a search finds is to a shopper's taste: seen in passing, never by more look-ups."""
+"""How near what a search finds is to a shopper's taste: seen without more look-ups by key."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_what_is_found_knows_how_near_it_is_to_a_taste(
         "disputed": "cells",
     }.get(way, "list")
     assert len(product_ids) >= 40
-    if way in {"the rest of a list", "disputed"}:
+    if way == "disputed":
         assert tastes is None  # they are looked up for the few that are ordered
         return
     vectors = filled[1][np.array(product_ids) - 1]

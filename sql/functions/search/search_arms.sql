@@ -73,7 +73,7 @@ END $$;
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
 -- deadline forbids it, and the pictures or captions that these are. The report says how they were found. `spare` may add some more of those that were compared anyway.
--- How near they are to a taste is seen in passing, but not where more of a list was compared than its first part: `tastes` is NULL then.
+-- How near they are to a taste is seen in passing, or at the end where more of a list was compared than its first part; `tastes` is NULL where several looks were put together.
 CREATE OR REPLACE FUNCTION search_arm(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz, explain boolean,
     spare integer DEFAULT 0, taste halfvec DEFAULT NULL, recent halfvec DEFAULT NULL, OUT product_ids bigint[], OUT distances double precision[],
@@ -99,6 +99,8 @@ DECLARE
     places bigint[];
     found_by integer[];
     checked bigint;
+    most_checked integer;
+    is_cut boolean;  -- of what was compared those to spare are still to be checked
     missed double precision;
     left_out double precision;
     exhausted boolean;
@@ -130,8 +132,10 @@ BEGIN
             taken := row_limit;
             known := NULL;
             LOOP
-                EXECUTE search_compared_sql(kind, space_id, route, filter, check_limit, spare,
-                    CASE WHEN spare > check_limit AND fresh IS NULL AND taken < search_most_compared(route, filter, row_limit) AND cardinality(listed) > taken THEN wanted END)
+                is_cut := known IS NOT NULL AND spare > check_limit AND fresh IS NULL AND NOT is_disputed;
+                most_checked := CASE WHEN is_cut THEN check_limit ELSE greatest(check_limit, spare) END;
+                EXECUTE search_compared_sql(kind, space_id, route, filter, check_limit, most_checked,
+                    CASE WHEN most_checked > check_limit AND fresh IS NULL AND taken < search_most_compared(route, filter, row_limit) AND cardinality(listed) > taken THEN wanted END)
                 INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
                 USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], listed_at[:taken], known;
                 checked := cardinality(product_ids);
@@ -148,8 +152,7 @@ BEGIN
                 EXIT WHEN taken >= search_most_compared(route, filter, row_limit) OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
                     AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= taken / 2
                     AND missed <= search_may_miss(wanted) AND left_out <= 3 * search_may_miss(wanted);
-                -- A sketch may lie there without its vector, and then the distances stand for others.
-                IF compared = taken THEN known := listed_distances; END IF;
+                known := listed_distances;
                 taken := CASE WHEN taken = row_limit THEN search_list_limit(route, filter, row_limit) ELSE search_most_compared(route, filter, row_limit) END;
             END LOOP;
             exhausted := cardinality(listed) <= taken AND listed_all;
@@ -157,8 +160,10 @@ BEGIN
         ELSE
             missed := NULL;
             left_out := 0;
-            EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), greatest(check_limit, spare))
-                ELSE search_arm_sql(kind, space_id, route, filter, row_limit, greatest(check_limit, spare)) END
+            is_cut := false;
+            most_checked := greatest(check_limit, spare);
+            EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), most_checked)
+                ELSE search_arm_sql(kind, space_id, route, filter, row_limit, most_checked) END
             INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared, exhausted USING vector, sketch, (route).cells, taste, recent, (route).products;
             IF route.plan = 'exact' THEN exhausted := compared < greatest(row_limit, 4 * check_limit, 2 * spare); END IF;
             checked := cardinality(product_ids);
@@ -243,7 +248,7 @@ BEGIN
                 END IF;
                 row_limit := greatest(row_limit, taken / 3) * CASE WHEN missed > 10 * search_may_miss(wanted) THEN 16 ELSE 4 END;
             END IF;
-        ELSIF checked >= greatest(check_limit, spare) THEN
+        ELSIF checked >= most_checked THEN
             -- Products with very many pictures crowd the others out.
             check_limit := check_limit * 8;
             row_limit := greatest(row_limit, check_limit);
@@ -263,6 +268,14 @@ BEGIN
         complete := deadline IS NULL OR clock_timestamp() < deadline;
         EXIT WHEN NOT complete;
     END LOOP;
+    IF is_cut AND complete THEN
+        EXECUTE search_spared_sql(kind, space_id, route, filter, spare) INTO product_ids, distances, item_ids, tastes, recents
+        USING vector, sketch, NULL::integer[], taste, recent, NULL::bigint[], listed[:taken], listed_items[:taken], listed_at[:taken], listed_distances;
+        IF cardinality(product_ids) > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
+            SELECT n.product_ids, n.distances, n.item_ids, n.tastes, n.recents INTO product_ids, distances, item_ids, tastes, recents
+            FROM search_nearest_of_each(product_ids, distances, item_ids, NULL, tastes, recents, NULL) n;
+        END IF;
+    END IF;
     report := jsonb_strip_nulls(jsonb_build_object('plan', route.plan, 'source', nullif(route.source, 'sketches'),
         'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'scanned', scanned_in_all, 'compared', compared,
         'attempts', nullif(attempts, 1)));
