@@ -204,6 +204,17 @@ def test_what_may_be_missed_grows_with_how_little_the_last_differs(connection: C
     assert within == 1000
 
 
+def test_what_is_next_to_nothing_is_calculated_with(connection: Connection) -> None:
+    """Half of the smallest number that the server can hold is an error there, not nothing."""
+    row = connection.execute(
+        "SELECT count(*), min(search_missed(1, 0, 1, -d::float8) / 2) "
+        "FROM generate_series(30, 50, 0.001) d"
+    ).fetchone()
+    assert row is not None
+    assert row[0] == 20_001
+    assert 0 < row[1] < 1e-100
+
+
 def test_what_is_far_from_everything_is_found_by_comparing_all(
     filled: tuple[Connection, Any], connection: Connection
 ) -> None:

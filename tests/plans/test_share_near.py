@@ -39,14 +39,14 @@ def shop(copy_of: CopyOf) -> tuple[Connection, Any, set[int]]:
     return connection, vectors, branded
 
 
-def share_near(connection: Connection, number: int) -> float:
+def share_near(connection: Connection, number: int) -> float | None:
     row = connection.execute(
         "SELECT search_share_near('image', 1, q.embedding::halfvec, "
         "search_conditions(%s::jsonb, '{}'::bigint[])) FROM query_vector q WHERE q.key = %s",
         ('{"brand": "Near"}', KEY.format(number)),
     ).fetchone()
     assert row is not None
-    return float(row[0])
+    return row[0]
 
 
 def farthest(connection: Connection) -> int:
@@ -97,6 +97,27 @@ def test_elsewhere_it_is_not(shop: tuple[Connection, Any, set[int]]) -> None:
     assert vector_plans(hits)["image"] != "hnsw"
     wanted = true_order(vectors, connection, number, branded.__contains__)[:10]
     assert len(set(names(hits)) & set(wanted)) >= 9
+
+
+def test_nor_in_a_tight_cluster(shop: tuple[Connection, Any, set[int]]) -> None:
+    """All cells, but not the regions, lie where the query does, and as far as each other."""
+    connection, _, _ = shop
+    query = query_of(connection, 0)
+    for spread, alike in ((0.01, True), (0.5, False)):
+        for cell, parent in connection.execute(
+            "SELECT c.cell_id, c.parent_id FROM cell c WHERE c.kind = 'image' AND EXISTS "
+            "(SELECT FROM cell p WHERE p.cell_id = c.parent_id AND p.kind = 'image' "
+            "AND p.parent_id <> 0)"
+        ).fetchall():
+            moved = query * (1 - spread * (7919 * cell % 1000) / 1000)
+            connection.execute(
+                "UPDATE cell SET centroid = %s::real[]::vector::halfvec "
+                "WHERE kind = 'image' AND (cell_id, parent_id) = (%s, %s)",
+                (moved.tolist(), cell, parent),
+            )
+        assert (share_near(connection, 0) is None) is alike
+    hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=NEAR, k=10)
+    assert vector_plans(hits)["image"] == "hnsw"
 
 
 def test_cells_without_rows_tell_nothing(shop: tuple[Connection, Any, set[int]]) -> None:

@@ -4,6 +4,12 @@ CREATE OR REPLACE FUNCTION search_may_miss(wanted integer) RETURNS double precis
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 0.1 * wanted;
 
+-- Which part of what is normally distributed lies so many deviations or more to one side of the middle. Of the furthest it is told no smaller, as
+-- the server refuses to calculate with what is next to nothing.
+CREATE OR REPLACE FUNCTION share_beyond(deviations double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 0.5 * erfc(least(deviations, 25) / sqrt(2));
+
 -- How many of the nearest those compared may have missed: as if what lies further down the sketches' order were spread like
 -- their second half, whose distances are taken for normal, and twice as much of it mattered. Where what is sought hardly
 -- differs from all the rest, that order says little, and the best may lie anywhere. Of what is all at one distance, as
@@ -11,7 +17,7 @@ RETURN 0.1 * wanted;
 CREATE OR REPLACE FUNCTION search_missed(compared bigint, middle double precision, deviation double precision, last double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN deviation < 1e-5 AND middle - last < 1e-5 THEN 0
-    ELSE compared * erfc(greatest((middle - last) / greatest(deviation, 1e-6), 0) / sqrt(2)) END;
+    ELSE compared * 2 * share_beyond(greatest((middle - last) / greatest(deviation, 1e-6), 0)) END;
 
 -- The same of what was compared, in the order in which it was listed, when `last` is the distance of the last that is wanted.
 CREATE OR REPLACE FUNCTION search_missed_of(compared double precision[], last double precision) RETURNS double precision
