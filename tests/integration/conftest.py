@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import SCHEMA
+from tests.conftest import SCHEMA, Postgres
+from tests.integration import random_shop as random_catalogue
 from tests.integration.catalogue_files import Importer, Writer, write_csv
+from tests.integration.searchable import Product
 from tests.integration.stub_encoder import StubEncoder
 from tests.integration.web_server import Server
 from tests.integration.workers import Shop
@@ -25,6 +27,35 @@ def shop(connection: Connection, database: str, tmp_path: Path) -> Shop:
     """An empty shop with the stub encoder's space, and a folder for its pictures."""
     ensure_space(connection, StubEncoder().identity)
     return Shop(connection, tmp_path, database)
+
+
+@pytest.fixture(scope="module")
+def random_database(
+    postgres: Postgres, template_database: str
+) -> Iterator[tuple[str, list[Product], random_catalogue.Vectors]]:
+    """The database of a whole shop that is made by chance, to be cloned."""
+    with postgres.clone(template_database) as name:
+        with postgres.open(name) as connection:
+            products, queries = random_catalogue.prepare(connection)
+            random_catalogue.load(connection, products)
+            random_catalogue.train(connection)
+        yield name, products, queries
+
+
+@pytest.fixture(scope="module")
+def random_shop(
+    postgres: Postgres, random_database: tuple[str, list[Product], random_catalogue.Vectors]
+) -> Iterator[random_catalogue.Shop]:
+    """That shop, for tests that leave it as it is."""
+    with postgres.clone(random_database[0]) as name, postgres.open(name) as connection:
+        yield random_catalogue.Shop(connection, *random_database[1:])
+
+
+@pytest.fixture
+def undone(random_shop: random_catalogue.Shop) -> Iterator[random_catalogue.Shop]:
+    """That shop in a transaction whose changes are undone."""
+    with random_shop.connection.transaction(force_rollback=True):
+        yield random_shop
 
 
 @pytest.fixture

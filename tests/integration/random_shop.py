@@ -30,6 +30,22 @@ PRODUCTS, DIMENSION, QUERIES = 8_000, 32, 12
 KEY = "{:064x}"
 PATHS = ["a", "a/x", "a/x/deep", "a/y", "b", "b/x", "b/z", "c", "c/rare"]
 Vectors = NDArray[np.float64]
+RANGE_OF_FILTERS: list[dict[str, Any]] = [
+    {},
+    {"brand": "half"},
+    {"brand": "tenth"},
+    {"brand": "rare"},
+    {"category": "a"},
+    {"category": "c/rare"},
+    {"price": {"lt": 50}},
+    {"price": {"lt": 3}},
+    {"in_stock": False},
+    {"not": {"brand": ["half", "tenth"]}},
+    {"not": {"price": {"gte": 3}}},
+    {"options": {"color": "gold"}, "category": "b"},
+    {"options": {"color": ["gold", "red"]}, "price": {"lt": 4}},
+    {"any": [{"price": {"lt": 2}}, {"category": "c/rare"}]},
+]
 
 
 @dataclass

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.integration.searchable import ask, names
 from tests.plans.clustered_shop import (
@@ -201,3 +202,42 @@ def test_what_is_placed_and_no_longer_there_is_not_found(connection: Connection)
     hits = ask(connection, terms=[{"image": KEY.format(0)}], filters=filters, k=24)
     assert sorted(names(hits)[:7]) == sorted(f"p{number}100" for number in range(8, 15))
     assert names(hits)[7:] == ["p15100"]  # as one that waits for its vector
+
+
+def route_of(connection: Connection, price: dict[str, float]) -> tuple[Any, ...]:
+    """The plan for such prices alone, its source, how many are taken to have them, and of all."""
+    row = connection.execute(
+        "SELECT (r.route).plan, (r.route).source, (r.route).matching, (r.route).total "
+        "FROM query_vector q CROSS JOIN LATERAL ("
+        "SELECT search_route('image', 1, q.embedding::halfvec, "
+        "search_conditions(%s, '{}'), 10) AS route OFFSET 0) r WHERE q.key = %s",
+        (Jsonb({"price": price}), KEY.format(0)),
+    ).fetchone()
+    assert row is not None
+    return row
+
+
+def test_prices_alone_are_counted_near_the_query_and_not_sampled(connection: Connection) -> None:
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION search_sampled_sql(kind text, space_id integer, total bigint) "
+        "RETURNS text LANGUAGE sql RETURN NULL"
+    )
+    for low, high in ((100, 250), (100, 130), (0, 200)):
+        plan, source, matching, _ = route_of(connection, {"gte": low, "lt": high})
+        assert source == "placed"
+        assert plan == ("districts" if high - low > 50 else "list")
+        assert matching == pytest.approx((high - low) * PRODUCTS / 1000, rel=0.3)
+    _, source, matching, total = route_of(connection, {"gte": 0})
+    assert source != "placed"  # so many are not listed
+    assert 0.7 * PRODUCTS < matching <= total
+
+
+def test_a_product_of_several_prices_counts_once(connection: Connection) -> None:
+    connection.execute(
+        "INSERT INTO variant (product_id, sku, price) SELECT v.product_id, v.sku || '-' || n, "
+        "v.price + n FROM variant v CROSS JOIN generate_series(1, 3) n"
+    )
+    connection.execute("SELECT place_noted()")
+    connection.execute("ANALYZE")
+    *_, matching, _ = route_of(connection, {"gte": 100, "lt": 250})
+    assert matching == pytest.approx(153 * PRODUCTS / 1000, rel=0.3)

@@ -107,6 +107,7 @@ DECLARE
     checked bigint;
     most_checked integer;
     is_cut boolean;  -- of what was compared those to spare are still to be checked
+    are_several boolean := false;  -- pictures or captions of one product
     missed double precision;
     left_out double precision;
     exhausted boolean;
@@ -139,7 +140,7 @@ BEGIN
             known := NULL;
             LOOP
                 is_cut := known IS NOT NULL AND spare > check_limit AND fresh IS NULL AND NOT is_disputed;
-                most_checked := CASE WHEN is_cut THEN check_limit ELSE greatest(check_limit, spare) END;
+                most_checked := CASE WHEN is_cut AND NOT are_several THEN check_limit ELSE greatest(check_limit, spare) END;
                 EXECUTE search_compared_sql(kind, space_id, route, filter, check_limit, most_checked,
                     CASE WHEN most_checked > check_limit AND fresh IS NULL AND taken < search_most_compared(route, filter, row_limit) AND cardinality(listed) > taken THEN wanted END)
                 INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
@@ -150,6 +151,7 @@ BEGIN
                     FROM search_nearest_of_each(found_before.product_ids || product_ids, found_before.distances || distances, found_before.item_ids || item_ids,
                         array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, NULL, NULL, NULL) n;
                 ELSIF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
+                    are_several := true;
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
                 END IF;
                 missed := search_missed_of(listed_distances, distances[wanted]);

@@ -33,7 +33,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off SET
         WHERE r.space_id = search_all_districts.space_id AND r.kind = search_all_districts.kind AND r.parent_id = 0 OFFSET 0) d
 $$;
 
--- The route through districts by prices: how many of them there are of such a price in the nearest tells how many districts are listed.
+-- The route through districts by prices: how many of them there are of such a price in the nearest tells how many districts are listed. Some hundreds tell enough.
 CREATE OR REPLACE FUNCTION search_in_priced_districts(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, before search_route
 ) RETURNS search_route
@@ -41,16 +41,25 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     route search_route := before;
     districts CONSTANT integer[] := search_all_districts(kind, space_id, vector);
-    looked_at CONSTANT integer := least(40, ceil(cardinality(districts) / 8.0));
+    looked_at double precision := least(40, ceil(cardinality(districts) / 8.0));
+    -- How many prices a product has.
+    prices_of_each CONSTANT double precision := greatest(rows_of(format('%s_price_%s', kind, space_id), 130)::double precision / (before).total, 1);
+    most CONSTANT integer := 500 * prices_of_each;
     others integer[];
-    found bigint;
+    seen record;
     matching double precision;
     near double precision;
     is_scarce boolean := (before).total > search_small();
 BEGIN
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM unnest($1) d (district) CROSS JOIN LATERAL (SELECT o.* FROM %I o WHERE o.district = d.district AND (%s) OFFSET 0) o GROUP BY o.product_id, o.%I) o',
-        format('%s_price_%s', kind, space_id), (filter).price_condition, kind || '_id') INTO found USING districts[:looked_at];
-    matching := greatest(found, 0.5) / looked_at * cardinality(districts);
+    EXECUTE concat('SELECT sum(o.rows)::bigint AS rows, count(*) AS found, max(o.place) AS place FROM (SELECT ',
+        CASE WHEN prices_of_each > 1.02 THEN 'count(*) AS rows, max(o.place) AS place' ELSE '1 AS rows, o.place' END,
+        format(' FROM (SELECT d.place, o.product_id, o.%2$I FROM unnest($1) WITH ORDINALITY d (district, place) '
+            'CROSS JOIN LATERAL (SELECT o.* FROM %1$I o WHERE o.district = d.district AND (%3$s) OFFSET 0) o LIMIT %4$s) o',
+            format('%s_price_%s', kind, space_id), kind || '_id', (filter).price_condition, most),
+        CASE WHEN prices_of_each > 1.02 THEN format(' GROUP BY o.product_id, o.%I', kind || '_id') END, ') o')
+    INTO seen USING districts[:looked_at];
+    IF seen.rows >= most THEN looked_at := seen.place - 0.5; END IF;
+    matching := least(greatest(seen.found, 0.5) / looked_at * cardinality(districts), (before).total);
     near := search_enough(matching, wanted, before.total) / matching * cardinality(districts);
     route.source := 'placed';
     route.pass := 0.95;  -- little of it has another price by now

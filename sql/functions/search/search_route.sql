@@ -46,6 +46,16 @@ BEGIN
         route.source := CASE WHEN (filter).prices IS NULL THEN 'sketches' ELSE 'prices' END;
         route.pass := CASE WHEN (filter).is_empty OR (filter).terms_alone THEN 1 WHEN (filter).prices IS NULL THEN 0.3 ELSE 0.8 END;
         RETURN route;
+    END IF;
+    has_cells := EXISTS (SELECT FROM cell_generation g WHERE g.space_id = search_route.space_id AND g.kind = search_route.kind);
+    IF has_cells AND (filter).price_condition IS NOT NULL AND (filter).terms IS NULL AND NOT (filter).needs_product AND route.total <= search_small() AND prices_are_placed(kind, space_id) THEN
+        -- How many have such a price is told where the query lies, sooner than by a sample of all.
+        route := search_in_priced_districts(kind, space_id, vector, filter, wanted, route);
+        route.share := route.matching::double precision / route.total;
+        IF route.share <= 0.3 THEN RETURN route; END IF;
+        route.source := 'sketches';
+        route.cells := NULL;
+        route.pass := route.share;
     ELSIF NOT (filter).is_empty THEN
         sample := search_sample(kind, space_id, filter, route.total, wanted);
         route.pass := sample.pass;
@@ -63,7 +73,6 @@ BEGIN
         THEN 0.25 * route.total ELSE 0.4 * listed END;
     IF by_terms > others_cost THEN
         has_hnsw := search_has_index(kind, space_id);
-        has_cells := EXISTS (SELECT FROM cell_generation g WHERE g.space_id = search_route.space_id AND g.kind = search_route.kind);
     END IF;
     -- The graph serves what is broad better: its neighbours come from many districts.
     IF has_cells AND near IS NOT NULL AND NOT (has_hnsw AND route.share > 0.15) THEN
