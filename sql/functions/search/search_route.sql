@@ -47,8 +47,7 @@ BEGIN
         route.pass := CASE WHEN (filter).is_empty OR (filter).terms_alone THEN 1 WHEN (filter).prices IS NULL THEN 0.3 ELSE 0.8 END;
         RETURN route;
     END IF;
-    has_cells := EXISTS (SELECT FROM cell_generation g WHERE g.space_id = search_route.space_id AND g.kind = search_route.kind);
-    IF has_cells AND (filter).price_condition IS NOT NULL AND (filter).terms IS NULL AND NOT (filter).needs_product AND route.total <= search_small() AND prices_are_placed(kind, space_id) THEN
+    IF (filter).price_condition IS NOT NULL AND (filter).terms IS NULL AND NOT (filter).needs_product AND route.total <= search_small() AND prices_are_placed(kind, space_id) THEN
         -- How many have such a price is told where the query lies, sooner than by a sample of all.
         route := search_in_priced_districts(kind, space_id, vector, filter, wanted, route);
         route.share := route.matching::double precision / route.total;
@@ -73,6 +72,7 @@ BEGIN
         THEN 0.25 * route.total ELSE 0.4 * listed END;
     IF by_terms > others_cost THEN
         has_hnsw := search_has_index(kind, space_id);
+        has_cells := EXISTS (SELECT FROM cell_generation g WHERE g.space_id = search_route.space_id AND g.kind = search_route.kind);
     END IF;
     -- The graph serves what is broad better: its neighbours come from many districts.
     IF has_cells AND near IS NOT NULL AND NOT (has_hnsw AND route.share > 0.15) THEN
@@ -202,14 +202,14 @@ BEGIN
     RETURN route;
 END $$;
 
--- The cells nearest to a vector, looked for in so many regions and districts near it.
+-- The cells nearest to a vector, the nearest first, looked for in so many regions and districts near it.
 CREATE OR REPLACE FUNCTION search_cells_around(
     kind text, space_id integer, vector halfvec, regions double precision, districts double precision, cells double precision
 ) RETURNS integer[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
-    RETURN (SELECT array_agg(n.cell_id) FROM (
-        SELECT c.cell_id FROM (
+    RETURN (SELECT array_agg(n.cell_id ORDER BY n.distance) FROM (
+        SELECT c.cell_id, c.distance FROM (
             SELECT d.cell_id FROM (
                 SELECT r.cell_id FROM cell r WHERE r.space_id = search_cells_around.space_id
                   AND r.kind = search_cells_around.kind AND r.parent_id = 0

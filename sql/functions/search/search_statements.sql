@@ -186,17 +186,17 @@ RETURN concat('WITH scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id
     'LEFT JOIN LATERAL (', search_distance_sql(kind, space_id, 'c.known IS NULL'), ') e ON true) ',
     -- A sketch may lie there without its vector.
     search_best_sql(kind, 'NULL::integer[]', '(SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}'') FROM scored c), (SELECT count(c.distance) FROM scored c), NULL::boolean',
-        concat(CASE kind WHEN 'image' THEN 'i' ELSE 't' END, '.distance IS NOT NULL AND ', search_check_sql(kind, filter, NOT search_is_placed(route), space_id)), CASE WHEN wanted IS NULL THEN greatest(check_limit, spare)::text
+        concat(CASE kind WHEN 'image' THEN 'i' ELSE 't' END, '.distance IS NOT NULL AND ', search_check_sql(kind, filter, NOT search_is_placed(route), space_id)), CASE WHEN wanted IS NULL THEN spare::text
             ELSE concat('(SELECT CASE WHEN search_missed_of(array_agg(c.distance ORDER BY c.place), (SELECT d.distance FROM scored d ORDER BY d.distance OFFSET ', wanted - 1, ' LIMIT 1)) > ',
-                search_may_miss(wanted), ' THEN ', check_limit, ' ELSE ', greatest(check_limit, spare), ' END FROM scored c)') END));
+                search_may_miss(wanted), ' THEN ', check_limit, ' ELSE ', spare, ' END FROM scored c)') END));
 
 -- Those listed ($7, $8, $9) whose distances ($10) are known by now: so many of the nearest that pass, and how near they are to a shopper's taste ($4, $5).
 CREATE OR REPLACE FUNCTION search_spared_sql(kind text, space_id integer, route search_route, filter search_filter, spare integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('SELECT coalesce(array_agg(c.product_id), ''{}''), array_agg(c.known), array_agg(c.', a.id, '), array_agg(-e.taste), array_agg(-e.recent) FROM (SELECT ', a.item, '.* FROM (',
         'SELECT c.* FROM unnest($7::bigint[], $8::bigint[], $9::tid[], $10::float8[]) c (product_id, ', a.id, ', vector_at, known) WHERE c.known IS NOT NULL ORDER BY c.known, c.product_id, c.', a.id, ' OFFSET 0) ', a.item,
-        ' WHERE ', search_check_sql(kind, filter, NOT search_is_placed(route), space_id), ' LIMIT ', spare, ') c CROSS JOIN LATERAL (',
-        search_vector_sql(kind, space_id, 'x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent'), ') e')
+        ' WHERE ', search_check_sql(kind, filter, NOT search_is_placed(route), space_id), ' LIMIT ', spare, ') c LEFT JOIN LATERAL (',
+        search_vector_sql(kind, space_id, 'x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent', '$4 IS NOT NULL'), ') e ON true')
     FROM (SELECT kind || '_id', CASE kind WHEN 'image' THEN 'i' ELSE 't' END) a (id, item)
 $$;
 

@@ -74,14 +74,15 @@ CREATE OR REPLACE FUNCTION place_lock() RETURNS bigint
 LANGUAGE sql STABLE SET search_path FROM CURRENT
 RETURN hashtextextended(current_schema() || '.place_prices', 0);
 
--- Whether every vector of a space lies in a district of the last training, so that prices by district are all of them, but for what is noted, of which there is little.
+-- Whether every vector of a space lies in a district of the last training (of which there is one), so that prices by district are all of them, but for what is noted, of which there
+-- is little.
 CREATE OR REPLACE FUNCTION prices_are_placed(kind text, space_id integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
     behind boolean;
 BEGIN
     IF EXISTS (SELECT FROM (SELECT FROM price_change UNION ALL SELECT FROM place_change) c OFFSET rows_of('variant', 150) / 25) THEN RETURN false; END IF;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id < $1)', format('%s_sketch_%s', kind, space_id)) INTO behind USING first_cell(kind, space_id);
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I s WHERE s.cell_id < $1)', format('%s_sketch_%s', kind, space_id)) INTO behind USING greatest(first_cell(kind, space_id), 1);
     RETURN NOT behind;
 END $$;
 
