@@ -28,6 +28,7 @@ WANTED = """
         s.vector_at
     FROM image_sketch_1 s JOIN variant v USING (product_id)
     WHERE s.cell_id > 0 AND v.price IS NOT NULL"""
+ARE_PLACED = "SELECT prices_are_placed('image', 1)"
 NOTED = "SELECT product_id FROM price_change UNION SELECT product_id FROM place_change"
 
 
@@ -73,6 +74,11 @@ def check_all_is_known(connection: Connection) -> None:
 
 def test_nothing_is_placed_before_there_are_districts(shop: Connection) -> None:
     assert one(shop, "SELECT count(*) FROM image_price_1") == 0
+    assert one(shop, ARE_PLACED) is False
+    train(shop)
+    assert one(shop, ARE_PLACED) is False
+    assign(shop)
+    assert one(shop, ARE_PLACED) is True
     assert one(shop, f"SELECT count(*) FROM ({NOTED}) n") == 0
 
 
