@@ -82,7 +82,10 @@ def test_the_index_of_prices_serves_what_is_cheap(connection: Connection) -> Non
     hits = ask(connection, query="words 0", filters=CHEAP)
     assert vector_plans(hits) == {"image": "exact", "caption": "exact"}
     assert len(hits) == 24
-    assert scans(connection, "listed_price_idx") > 0
+    # Of placed prices; what words find is looked up in the listed ones, or product by product.
+    for index in ("image_price_1_price_idx", "caption_price_1_price_idx"):
+        assert scans(connection, index) == 1
+        assert 0 < entries(connection, index) < PRODUCTS // 10
     assert entries(connection, "listed_price_idx") < PRODUCTS // 10
     assert scans(connection, IMAGE_INDEX) == 0
     check_nothing_is_read_whole(connection)
