@@ -88,6 +88,22 @@ def test_sorting_places_without_a_note(sorted_shop: Connection) -> None:
     assert one(sorted_shop, "SELECT count(*) FROM image_price_1") == 2 * PRODUCTS
 
 
+def test_what_was_noted_before_the_first_training_is_placed_with_its_sketch(
+    shop: Connection,
+) -> None:
+    noted = "SELECT count(*) FROM place_change"
+    more = "INSERT INTO variant (product_id, sku, price) SELECT 5, %s, 76"
+    shop.execute(more, ("one",))
+    assert one(shop, noted) == 1
+    train(shop)
+    assert one(shop, noted) == 0
+    assign(shop)
+    check_all_is_placed(shop)
+    shop.execute(more, ("another",))
+    train(shop)  # which places nothing anew until it is sorted
+    assert one(shop, noted) == 1
+
+
 def test_what_was_placed_by_an_earlier_training_goes(sorted_shop: Connection) -> None:
     train(sorted_shop)
     assign(sorted_shop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -23,7 +24,8 @@ from tests.integration.test_cells import (
     unit,
 )
 from vitrine.database import Connection, set_search_path
-from vitrine.worker import binary_rows, sorting
+from vitrine.errors import DatabaseError
+from vitrine.worker import binary_rows, placing, sorting
 from vitrine.worker.sorting import sort_vectors
 
 R = TypeVar("R")
@@ -58,7 +60,7 @@ def sort(connection: Connection, before_placing: Callable[[], object] = lambda: 
 
     def run(action: Callable[[Connection], R]) -> R:
         done = action(connection)
-        if isinstance(done, tuple):
+        if isinstance(done, np.ndarray):
             before_placing()
         return done
 
@@ -96,13 +98,69 @@ def test_all_lie_in_the_cells_that_the_database_would_choose(shop: Connection) -
 
 def test_what_lies_in_one_cell_lies_together(shop: Connection) -> None:
     sort(shop)
-    # From one row of the table to the next: no more borders than there are cells.
-    borders = number(
-        shop,
-        "SELECT count(*) FROM (SELECT cell_id <> lag(cell_id) OVER (ORDER BY ctid) AS border "
-        "FROM image_sketch_1) s WHERE border",
-    )
-    assert borders < number(shop, "SELECT count(DISTINCT cell_id) FROM image_sketch_1")
+    # A page of the table, or a batch, ends in the middle of one cell at most.
+    pieces, pages, cells = shop.execute(
+        "SELECT count(DISTINCT (cell_id, page)), count(DISTINCT page), count(DISTINCT cell_id) "
+        "FROM (SELECT cell_id, (ctid::text::point)[0] AS page FROM image_sketch_1) s"
+    ).fetchall()[0]
+    assert pieces < cells + pages + 6_000 / sorting.BATCH
+    assert pages > 20
+
+
+def test_the_first_sorting_places_two_batches_at_a_time(
+    shop: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = placing._place_one
+    both = threading.Barrier(2)
+    used: list[Connection] = []
+
+    def meet(connection: Connection, values: tuple[object, ...]) -> bool:
+        used.append(connection)
+        if used.count(connection) == 1:
+            both.wait(timeout=30)
+        return place(connection, values)
+
+    monkeypatch.setattr(placing, "_place_one", meet)
+    sort(shop)
+    assert len(used) == 6
+    used.clear()
+    both = threading.Barrier(1)  # a later sorting is to leave a core to shoppers
+    shop.execute("UPDATE cell_generation SET trained_on = 1400")
+    sort(shop)
+    assert used == [shop] * 6
+
+
+def test_who_loses_the_second_connection_goes_on_alone(
+    shop: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = placing._place_one
+
+    def lose(connection: Connection, values: tuple[object, ...]) -> bool:
+        if connection is not shop:
+            connection.close()
+        return place(connection, values)
+
+    monkeypatch.setattr(placing, "_place_one", lose)
+    assert sort(shop) is True
+    assert one(shop, "SELECT count(*) FROM image_sketch_1 WHERE cell_id = 0") == 0
+    assert misplaced(shop) <= 6
+
+
+def test_the_second_ends_with_the_first(shop: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = placing._place_one
+
+    def fail(connection: Connection, values: tuple[object, ...]) -> bool:
+        if connection is shop:
+            raise DatabaseError("out of disk")
+        return place(connection, values)
+
+    monkeypatch.setattr(placing, "_place_one", fail)
+    with pytest.raises(DatabaseError):
+        sort(shop)
+    assert number(shop, "SELECT count(*) FROM image_sketch_1 WHERE cell_id = 0") > 0
+    monkeypatch.undo()
+    shop.execute("SELECT tune_search()")
+    assert one(shop, "SELECT count(*) FROM image_sketch_1 WHERE cell_id = 0") == 0
 
 
 def test_statistics_of_other_rows_do_not_mislead(shop: Connection) -> None:

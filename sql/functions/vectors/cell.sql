@@ -67,6 +67,7 @@ BEGIN
     wanted[1] := ceil(sqrt(wanted[2]));
     made := coalesce((SELECT max(g.generation) FROM cell_generation g
         WHERE g.space_id = train_cells.space_id AND g.kind = train_cells.kind), 0) + 1;
+    PERFORM forget_placing();
     INSERT INTO cell_generation (space_id, kind, generation, trained_on) VALUES (train_cells.space_id, train_cells.kind, made, total);
     EXECUTE format('CREATE TEMP TABLE cell_sample ON COMMIT DROP AS SELECT 0 AS parent_id, row_number() OVER (ORDER BY hashint8(v.product_id)) AS place, '
         'v.embedding FROM %I v TABLESAMPLE BERNOULLI (%s) REPEATABLE (%s)',
@@ -154,11 +155,12 @@ BEGIN
     EXECUTE format('SELECT count(*) FROM %I', vectors) INTO total;
     generation := coalesce((SELECT max(g.generation) FROM cell_generation g
         WHERE g.space_id = next_training.space_id AND g.kind = next_training.kind), 0) + 1;
+    PERFORM forget_placing();
     INSERT INTO cell_generation (space_id, kind, generation, trained_on) VALUES (space_id, kind, generation, total);
     district := district_of(next_cell_id(kind, space_id) - 1) + 1;
 END $$;
 
--- Moves the sketches of some vectors into cells that a worker chose, in that order; false while another is at it. Of what was trained
+-- Moves the sketches of some vectors into cells that a worker chose, in that order, beside another batch of the same worker; false while anybody else is at it. Of what was trained
 -- or written since nothing is moved, nor what another has locked: whoever locks several does so in the order of their keys.
 CREATE OR REPLACE FUNCTION place_sketches(kind text, space_id integer, products bigint[], items bigint[], cells integer[]) RETURNS boolean
 LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -166,8 +168,8 @@ SET gin_pending_list_limit = '1MB' AS $$
 DECLARE
     sketches text := format('%s_sketch_%s', kind, space_id);
 BEGIN
-    IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN RETURN false; END IF;
-    PERFORM pg_advisory_xact_lock(place_lock());
+    IF NOT pg_try_advisory_xact_lock_shared(hashtextextended(current_schema() || '.tune_cells.' || sketches, 0)) THEN RETURN false; END IF;
+    PERFORM pg_advisory_xact_lock_shared(place_lock());
     -- Each by its key: where statistics tell of other rows, all that lies in the cells before would be compared with each.
     EXECUTE format('WITH free AS MATERIALIZED (SELECT s.found_at, n.cell_id FROM unnest($1, $2, $3) n (product_id, item_id, cell_id) '
         'CROSS JOIN LATERAL (SELECT s.ctid AS found_at, s.cell_id FROM %1$I s WHERE s.product_id = n.product_id AND s.%2$I = n.item_id OFFSET 0 FOR NO KEY UPDATE SKIP LOCKED) s '

@@ -69,6 +69,12 @@ BEGIN
     IF NOT place_prices(noted) THEN INSERT INTO place_change (product_id) SELECT unnest(noted); END IF;
 END $$;
 
+-- Before the first training of all nothing lies in a district: what is noted by then is listed, and will be placed with the sketches.
+CREATE OR REPLACE FUNCTION forget_placing() RETURNS void
+LANGUAGE sql SET search_path FROM CURRENT AS $$
+    DELETE FROM place_change WHERE NOT EXISTS (SELECT FROM cell_generation)
+$$;
+
 -- Of who sorts sketches into districts and who places prices one waits for the other: each would place by what it cannot see of the other's.
 CREATE OR REPLACE FUNCTION place_lock() RETURNS bigint
 LANGUAGE sql STABLE SET search_path FROM CURRENT

@@ -6,16 +6,14 @@ The database does the same row by row (`tune_cells`), for few of them and where 
 from __future__ import annotations
 
 import time
-from contextlib import closing
-from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import psycopg
 from psycopg import sql
 
 from vitrine.worker.binary_rows import binary_copy, read_rows, row_type
 from vitrine.worker.centres import Centres, centre_counts, train_centres
+from vitrine.worker.placing import Run, place_batches, sorting_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,18 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["sort_vectors"]
 
-R = TypeVar("R")
-
 MANY = 10_000  # sketches in cells of earlier trainings, from which on it is done here
 BATCH = 20_000  # sketches that one transaction moves
 PATIENCE = 2.0  # seconds for transactions that began before a training
 CENTRE = {"cell_id": "int4", "parent_id": "int4", "centroid": "halfvec"}
-
-
-class Run(Protocol):
-    """Runs an action on a connection, in a transaction or statement of its own."""
-
-    def __call__(self, action: Callable[[Connection], R]) -> R: ...
 
 
 def sort_vectors(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]) -> bool:
@@ -51,16 +41,26 @@ def sort_vectors(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]
         return False
     if not _settled(run, kind, space_id, stopped):
         return False
-    products, items, cells = run(lambda connection: _nearest(connection, kind, space_id))
-    order = np.lexsort((items, products, cells))
-    with closing(run(_look)):
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            values = (kind, space_id, *(part[rows].tolist() for part in (products, items, cells)))
-            if stopped() or not run(partial(_place, values=values)):
-                return True
+    with sorting_alone(run, kind, space_id) as alone:
+        if not alone:
+            return True
+        found = run(lambda connection: _nearest(connection, kind, space_id))
+        products, items, cells = found
+        order = np.lexsort((items, products, cells))
+        batches = (found[:, order[i : i + BATCH]] for i in range(0, len(order), BATCH))
+        # Shoppers wait for the first sorting, and are to notice nothing of a later one.
+        first = run(lambda connection: _trainings(connection, kind, space_id)) == 1
+        place_batches(run, kind, space_id, batches, stopped, together=first)
     run(lambda connection: connection.execute("SELECT index_sketches(%s, %s)", (kind, space_id)))
     return True
+
+
+def _trainings(connection: Connection, kind: str, space_id: int) -> int:
+    """How many trainings are known: those before the last until nothing lies in their cells."""
+    [(count,)] = connection.execute(
+        "SELECT count(*) FROM cell_generation WHERE space_id = %s AND kind = %s", (space_id, kind)
+    ).fetchall()
+    return int(count)
 
 
 def _train(connection: Connection, kind: str, space_id: int) -> None:
@@ -106,21 +106,8 @@ def _settled(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]) ->
     return False
 
 
-def _look(connection: Connection) -> psycopg.Connection:
-    """Somebody who looks at all as it is now, so that nothing moved is cleared until they close.
-
-    A row that finds room where it was stays there, and all would lie as they lay before.
-    """
-    looking = psycopg.connect(connection.info.dsn, password=connection.info.password)
-    looking.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    looking.execute("SELECT 1")
-    return looking
-
-
-def _nearest(
-    connection: Connection, kind: str, space_id: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Products, items and cells of all vectors of a space."""
+def _nearest(connection: Connection, kind: str, space_id: int) -> NDArray[np.int64]:
+    """Products, items and cells (3, vectors) of all vectors of a space."""
     centres, numbers = _known_centres(connection, kind, space_id)
     columns = {"product_id": "int8", f"{kind}_id": "int8", "embedding": "halfvec"}
     query = sql.SQL("SELECT product_id, {}, embedding FROM {}").format(
@@ -131,8 +118,7 @@ def _nearest(
         cells = numbers[centres.nearest(block["embedding"].astype(np.float32))]
         ids = (block[name].astype(np.int64) for name in list(columns)[:2])
         found.append(np.stack([*ids, cells]))
-    products, items, cells = np.concatenate(found, axis=1)
-    return products, items, cells
+    return np.concatenate(found, axis=1)
 
 
 def _known_centres(
@@ -204,13 +190,6 @@ def _write(connection: Connection, rows: NDArray[np.void], training: tuple[int, 
         training,
     )
     connection.execute("ANALYZE cell")  # passed over where it is another role's
-
-
-def _place(connection: Connection, values: tuple[object, ...]) -> bool:
-    [(placed,)] = connection.execute(
-        "SELECT place_sketches(%s, %s, %s::bigint[], %s::bigint[], %s::integer[])", values
-    ).fetchall()
-    return bool(placed)
 
 
 def _table(kind: str, what: str, space_id: int) -> sql.Identifier:
