@@ -303,7 +303,7 @@ def test_a_large_shop_may_have_left_out_what_is_no_nearer_than_chance_has_it(
     filled: tuple[Connection, Any], connection: Connection
 ) -> None:
     query = "(SELECT q.embedding FROM query_vector q WHERE q.key = %s)"
-    left_out = f"SELECT search_left_out('image', 1, {query}, r, %s, %s, 10) FROM "
+    left_out = f"SELECT (search_left_out('image', 1, {query}, r, %s, %s, NULL)).left_out FROM "
     route = "jsonb_populate_record(NULL::search_route, %s::jsonb) r"
     similarities = np.sort(filled[1] @ query_of(connection, 0))[::-1]
     listed = similarities[800:]  # without the query's own cluster, and what chance has near

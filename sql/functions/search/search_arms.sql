@@ -58,10 +58,11 @@ RETURN (route).plan = 'hnsw' AND (route).pass > 1.2 * (route).share;
 
 -- How many of the nearest a large shop may have left uncompared of what matches, between two estimates: as if the rest of it were spread like the second half of
 -- what was compared, which says too much, as sketches tell what is far, and like a sample of everything. Where what is nearest stands out one of them
--- is small. Of a few distances no tail beyond four deviations is believed.
+-- is small. Of a few distances no tail beyond four deviations is believed. What chance has is looked up once.
 CREATE OR REPLACE FUNCTION search_left_out(
-    kind text, space_id integer, vector halfvec, route search_route, compared double precision[], last double precision, wanted integer
-) RETURNS double precision
+    kind text, space_id integer, vector halfvec, route search_route, compared double precision[], last double precision,
+    INOUT chance double precision[], OUT left_out double precision
+)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     total CONSTANT integer := cardinality(compared);
@@ -69,17 +70,25 @@ DECLARE
     tail double precision;
     by_chance double precision;
 BEGIN
-    IF (route).plan NOT IN ('list', 'districts') OR (route).total <= search_small() OR rest <= 0 THEN RETURN 0; END IF;
+    left_out := 0;
+    IF (route).plan NOT IN ('list', 'districts') OR (route).total <= search_small() OR rest <= 0 THEN RETURN; END IF;
     tail := (SELECT search_missed(1, avg(c.distance), stddev_pop(c.distance), last) / 2 FROM unnest(compared[total / 2 + 1:]) c (distance));
-    IF coalesce(tail, 0) < 1e-9 THEN RETURN 0; END IF;
+    IF coalesce(tail, 0) < 1e-9 THEN RETURN; END IF;
+    IF chance IS NULL THEN chance := search_chance(kind, space_id, vector, (route).total); END IF;
     -- Of prices that were counted more are listed than the sample let expect.
-    by_chance := search_by_chance(kind, space_id, vector, route, last) * greatest(cardinality((route).products) / greatest((route).matching, 1), 1);
-    RETURN CASE (route).plan WHEN 'districts' THEN least(by_chance, sqrt(rest * tail * by_chance)) ELSE sqrt(rest * greatest(tail, 3e-5) * by_chance) END;
+    by_chance := search_by_chance(chance, last, greatest((route).matching, cardinality((route).products)));
+    left_out := CASE (route).plan WHEN 'districts' THEN least(by_chance, sqrt(rest * tail * by_chance)) ELSE sqrt(rest * greatest(tail, 3e-5) * by_chance) END;
 END $$;
+
+-- The same of a small shop whose sketches were all listed: as if what lies further down their order were spread like the second half of what was compared. In
+-- five times as many, for of these fewer may be left out.
+CREATE OR REPLACE FUNCTION search_left_below(compared double precision[], missed double precision, listed double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 5 * greatest(listed - cardinality(compared), 0) * missed / (2 * greatest(cardinality(compared), 1));
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
 -- deadline forbids it, and the pictures or captions that these are. The report says how they were found. `spare` may add some more of those that were compared anyway.
--- How near they are to a taste is seen in passing, or at the end where more of a list was compared than its first part; `tastes` is NULL where several looks were put together.
+-- How near they are to a taste is seen in passing; `tastes` is NULL where several looks were put together.
 CREATE OR REPLACE FUNCTION search_arm(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz, explain boolean,
     spare integer DEFAULT 0, taste halfvec DEFAULT NULL, recent halfvec DEFAULT NULL, OUT product_ids bigint[], OUT distances double precision[],
@@ -97,21 +106,25 @@ DECLARE
     listed_at tid[];
     listed_all boolean;
     taken integer;  -- how many of them are compared
-    known double precision[];  -- the distances of the first of them
+    known double precision[];  -- of the first of them the distances, and how near they are to a taste
+    known_tastes double precision[];
+    known_recents double precision[];
     fresh integer[];  -- the districts that are listed, where others were before,
     found_before record;  -- and what was found there
     listed_distances double precision[];  -- of what was compared for its sketch, in the order of these
+    listed_tastes double precision[];
+    listed_recents double precision[];
     compared bigint;
     places bigint[];
     found_by integer[];
     checked bigint;
     most_checked integer;
-    is_cut boolean;  -- of what was compared those to spare are still to be checked
-    are_several boolean := false;  -- pictures or captions of one product
     missed double precision;
     left_out double precision;
+    chance double precision[];
     exhausted boolean;
     is_lost boolean := false;
+    is_far boolean := false;  -- from everything, so that all that matches is listed
     is_disputed boolean := false;
     attempts integer := 0;
     scanned bigint;
@@ -138,37 +151,39 @@ BEGIN
             USING vector, sketch, coalesce(fresh, (route).cells), taste, recent, (route).products;
             taken := row_limit;
             known := NULL;
+            known_tastes := NULL;
+            known_recents := NULL;
+            most_checked := greatest(check_limit, spare);
             LOOP
-                is_cut := known IS NOT NULL AND spare > check_limit AND fresh IS NULL AND NOT is_disputed;
-                most_checked := CASE WHEN is_cut AND NOT are_several THEN check_limit ELSE greatest(check_limit, spare) END;
-                EXECUTE search_compared_sql(kind, space_id, route, filter, check_limit, most_checked,
-                    CASE WHEN most_checked > check_limit AND fresh IS NULL AND taken < search_most_compared(route, filter, row_limit) AND cardinality(listed) > taken THEN wanted END)
-                INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared
-                USING vector, sketch, NULL::integer[], CASE WHEN known IS NULL THEN taste END, CASE WHEN known IS NULL THEN recent END, NULL::bigint[], listed[:taken], listed_items[:taken], listed_at[:taken], known;
+                EXECUTE search_compared_sql(kind, space_id, route, filter, most_checked, taste IS NOT NULL)
+                INTO product_ids, distances, item_ids, places, tastes, recents, found_by, listed_distances, compared, listed_tastes, listed_recents
+                USING vector, sketch, NULL::integer[], taste, recent, NULL::bigint[], listed[:taken], listed_items[:taken], listed_at[:taken], known, known_tastes, known_recents;
                 checked := cardinality(product_ids);
                 IF fresh IS NOT NULL OR is_disputed THEN
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by
                     FROM search_nearest_of_each(found_before.product_ids || product_ids, found_before.distances || distances, found_before.item_ids || item_ids,
                         array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, NULL, NULL, NULL) n;
                 ELSIF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
-                    are_several := true;
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
                 END IF;
                 missed := search_missed_of(listed_distances, distances[wanted]);
-                left_out := search_left_out(kind, space_id, vector, route, listed_distances, distances[wanted], wanted);
+                IF is_far THEN left_out := search_left_below(listed_distances, missed, search_listed_rows(route));
+                ELSE SELECT l.* INTO chance, left_out FROM search_left_out(kind, space_id, vector, route, listed_distances, distances[wanted], chance) l;
+                END IF;
                 -- Where the best come from far down the list, better ones may lie below its first part.
                 EXIT WHEN taken >= search_most_compared(route, filter, row_limit) OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
                     AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= taken / 2
                     AND missed <= search_may_miss(wanted) AND left_out <= 3 * search_may_miss(wanted);
                 known := listed_distances;
+                known_tastes := listed_tastes;
+                known_recents := listed_recents;
                 taken := CASE WHEN taken = row_limit THEN search_list_limit(route, filter, row_limit) ELSE search_most_compared(route, filter, row_limit) END;
             END LOOP;
             exhausted := cardinality(listed) <= taken AND listed_all;
-            IF known IS NOT NULL OR fresh IS NOT NULL OR is_disputed THEN tastes := NULL; END IF;
+            IF fresh IS NOT NULL OR is_disputed THEN tastes := NULL; END IF;
         ELSE
             missed := NULL;
             left_out := 0;
-            is_cut := false;
             most_checked := greatest(check_limit, spare);
             EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, greatest(row_limit, 4 * check_limit, 2 * spare), most_checked)
                 ELSE search_arm_sql(kind, space_id, route, filter, row_limit, most_checked) END
@@ -199,11 +214,13 @@ BEGIN
                 search_list_limit(route, filter, row_limit) + CASE route.plan WHEN 'hnsw' THEN search_graph_limit(route, filter, row_limit) ELSE 0 END, attempts);
         ELSIF cardinality(product_ids) >= wanted AND (route.source = 'cells' OR route.plan = 'districts') AND NOT (filter).is_empty AND route.total <= search_small() AND attempts < 4
             AND search_is_doubtful(found_by, listed_distances, distances[wanted], wanted) AND search_is_noise(kind, space_id, vector, route, distances[wanted], wanted) THEN
-            -- What is far from everything is found by comparing all, which costs tens of milliseconds at most.
+            -- What is far from everything is found by comparing all, which costs tens of milliseconds at most, or, if it stands out at all, as much
+            -- of what has the terms or prices as its distances ask for.
+            is_far := route.plan = 'districts' AND search_listed_rows(route) <= 20000 AND search_is_listed(route) AND missed <= 0.4 * wanted;
             route.source := CASE WHEN route.plan = 'districts' AND search_listed_rows(route) <= 20000 THEN route.source ELSE 'all' END;
-            route.plan := 'exact';
+            route.plan := CASE WHEN is_far THEN 'list' ELSE 'exact' END;
             route.cells := NULL;
-            row_limit := greatest(row_limit, least(3 * wanted / greatest(route.share, 1e-6), route.total));
+            row_limit := CASE WHEN is_far THEN 3 * row_limit ELSE greatest(row_limit, least(3 * wanted / greatest(route.share, 1e-6), route.total)) END;
         ELSIF route.plan = 'districts' AND cardinality(product_ids) >= wanted AND left_out > wanted AND search_listed_rows(route) <= 60000 THEN
             -- What is nearest may lie anywhere among all that has the terms, and the order of sketches says too little of it. More would take too long.
             route.plan := 'exact';
@@ -276,14 +293,6 @@ BEGIN
         complete := deadline IS NULL OR clock_timestamp() < deadline;
         EXIT WHEN NOT complete;
     END LOOP;
-    IF is_cut AND complete THEN
-        EXECUTE search_spared_sql(kind, space_id, route, filter, spare) INTO product_ids, distances, item_ids, tastes, recents
-        USING vector, sketch, NULL::integer[], taste, recent, NULL::bigint[], listed[:taken], listed_items[:taken], listed_at[:taken], listed_distances;
-        IF cardinality(product_ids) > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
-            SELECT n.product_ids, n.distances, n.item_ids, n.tastes, n.recents INTO product_ids, distances, item_ids, tastes, recents
-            FROM search_nearest_of_each(product_ids, distances, item_ids, NULL, tastes, recents, NULL) n;
-        END IF;
-    END IF;
     report := jsonb_strip_nulls(jsonb_build_object('plan', route.plan, 'source', nullif(route.source, 'sketches'),
         'cells', cardinality(route.cells), 'rows', route.total, 'matching', route.matching, 'scanned', scanned_in_all, 'compared', compared,
         'attempts', nullif(attempts, 1)));

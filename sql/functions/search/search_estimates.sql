@@ -90,25 +90,29 @@ CREATE OR REPLACE FUNCTION search_near_cost(share double precision, others doubl
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 0.6 * (others + 800 + checks / share + 0.35 * second_opinion / share);
 
--- How many of what matches would be as near to the query as the last that is wanted by chance: if all were spread like 128 of a sample, whose distances
--- are taken for normal.
-CREATE OR REPLACE FUNCTION search_by_chance(kind text, space_id integer, vector halfvec, route search_route, last double precision) RETURNS double precision
+-- How far from a query anything is by chance: the mean distance of 128 of a sample, and the deviation.
+CREATE OR REPLACE FUNCTION search_chance(kind text, space_id integer, vector halfvec, total bigint) RETURNS double precision[]
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_bitmapscan = off AS $$
 DECLARE
-    expected double precision;
+    chance double precision[];
 BEGIN
-    EXECUTE format('SELECT $3 * share_beyond((avg(d.distance) - $2) / greatest(stddev_pop(d.distance), 1e-6)) FROM ('
+    EXECUTE format('SELECT ARRAY[avg(d.distance), stddev_pop(d.distance)] FROM ('
         'SELECT x.embedding <#> $1 AS distance FROM (SELECT s.product_id, s.%1$I FROM %3$s LIMIT 128) s JOIN %2$I x USING (product_id, %1$I)) d',
-        kind || '_id', format('%s_vector_%s', kind, space_id), search_sampled_sql(kind, space_id, (route).total))
-    INTO expected USING vector, last, (route).matching;
-    RETURN coalesce(expected, 0);
+        kind || '_id', format('%s_vector_%s', kind, space_id), search_sampled_sql(kind, space_id, total))
+    INTO chance USING vector;
+    RETURN chance;
 END $$;
+
+-- How many of what matches would be as near to a query as the last that is wanted by chance: if the distances of all were normal.
+CREATE OR REPLACE FUNCTION search_by_chance(chance double precision[], last double precision, matching double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(matching * share_beyond((chance[1] - last) / greatest(chance[2], 1e-6)), 0);
 
 -- Whether the last that is wanted is hardly nearer than chance has it, a tenth as many being as near by chance. There neither the graph nor cells know the way.
 CREATE OR REPLACE FUNCTION search_is_noise(kind text, space_id integer, vector halfvec, route search_route, last double precision, wanted integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
-    RETURN search_by_chance(kind, space_id, vector, route, last) >= 0.1 * wanted;
+    RETURN search_by_chance(search_chance(kind, space_id, vector, (route).total), last, (route).matching) >= 0.1 * wanted;
 END $$;
 
 -- What it costs to count what has such a price and to list it where it is placed, in microseconds a row.

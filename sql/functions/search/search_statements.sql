@@ -152,11 +152,10 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 $$;
 
 -- What an arm's statement answers of its rows "scored": the first so many that pass a check, in the order of their distance.
-CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, compared text, condition text, check_limit text) RETURNS text
+CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, condition text, check_limit integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('SELECT coalesce(array_agg(b.product_id), ''{}''), array_agg(b.distance), array_agg(b.', kind, '_id), array_agg(b.place), array_agg(-b.taste), array_agg(-b.recent), ',
-        found_by, ', ', compared,
-        ' FROM (SELECT ', k.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.product_id, c.', kind, '_id OFFSET 0) ', k.item, ' WHERE ', condition, ' LIMIT ', check_limit, ') b')
+        found_by, ' FROM (SELECT ', k.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.product_id, c.', kind, '_id OFFSET 0) ', k.item, ' WHERE ', condition, ' LIMIT ', check_limit, ') b')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)
 $$;
 
@@ -176,28 +175,21 @@ BEGIN
 END $$;
 
 -- Those listed ($7, $8, $9) are compared by their vectors, but for those whose distance is known ($10), and checked in the order of their distance, as far as
--- needed. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing: their vectors are at hand. With
--- `wanted` what is to spare is only checked if the distances do not say already that more of the list must be compared. What is listed by its
--- placed prices may have left the shop since.
-CREATE OR REPLACE FUNCTION search_compared_sql(kind text, space_id integer, route search_route, filter search_filter, check_limit integer, spare integer, wanted integer) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-RETURN concat('WITH scored AS MATERIALIZED (SELECT c.product_id, c.', kind, '_id, coalesce(c.known, e.distance) AS distance, c.place, e.taste, e.recent '
-    'FROM unnest($7::bigint[], $8::bigint[], $9::tid[], $10::float8[]) WITH ORDINALITY c (product_id, ', kind, '_id, vector_at, known, place) '
-    'LEFT JOIN LATERAL (', search_distance_sql(kind, space_id, 'c.known IS NULL'), ') e ON true) ',
-    -- A sketch may lie there without its vector.
-    search_best_sql(kind, 'NULL::integer[]', '(SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}'') FROM scored c), (SELECT count(c.distance) FROM scored c), NULL::boolean',
-        concat(CASE kind WHEN 'image' THEN 'i' ELSE 't' END, '.distance IS NOT NULL AND ', search_check_sql(kind, filter, NOT search_is_placed(route), space_id)), CASE WHEN wanted IS NULL THEN spare::text
-            ELSE concat('(SELECT CASE WHEN search_missed_of(array_agg(c.distance ORDER BY c.place), (SELECT d.distance FROM scored d ORDER BY d.distance OFFSET ', wanted - 1, ' LIMIT 1)) > ',
-                search_may_miss(wanted), ' THEN ', check_limit, ' ELSE ', spare, ' END FROM scored c)') END));
-
--- Those listed ($7, $8, $9) whose distances ($10) are known by now: so many of the nearest that pass, and how near they are to a shopper's taste ($4, $5).
-CREATE OR REPLACE FUNCTION search_spared_sql(kind text, space_id integer, route search_route, filter search_filter, spare integer) RETURNS text
+-- needed. How near they are to a shopper's taste ($4, $5), where there is one, is seen in passing, as their vectors are at hand, or known ($11, $12) as well.
+-- What is listed by its placed prices may have left the shop since.
+CREATE OR REPLACE FUNCTION search_compared_sql(
+    kind text, space_id integer, route search_route, filter search_filter, check_limit integer, has_taste boolean
+) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat('SELECT coalesce(array_agg(c.product_id), ''{}''), array_agg(c.known), array_agg(c.', a.id, '), array_agg(-e.taste), array_agg(-e.recent) FROM (SELECT ', a.item, '.* FROM (',
-        'SELECT c.* FROM unnest($7::bigint[], $8::bigint[], $9::tid[], $10::float8[]) c (product_id, ', a.id, ', vector_at, known) WHERE c.known IS NOT NULL ORDER BY c.known, c.product_id, c.', a.id, ' OFFSET 0) ', a.item,
-        ' WHERE ', search_check_sql(kind, filter, NOT search_is_placed(route), space_id), ' LIMIT ', spare, ') c LEFT JOIN LATERAL (',
-        search_vector_sql(kind, space_id, 'x.embedding <#> $4 AS taste, x.embedding <#> $5 AS recent', '$4 IS NOT NULL'), ') e ON true')
-    FROM (SELECT kind || '_id', CASE kind WHEN 'image' THEN 'i' ELSE 't' END) a (id, item)
+    SELECT concat('WITH scored AS MATERIALIZED (SELECT c.product_id, c.', k.id, ', coalesce(c.known, e.distance) AS distance, c.place, ',
+        CASE WHEN has_taste THEN 'coalesce(c.taste, e.taste) AS taste, coalesce(c.recent, e.recent) AS recent' ELSE 'NULL::float8 AS taste, NULL::float8 AS recent' END,
+        ' FROM unnest($7::bigint[], $8::bigint[], $9::tid[], $10::float8[]', CASE WHEN has_taste THEN ', $11::float8[], $12::float8[]' END,
+        ') WITH ORDINALITY c (product_id, ', k.id, ', vector_at, known', CASE WHEN has_taste THEN ', taste, recent' END, ', place) '
+        'LEFT JOIN LATERAL (', search_distance_sql(kind, space_id, 'c.known IS NULL'), ') e ON true) SELECT b.*, w.* FROM (',
+        -- A sketch may lie there without its vector.
+        search_best_sql(kind, 'NULL::integer[]', concat(k.item, '.distance IS NOT NULL AND ', search_check_sql(kind, filter, NOT search_is_placed(route), space_id)), check_limit),
+        ') b CROSS JOIN (SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}''), count(c.distance)', CASE WHEN has_taste THEN ', array_agg(c.taste ORDER BY c.place), array_agg(c.recent ORDER BY c.place)' END, ' FROM scored c) w')
+    FROM (SELECT kind || '_id', CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (id, item)
 $$;
 
 -- Where few of what is listed pass, or the graph is asked: all in one statement, which is planned anew for each search, so that no more than has to be is in it.
@@ -208,12 +200,13 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('WITH ', 'listed AS MATERIALIZED (SELECT s.product_id, s.' || kind || '_id, s.vector_at FROM ' || search_listed_sql(kind, space_id, route, filter)
             || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, filter, row_limit) || '), ',
         search_candidates_sql(kind, space_id, route, filter, row_limit),
-        search_best_sql(kind, CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by)' ELSE 'NULL::integer[]' END,
-            concat('(SELECT coalesce(array_agg(c.distance ORDER BY c.place)', CASE WHEN search_has_two(route) THEN ' FILTER (WHERE c.found_by > 1)' END, ', ''{}'') FROM scored c), (SELECT count(*) FROM scored), ',
-                -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
-                CASE WHEN (route).plan = 'hnsw' THEN 'false'
-                    ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, filter, row_limit), ' AND (SELECT count(*) FROM candidates) < ', row_limit) END),
-            search_unchecked_sql(kind, space_id, route, filter, CASE kind WHEN 'image' THEN 'i' ELSE 't' END), check_limit::text))
+        'SELECT b.*, w.* FROM (', search_best_sql(kind, CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by)' ELSE 'NULL::integer[]' END,
+            search_unchecked_sql(kind, space_id, route, filter, CASE kind WHEN 'image' THEN 'i' ELSE 't' END), check_limit),
+        ') b CROSS JOIN (SELECT coalesce(array_agg(c.distance ORDER BY c.place)', CASE WHEN search_has_two(route) THEN ' FILTER (WHERE c.found_by > 1)' END, ', ''{}''), count(*), ',
+        -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
+        CASE WHEN (route).plan = 'hnsw' THEN 'false'
+            ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, filter, row_limit), ' AND (SELECT count(*) FROM candidates) < ', row_limit) END,
+        ' FROM scored c) w')
 $$;
 
 -- All that a route lists, or all there is, compared by vectors alone, and the nearest of it checked: where the order of the sketches says too little. Only those that
