@@ -88,7 +88,7 @@ RETURN 5 * greatest(listed - cardinality(compared), 0) * missed / (2 * greatest(
 
 -- One arm: products in the order of their nearest picture or caption, at least `wanted` if so many match and no
 -- deadline forbids it, and the pictures or captions that these are. The report says how they were found. `spare` may add some more of those that were compared anyway.
--- How near they are to a taste is seen in passing; `tastes` is NULL where several looks were put together.
+-- How near they are to a taste is seen in passing.
 CREATE OR REPLACE FUNCTION search_arm(
     kind text, space_id integer, vector halfvec, filter search_filter, wanted integer, deadline timestamptz, explain boolean,
     spare integer DEFAULT 0, taste halfvec DEFAULT NULL, recent halfvec DEFAULT NULL, OUT product_ids bigint[], OUT distances double precision[],
@@ -162,7 +162,7 @@ BEGIN
                 IF fresh IS NOT NULL OR is_disputed THEN
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by
                     FROM search_nearest_of_each(found_before.product_ids || product_ids, found_before.distances || distances, found_before.item_ids || item_ids,
-                        array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, NULL, NULL, NULL) n;
+                        array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, found_before.tastes || tastes, found_before.recents || recents, NULL) n;
                 ELSIF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
                 END IF;
@@ -180,7 +180,6 @@ BEGIN
                 taken := CASE WHEN taken = row_limit THEN search_list_limit(route, filter, row_limit) ELSE search_most_compared(route, filter, row_limit) END;
             END LOOP;
             exhausted := cardinality(listed) <= taken AND listed_all;
-            IF fresh IS NOT NULL OR is_disputed THEN tastes := NULL; END IF;
         ELSE
             missed := NULL;
             left_out := 0;
@@ -193,9 +192,7 @@ BEGIN
             IF is_disputed THEN
                 SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by
                 FROM search_nearest_of_each(found_before.product_ids || product_ids, found_before.distances || distances, found_before.item_ids || item_ids,
-                    array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, NULL, NULL, NULL) n;
-                tastes := NULL;
-                recents := NULL;
+                    array_fill(0::bigint, ARRAY[cardinality(found_before.product_ids)]) || places, found_before.tastes || tastes, found_before.recents || recents, NULL) n;
             ELSIF checked > (SELECT count(DISTINCT p.product_id) FROM unnest(product_ids) p (product_id)) THEN
                 SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
             END IF;
@@ -229,13 +226,13 @@ BEGIN
         ELSIF route.plan = 'districts' AND attempts = 1 AND cardinality(product_ids) >= wanted AND route.total > search_small()
             AND (search_is_at_edge(kind, space_id, route, product_ids[:wanted], item_ids[:wanted]) OR search_is_lost(route.reached, distances[wanted], wanted)) THEN
             -- What was listed is not listed again.
-            SELECT product_ids, distances, item_ids INTO found_before;
+            SELECT product_ids, distances, item_ids, tastes, recents INTO found_before;
             fresh := route.cells;
             route := search_route_wider(kind, space_id, vector, filter, wanted, route, attempts);
             fresh := route.cells[cardinality(fresh) + 1:];
         ELSIF route.plan = 'hnsw' AND cardinality(product_ids) >= wanted AND search_is_disputed(found_by, route, wanted) THEN
             -- What the cells hold was compared in part, as the sketches order it, and the graph tells that much of it was left out.
-            SELECT product_ids, distances, item_ids INTO found_before;
+            SELECT product_ids, distances, item_ids, tastes, recents INTO found_before;
             is_disputed := true;
             IF search_is_near(route) AND (filter).placed IS NOT NULL THEN
                 -- What has the terms is few, and can be listed after all.
@@ -260,6 +257,10 @@ BEGIN
                 is_lost := true;
                 route.plan := 'cells';
                 route.cells := search_nearest_cells(kind, space_id, vector, route.total, 7 * search_second_opinion(route.pass, wanted, route.total) / route.pass);
+            ELSIF NOT is_far AND route.plan = 'list' AND route.source <> 'cells' AND search_is_listed(route) AND search_listed_rows(route) BETWEEN 6 * taken AND 20000 AND missed <= 0.4 * wanted THEN
+                -- What is nearest differs little from much else, but the order of sketches may still tell it from the most of it.
+                is_far := true;
+                row_limit := greatest(row_limit, search_listed_rows(route) / 10);
             ELSIF route.source <> 'cells' AND search_listed_rows(route) <= 20000 THEN
                 -- What is nearest hardly differs from much else; to list it once more by its sketches costs as much as to compare it.
                 route.plan := 'exact';

@@ -159,7 +159,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)
 $$;
 
--- Of several pictures or captions of one product the nearest alone, in the order of their distance.
+-- Of several pictures or captions of one product the nearest alone, in the order of their distance; of one that was found twice, the place where it was found first.
 CREATE OR REPLACE FUNCTION search_nearest_of_each(
     INOUT product_ids bigint[], INOUT distances double precision[], INOUT item_ids bigint[], INOUT places bigint[], INOUT tastes double precision[],
     INOUT recents double precision[], INOUT found_by integer[]
@@ -171,7 +171,7 @@ BEGIN
         CASE WHEN found_by IS NOT NULL THEN array_agg(n.arm ORDER BY n.distance, n.product_id) END
     INTO product_ids, distances, item_ids, places, tastes, recents, found_by
     FROM (SELECT DISTINCT ON (u.product_id) u.* FROM unnest(product_ids, distances, item_ids, places, tastes, recents, found_by)
-          u (product_id, distance, item_id, place, taste, recent, arm) ORDER BY u.product_id, u.distance, u.item_id) n;
+          u (product_id, distance, item_id, place, taste, recent, arm) ORDER BY u.product_id, u.distance, u.item_id, u.place) n;
 END $$;
 
 -- Those listed ($7, $8, $9) are compared by their vectors, but for those whose distance is known ($10), and checked in the order of their distance, as far as
