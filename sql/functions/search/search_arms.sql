@@ -121,10 +121,10 @@ DECLARE
     most_checked integer;
     missed double precision;
     left_out double precision;
-    chance double precision[];
+    chance double precision[];  -- how far anything is
     exhausted boolean;
     is_lost boolean := false;
-    is_far boolean := false;  -- from everything, so that all that matches is listed
+    is_far boolean := false;  -- from everything, or hardly nearer than much else: all that matches is listed, and as much compared as its distances ask for
     is_disputed boolean := false;
     attempts integer := 0;
     scanned bigint;
