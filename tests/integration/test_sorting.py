@@ -146,6 +146,24 @@ def test_who_loses_the_second_connection_goes_on_alone(
     assert misplaced(shop) <= 6
 
 
+def test_who_gets_no_second_connection_goes_on_alone(
+    shop: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = placing._another
+    asked: list[Connection] = []
+
+    def refuse(connection: Connection) -> Connection:
+        asked.append(connection)
+        if len(asked) == 2:
+            raise psycopg.OperationalError("too many connections for this role")
+        return another(connection)
+
+    monkeypatch.setattr(placing, "_another", refuse)
+    assert sort(shop) is True
+    assert len(asked) == 2
+    assert one(shop, "SELECT count(*) FROM image_sketch_1 WHERE cell_id = 0") == 0
+
+
 def test_the_second_ends_with_the_first(shop: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     place = placing._place_one
 

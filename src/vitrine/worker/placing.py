@@ -66,8 +66,9 @@ def place_batches(
     """
     left = deque(batches)
     place = partial(_place, kind=kind, space_id=space_id, left=left, stopped=stopped)
-    if together and len(left) > 1:
-        with closing(run(_another)) as second, ThreadPoolExecutor(1) as beside:
+    second = run(_second) if together and len(left) > 1 else None
+    if second is not None:
+        with closing(second), ThreadPoolExecutor(1) as beside:
             helping = beside.submit(_help, second, place)
             try:
                 place(run)
@@ -112,6 +113,14 @@ def _place_one(connection: Connection, values: tuple[object, ...]) -> bool:
         "SELECT place_sketches(%s, %s, %s::bigint[], %s::bigint[], %s::integer[])", values
     ).fetchall()
     return bool(placed)
+
+
+def _second(connection: Connection) -> Connection | None:
+    """One more connection, or none where the server or the role is allowed no more."""
+    try:
+        return _another(connection)
+    except psycopg.Error:
+        return None
 
 
 def _another(connection: Connection) -> Connection:
