@@ -88,6 +88,11 @@ def test_what_has_no_cell_yet_is_looked_at_too(shop: Connection) -> None:
     assert found == [0, *by_centre(shop)[:1]]
 
 
+def test_terms_of_what_has_no_cell_yet_are_indexed_too(shop: Connection) -> None:
+    placed = "placed_terms({0}, '{{2,3,4}}') = ARRAY[placed_term(2, {0}), placed_term(4, {0})]"
+    assert one(shop, f"SELECT {placed.format(0)} AND {placed.format(9)}") is True
+
+
 def test_what_the_graph_reaches(shop: Connection) -> None:
     """Its districts, and how far off those are that have the terms; as if it missed nothing."""
     shop.execute("DROP INDEX image_vector_1_hnsw_idx")

@@ -167,9 +167,8 @@ BEGIN
                     SELECT n.* INTO product_ids, distances, item_ids, places, tastes, recents, found_by FROM search_nearest_of_each(product_ids, distances, item_ids, places, tastes, recents, found_by) n;
                 END IF;
                 missed := search_missed_of(listed_distances, distances[wanted]);
-                IF is_far THEN left_out := search_left_below(listed_distances, missed, search_listed_rows(route));
-                ELSE SELECT l.* INTO chance, left_out FROM search_left_out(kind, space_id, vector, route, listed_distances, distances[wanted], chance) l;
-                END IF;
+                SELECT l.* INTO chance, left_out FROM search_left_out(kind, space_id, vector, route, listed_distances, distances[wanted], chance) l;
+                IF is_far THEN left_out := greatest(left_out, search_left_below(listed_distances, missed, search_listed_rows(route))); END IF;
                 -- Where the best come from far down the list, better ones may lie below its first part.
                 EXIT WHEN taken >= search_most_compared(route, filter, row_limit) OR cardinality(listed) <= taken OR cardinality(product_ids) >= wanted
                     AND (SELECT max(p.place) FROM unnest(places[:wanted]) p (place)) <= taken / 2

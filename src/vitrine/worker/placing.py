@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -40,15 +40,29 @@ def sorting_alone(run: Run, kind: str, space_id: int) -> Iterator[bool]:
     Whoever sorts also looks at all as it was at the beginning, so that nothing moved is cleared
     until the end: a row that finds room where it was stays there, and all would lie as before.
     """
-    with closing(run(_another)) as looking:
-        looking.autocommit = False
-        looking.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        [(alone,)] = looking.execute(
-            "SELECT pg_try_advisory_xact_lock(hashtextextended("
-            "concat_ws('.', current_schema(), 'sort_sketches', %s::text, %s::text), 0))",
-            (kind, space_id),
-        ).fetchall()
-        yield bool(alone)
+    looking, alone = run(partial(_look, kind=kind, space_id=space_id))
+    with closing(looking):
+        try:
+            yield alone
+        finally:
+            with suppress(psycopg.Error):
+                looking.rollback()  # its locks go now, not when the server sees that it left
+
+
+def _look(connection: Connection, *, kind: str, space_id: int) -> tuple[Connection, bool]:
+    looking = _another(connection)
+    looking.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    looking.autocommit = False
+    # One worker of many, and not beside the database's own sorting (tune_cells).
+    [(alone,)] = looking.execute(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended(s.schema || '.sort_sketches.' || s.name,"
+        " 0)) AND pg_try_advisory_xact_lock_shared(hashtextextended("
+        "s.schema || '.tune_cells.' || s.name, 0)) "
+        "FROM (SELECT current_schema() AS schema, "
+        "concat(%s::text, '_sketch_', %s::text) AS name) s",
+        (kind, space_id),
+    ).fetchall()
+    return looking, bool(alone)
 
 
 def place_batches(
@@ -68,14 +82,16 @@ def place_batches(
     place = partial(_place, kind=kind, space_id=space_id, left=left, stopped=stopped)
     second = run(_second) if together and len(left) > 1 else None
     if second is not None:
-        with closing(second), ThreadPoolExecutor(1) as beside:
-            helping = beside.submit(_help, second, place)
+        helper = threading.Thread(target=_help, args=(second, place), daemon=True)
+        with closing(second):
+            helper.start()
             try:
                 place(run)
             except BaseException:
                 left.clear()
                 raise
-            helping.result()
+            finally:
+                helper.join()
     place(run)
 
 
