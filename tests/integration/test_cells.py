@@ -318,6 +318,8 @@ def test_a_space_without_vectors(space: Connection) -> None:
 
 
 def test_a_table_with_room_for_more_is_trained_once(space: Connection) -> None:
+    # The server would count its rows at some moment, before or after the second load.
+    space.execute("ALTER TABLE image_sketch_1 SET (autovacuum_enabled = off)")
     load(space, clustered(14_000))
     space.execute("DELETE FROM product WHERE product_id % 5 <> 0")
     row = space.execute("SELECT rows_of('image_sketch_1', 200)").fetchone()
