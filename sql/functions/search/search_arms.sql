@@ -80,8 +80,8 @@ BEGIN
     left_out := CASE (route).plan WHEN 'districts' THEN least(by_chance, sqrt(rest * tail * by_chance)) ELSE sqrt(rest * greatest(tail, 3e-5) * by_chance) END;
 END $$;
 
--- The same of a small shop whose sketches were all listed: as if what lies further down their order were spread like the second half of what was compared. In
--- five times as many, for of these fewer may be left out.
+-- The same by the sketches' order alone, where all that matches was listed: as if what lies further down were spread like the second half of what was
+-- compared. In five times as many, for of these fewer may be left out.
 CREATE OR REPLACE FUNCTION search_left_below(compared double precision[], missed double precision, listed double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 5 * greatest(listed - cardinality(compared), 0) * missed / (2 * greatest(cardinality(compared), 1));

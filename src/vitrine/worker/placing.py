@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -50,19 +50,21 @@ def sorting_alone(run: Run, kind: str, space_id: int) -> Iterator[bool]:
 
 
 def _look(connection: Connection, *, kind: str, space_id: int) -> tuple[Connection, bool]:
-    looking = _another(connection)
-    looking.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    looking.autocommit = False
-    # One worker of many, and not beside the database's own sorting (tune_cells).
-    [(alone,)] = looking.execute(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended(s.schema || '.sort_sketches.' || s.name,"
-        " 0)) AND pg_try_advisory_xact_lock_shared(hashtextextended("
-        "s.schema || '.tune_cells.' || s.name, 0)) "
-        "FROM (SELECT current_schema() AS schema, "
-        "concat(%s::text, '_sketch_', %s::text) AS name) s",
-        (kind, space_id),
-    ).fetchall()
-    return looking, bool(alone)
+    with ExitStack() as failing:
+        looking = failing.enter_context(closing(_another(connection)))
+        looking.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        looking.autocommit = False
+        # One worker of many, and not beside the database's own sorting (tune_cells).
+        [(alone,)] = looking.execute(
+            "SELECT pg_try_advisory_xact_lock(hashtextextended("
+            "s.schema || '.sort_sketches.' || s.name, 0)) AND pg_try_advisory_xact_lock_shared("
+            "hashtextextended(s.schema || '.tune_cells.' || s.name, 0)) "
+            "FROM (SELECT current_schema() AS schema, "
+            "concat(%s::text, '_sketch_', %s::text) AS name) s",
+            (kind, space_id),
+        ).fetchall()
+        failing.pop_all()
+        return looking, bool(alone)
 
 
 def place_batches(

@@ -51,6 +51,8 @@ def sort_vectors(run: Run, kind: str, space_id: int, stopped: Callable[[], bool]
         # Shoppers wait for the first sorting, and are to notice nothing of a later one.
         first = run(lambda connection: _trainings(connection, kind, space_id)) == 1
         place_batches(run, kind, space_id, batches, stopped, together=first)
+    if stopped():
+        return True
     run(lambda connection: connection.execute("SELECT index_sketches(%s, %s)", (kind, space_id)))
     return True
 
