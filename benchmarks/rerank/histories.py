@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +59,7 @@ class Histories:
     after: Sequence[Purchase]
     kinds: Mapping[str, str]  # of every product whose kind is known, sold before the cut or not
     sold: Mapping[str, int]  # lines of receipts before the cut
+    prices: Mapping[str, float]  # the median of what one cost before the cut
 
     def candidates(self) -> dict[str, list[str]]:
         """The products of each category that has enough of them."""
@@ -113,7 +114,17 @@ def read_histories(folder: Path, quantile: float = 0.8) -> Histories:
         before=before,
         after=[line for line in lines if line.moment >= cut],
         sold=sold,
+        prices=_prices(before),
     )
+
+
+def _prices(lines: Iterable[Purchase]) -> dict[str, float]:
+    """Of what was given away or returned nothing is known."""
+    paid: dict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        if line.quantity > 0 and line.amount > 0:
+            paid[line.product].append(line.amount / line.quantity)
+    return {product: float(np.median(each)) for product, each in paid.items()}
 
 
 def _read_kinds(path: Path) -> dict[str, str]:

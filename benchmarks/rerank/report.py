@@ -75,8 +75,9 @@ def report_pages(shop: vitrine.Shop, histories: Histories, cases: Sequence[Categ
             "the same search with the household as its client, and the default weights.",
             PURCHASES,
             NO_VECTORS + " What moves a product is popularity, the values that it shares with the "
-            "history (brand, category, kind, package, manufacturer, department), and that it was "
-            "bought before.",
+            "history (brand, category, kind, package, manufacturer, department, the quarter of its "
+            "category's prices), and that it was bought before. A product costs the median of what "
+            "was paid for one before the cut.",
         ],
     )
 

@@ -71,7 +71,8 @@ def _product_rows(
 ) -> Iterable[Iterable[object]]:
     for product, goods in histories.goods.items():
         yield (
-            product, _title(goods), goods.brand, category_of(filed_in(goods)), "1",
+            product, _title(goods), goods.brand, category_of(filed_in(goods)),
+            f"{histories.prices[product]:.2f}" if product in histories.prices else "",
             *(value.replace("|", " ") for value in
               (goods.kind, goods.size, goods.manufacturer, goods.department)),
         )  # fmt: skip

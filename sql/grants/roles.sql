@@ -17,7 +17,7 @@ DECLARE
         association_score,association_actions,association_days,association_events,count_products,count_bought_together,count_viewed_after,gather_due,
         tend_counts,tend_partners,tend_associations,tend_affinities,count_category_pairs,sampled_shoppers,sampled_categories,leaf_categories,
         product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,
-        product_values,value_number,keep_values,count_value,fold_facets,relist_prices,fold_facet_patch,write_facet_bitmaps,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_stocked_options,
+        product_values,product_prices,product_bands,price_bands,count_price_bands,value_number,keep_values,count_value,fold_facets,relist_prices,fold_facet_patch,write_facet_bitmaps,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_stocked_options,
         facet_price_cells,
         keep_history,stop_sweep_at,sweep_histories,events_worth_keeping,kept_history,history_with,latest_events,opted_out,history_fingerprint,events_since,events_hashed,whole_history,history_of,with_vectors,history_vectors,with_values,with_preferences,product_numbers,without_values,
         common_values,value_preference,value_place,value_vector,value_profile,value_said,personal_weights,default_personal_weights,most_events}';
@@ -78,7 +78,7 @@ BEGIN
                     WHEN worker THEN CASE
                         WHEN c.relname ~ '^(image|caption)_(vector|sketch|price)_\d+$'
                           OR c.relname IN ('work_queue', 'worker', 'query_vector', 'encoding_request',
-                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_column', 'product_value', 'facet_change', 'listed_price', 'price_change', 'place_change', 'trend')
+                              'cell', 'cell_generation', 'whitening', 'word', 'facet_value', 'facet_bitmap', 'facet_column', 'product_value', 'price_sweep', 'facet_change', 'listed_price', 'price_change', 'place_change', 'trend')
                             THEN 'SELECT, INSERT, UPDATE, DELETE'
                         WHEN c.relname <> ALL (hidden) AND NOT k.keyed AND c.relname NOT IN ('search_log', 'event_log') THEN 'SELECT' END
                     WHEN analyst THEN CASE

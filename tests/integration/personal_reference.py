@@ -28,13 +28,50 @@ class Event:
     quantity: float | None = None
 
 
-def values(product: Product, path_ids: Mapping[str, int]) -> list[str]:
-    """The values of a product, such as brand=acme; a category with those above it."""
-    found = [f"brand={product.brand.lower()}"] if product.brand else []
+BANDS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
+
+
+def paths(product: Product) -> list[list[str]]:
+    """The categories of a product, each after those above it."""
+    found = []
     for path in dict.fromkeys(path.lower() for path in product.categories):
         parts = path.split("/")
-        above = ["/".join(parts[: n + 1]) for n in range(len(parts))]
+        found.append(["/".join(parts[: n + 1]) for n in range(len(parts))])
+    return found
+
+
+def price(product: Product) -> float | None:
+    """The lowest price of what is sold of a product."""
+    active = [v.price for v in product.variants if v.status == "active" and v.price is not None]
+    return min(active, default=None)
+
+
+def bands(products: Sequence[Product], path_ids: Mapping[str, int]) -> dict[str, str]:
+    """In which quarter of the prices of its category a product lies, by its name."""
+    prices: dict[str, list[float]] = {}
+    for product in products:
+        if product.status == "active" and (costs := price(product)) is not None:
+            for path in {one for above in paths(product) for one in above}:
+                prices.setdefault(path, []).append(costs)
+    ends = {p: np.quantile(each, [0.25, 0.5, 0.75]) for p, each in prices.items() if len(each) >= 8}
+    ends = {path: each for path, each in ends.items() if each[0] < each[2]}
+    found = {}
+    for product in products:
+        known = [p for above in paths(product) for p in above if p in ends]
+        if known and (costs := price(product)) is not None:
+            lowest = min(known, key=lambda path: (-path.count("/"), path_ids[path]))
+            quarter = int(np.searchsorted(ends[lowest], costs, side="right"))
+            found[product.external_id] = BANDS[quarter]
+    return found
+
+
+def values(product: Product, path_ids: Mapping[str, int], in_band: Mapping[str, str]) -> list[str]:
+    """The values of a product, such as brand=acme; a category with those above it."""
+    found = [f"brand={product.brand.lower()}"] if product.brand else []
+    for above in paths(product):
         found += [f"category={path_ids[one]}" for one in above]
+    if product.external_id in in_band:
+        found.append(f"price={in_band[product.external_id]}")
     for name, value in product.attributes.items():
         for one in value if isinstance(value, list) else [value]:
             text = str(one).lower() if not isinstance(one, bool) else ("true" if one else "false")
@@ -63,8 +100,9 @@ def features(
         bought[event.external_id] += event.action == "purchase"
     taste = Counter({name: max(much, 0.0) for name, much in taste.items()})
     amounts: Counter[str] = Counter()
+    in_band = bands(products, path_ids)
     for name, much in taste.items():
-        for value in values(by_name[name], path_ids):
+        for value in values(by_name[name], path_ids, in_band):
             amounts[value] += much
     total = sum(taste.values())
     prior, least = weights["prior"], shares[""]
@@ -77,7 +115,7 @@ def features(
             short[place],
             sum(
                 math.log((amounts[value] + prior) / (total * shares.get(value, least) + prior))
-                for value in values(product, path_ids)
+                for value in values(product, path_ids, in_band)
                 if value in amounts or value in shares  # what is neither says nothing
             )
             if taste

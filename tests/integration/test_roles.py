@@ -145,6 +145,9 @@ def test_the_worker_writes_vectors_the_queue_and_what_it_saw(login: Login) -> No
     worker.execute("SELECT ensure_partitions()")
     worker.execute("SELECT tend_vocabulary()")
     worker.execute("SELECT tend_histories()")
+    worker.execute("SELECT tend_shares('0')")
+    worker.execute("SELECT fold_facets()")
+    worker.execute("SELECT tend_price_bands(1)")
 
 
 WORKER_MAY_NOT = [

@@ -1,6 +1,6 @@
 -- The values that products share with others, such as brand=acme: as texts, and kept as numbers for personal search.
 
--- Category and attributes too, in one form. Long texts are no values; one that stands twice (two categories under one)
+-- Category, attributes and the band of the price too, in one form. Long texts are no values; one that stands twice (two categories under one)
 -- comes twice. In PL/pgSQL, because its plans are kept.
 CREATE OR REPLACE FUNCTION product_values(product_ids bigint[]) RETURNS TABLE (product_id bigint, value text)
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
@@ -29,7 +29,9 @@ BEGIN
     UNION ALL
     SELECT m.product_id, 'attributes.' || lower(m.key || '=' || (e.value #>> '{}')) FROM member m
     CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value END) e (value)
-    WHERE jsonb_typeof(m.value) = 'array' AND jsonb_typeof(e.value) IN ('string', 'number', 'boolean') AND length(e.value #>> '{}') <= 60;
+    WHERE jsonb_typeof(m.value) = 'array' AND jsonb_typeof(e.value) IN ('string', 'number', 'boolean') AND length(e.value #>> '{}') <= 60
+    UNION ALL
+    SELECT b.product_id, 'price=' || b.band FROM product_bands(given_ids) b;
 END $$;
 
 -- Of 64 bits: no two values of a catalogue are likely to share one.

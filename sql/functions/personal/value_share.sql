@@ -35,19 +35,22 @@ CREATE OR REPLACE FUNCTION tend_shares(every interval DEFAULT '10 minutes', samp
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     kept integer;
+    sampled bigint[];
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tend_shares', 0)) THEN RETURN 0; END IF;
     IF EXISTS (SELECT FROM value_share s WHERE s.value = '' AND s.counted_at > now() - every) THEN RETURN 0; END IF;
+    sampled := ARRAY(SELECT p.product_id FROM product p WHERE p.status = 'active' ORDER BY hashint8(p.product_id) LIMIT sample);
+    -- The band of a price is one of the values.
+    PERFORM count_price_bands(sampled);
     WITH chosen AS MATERIALIZED (
-        SELECT p.product_id, p.popularity::double precision AS popularity FROM product p WHERE p.status = 'active'
-        ORDER BY hashint8(p.product_id) LIMIT sample
+        SELECT p.product_id, p.popularity::double precision AS popularity FROM product p WHERE p.product_id = ANY (sampled)
     ), weighed AS MATERIALIZED (
         -- What nobody asked for yet counts a little: it is there to be bought.
         SELECT c.product_id, (c.popularity + m.small) / sum(c.popularity + m.small) OVER () AS part
         FROM chosen c CROSS JOIN (SELECT coalesce(nullif(0.1 * avg(c.popularity), 0), 1) AS small FROM chosen c) m
     ), counted AS MATERIALIZED (
         SELECT v.value, least(sum(w.part), 1) AS share
-        FROM product_values((SELECT array_agg(c.product_id) FROM chosen c)) v JOIN weighed w USING (product_id)
+        FROM product_values(sampled) v JOIN weighed w USING (product_id)
         GROUP BY v.value HAVING count(*) > 1
         UNION ALL SELECT '', 0.5 / count(*) FROM chosen HAVING count(*) > 0
         -- Next to nothing is nothing; a share is more.

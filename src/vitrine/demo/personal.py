@@ -136,9 +136,15 @@ def _values(found: Found, asked: Asked, values: Sequence[Mapping[str, Any]], *, 
     for field, value in told:
         above = field == "category" and any(path.startswith(f"{value}/") for path in paths)
         if not above and (field, value) != ("category", asked.category):
-            # Brands are compared in small letters; this product is of that brand.
-            named[found.brand if field == "brand" else value.rpartition("/")[2]] = True
+            named[_said(found, field, value)] = True
     return ", ".join(named)
+
+
+def _said(found: Found, field: str, value: str) -> str:
+    """Brands are compared in small letters; this product is of that brand."""
+    if field == "price":
+        return f"what costs like the {value} of its category"
+    return found.brand or value if field == "brand" else value.rpartition("/")[2]
 
 
 def _because(found: Found, titles: Mapping[str, str]) -> str:

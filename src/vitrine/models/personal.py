@@ -12,12 +12,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vitrine.models.base import Base, BigInt, Now
+from vitrine.models.catalogue import Category
 from vitrine.models.spaces import Space
 
 __all__ = [
     "CommonPreference",
     "HistorySweep",
     "KeptHistory",
+    "PriceBand",
+    "PriceSweep",
     "ProductValue",
     "RerankWeights",
     "ValueShare",
@@ -121,6 +124,43 @@ class ProductValue(Base):
         SPARSEVEC,
         comment="How often the product has each value, by value_place; read from the index alone.",
     )
+
+
+class PriceBand(Base):
+    """The prices that part a category's products into quarters, the cheapest first."""
+
+    __tablename__ = "price_band"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "cardinality(ends) = 3 AND ends[1] <= ends[2] AND ends[2] <= ends[3]",
+            name="price_band_ends",
+        ),
+        {
+            "comment": "The prices at which the cheapest quarter, the half and the three quarters"
+            " of a category's products end, from a sample; of categories whose prices differ."
+        },
+    )
+
+    category_id: Mapped[BigInt] = mapped_column(
+        sa.ForeignKey(Category.category_id, ondelete="CASCADE"), primary_key=True
+    )
+    ends: Mapped[list[float]] = mapped_column(ARRAY(sa.Double))
+
+
+class PriceSweep(Base):
+    """Up to which product a worker has looked whether its price lies in another quarter."""
+
+    __tablename__ = "price_sweep"
+    __table_args__ = (
+        sa.CheckConstraint("one", name="price_sweep_one"),
+        {
+            "comment": "Up to which product, by the order of their ids, tend_price_bands has"
+            " looked; no row where it begins anew."
+        },
+    )
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=sa.text("true"))
+    product_id: Mapped[BigInt]
 
 
 class KeptHistory(Base):

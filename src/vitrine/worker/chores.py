@@ -39,6 +39,7 @@ CHORES = (
     Chore(call="tend_histories", every=0.0, without="personal search works each history out anew"),
     Chore(call="tend_events", every=3600.0, without="old months of the history stay"),
     Chore(call="tend_shares", every=600.0, without="personal search knows an older catalogue"),
+    Chore(call="tend_price_bands", every=0.0, without="personal search knows older prices"),
     Chore(call="tend_rollups", every=600.0, without="analysts' views count all days anew"),
     Chore(call="tend_co_purchases", every=300.0, without="what is bought together is not counted"),
     Chore(call="tend_viewed_after", every=300.0, without="what is viewed after is not counted"),
