@@ -17,7 +17,7 @@ DECLARE
         association_score,association_actions,association_days,association_events,count_products,count_bought_together,count_viewed_after,gather_due,
         tend_counts,tend_partners,tend_associations,tend_affinities,count_category_pairs,sampled_shoppers,sampled_categories,leaf_categories,
         product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,
-        product_values,product_prices,product_bands,price_bands,count_price_bands,value_number,keep_values,count_value,fold_facets,relist_prices,fold_facet_patch,write_facet_bitmaps,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_stocked_options,
+        product_values,product_prices,product_bands,price_bands,price_band_of,count_price_bands,value_number,keep_values,count_value,fold_facets,relist_prices,fold_facet_patch,write_facet_bitmaps,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_stocked_options,
         facet_price_cells,
         keep_history,stop_sweep_at,sweep_histories,events_worth_keeping,kept_history,history_with,latest_events,opted_out,history_fingerprint,events_since,events_hashed,whole_history,history_of,with_vectors,history_vectors,with_values,with_preferences,product_numbers,without_values,
         common_values,value_preference,value_place,value_vector,value_profile,value_said,personal_weights,default_personal_weights,most_events}';

@@ -60,7 +60,11 @@ def bands(products: Sequence[Product], path_ids: Mapping[str, int]) -> dict[str,
         known = [p for above in paths(product) for p in above if p in ends]
         if known and (costs := price(product)) is not None:
             lowest = min(known, key=lambda path: (-path.count("/"), path_ids[path]))
-            quarter = int(np.searchsorted(ends[lowest], costs, side="right"))
+            below, to = (
+                int(np.searchsorted(ends[lowest], costs, side=s)) for s in ("left", "right")
+            )
+            middle = (below + to) / 2  # quarters may end more than once where many cost the same
+            quarter = math.floor(middle) if middle < 1.5 else math.ceil(middle)
             found[product.external_id] = BANDS[quarter]
     return found
 
@@ -116,7 +120,8 @@ def features(
             sum(
                 math.log((amounts[value] + prior) / (total * shares.get(value, least) + prior))
                 for value in values(product, path_ids, in_band)
-                if value in amounts or value in shares  # what is neither says nothing
+                # What is neither says nothing, nor does a band of prices that was never met.
+                if value in amounts or (value in shares and not value.startswith("price="))
             )
             if taste
             else 0.0,

@@ -92,6 +92,76 @@ def test_a_category_of_its_own_prices_comes_before_the_one_above(shop: Connectio
     )
 
 
+@pytest.mark.parametrize(
+    ("prices", "wanted"),
+    [
+        ([9.99] * 12 + [19.99] * 8, {9.99: BANDS[1], 19.99: BANDS[3]}),
+        ([0] * 30 + [10] * 10, {0: BANDS[1], 10: BANDS[3]}),
+        ([5] * 10 + [20] * 10, {5: BANDS[0], 20: BANDS[3]}),
+        ([2] * 3 + [3] * 7, {2: BANDS[0], 3: BANDS[2]}),
+        ([1, 2, 3, 4] * 2, {1: BANDS[0], 2: BANDS[1], 3: BANDS[2], 4: BANDS[3]}),
+        ([1] + [2] * 98 + [3], {}),  # hardly any differs
+    ],
+)
+def test_of_what_costs_the_same_the_middle_counts(
+    connection: Connection, prices: list[float], wanted: dict[float, str]
+) -> None:
+    for number, price in enumerate(prices):
+        add(connection, f"X{number}", price, "Tea")
+    connection.execute("SELECT tend_shares('0')")
+    found = bands(connection)
+    assert {(prices[int(name[1:])], band) for name, band in found.items()} == set(wanted.items())
+
+
+def test_prices_that_no_server_can_calculate_with_stop_nothing(shop: Connection) -> None:
+    for name, price in (("huge", "1e309"), ("tiny", "1e-400")):
+        add(shop, name, 1, "Tea")
+        shop.execute("UPDATE variant SET price = %s::numeric WHERE sku = %s", (price, f"{name}-1"))
+    shop.execute("SELECT tend_shares('0')")
+    assert (bands(shop)["huge"], bands(shop)["tiny"]) == (BANDS[3], BANDS[0])
+
+
+def test_bands_follow_the_prices_of_their_category(shop: Connection) -> None:
+    shop.execute("SELECT tend_shares('0')")
+    shop.execute("UPDATE variant SET price = price + 100 WHERE sku ~ '^T[2-9]-'")
+    shop.execute("SELECT tend_shares('0')")
+    found = bands(shop)
+    assert (found["T1"], found["T12"], found["T2"]) == (BANDS[0], BANDS[0], BANDS[3])
+
+
+def test_a_product_in_two_categories_counts_once_above_them(connection: Connection) -> None:
+    for number in range(8):
+        add(connection, f"A{number}", 1 + number, "Tea/China")
+    for number in range(4):
+        product = Product(f"B{number}", categories=["Tea/India", "Tea/Green"])
+        product.variants = [Variant(f"B{number}-1", price=20)]
+        add_product(connection, product)
+    connection.execute("SELECT tend_shares('0')")
+    ends = connection.execute(
+        "SELECT ends FROM price_band JOIN category USING (category_id) WHERE path = 'tea'"
+    ).fetchone()
+    assert ends == ([3.75, 6.5, 20],)  # of twelve products, not of sixteen
+
+
+def test_a_category_may_go_while_its_prices_are_counted(database: str) -> None:
+    with connect(database, "vitrine") as worker, connect(database, "vitrine") as app:
+        priced_shop(worker)
+        worker.execute("SELECT tend_shares('0')")
+        worker.execute("SET statement_timeout = '20s'")
+        app.execute("SET statement_timeout = '20s'")
+        gone = "DELETE FROM category WHERE path = %s"
+        app.execute("DELETE FROM product_category")
+        with app.transaction():
+            app.execute(gone, ("tea/china",))
+            worker.execute("UPDATE variant SET price = price * 2")
+            worker.execute("SELECT tend_shares('0')")
+            app.execute(gone, ("tea",))
+        with worker.transaction():
+            worker.execute("SELECT tend_shares('0')")
+            app.execute(gone, ("salt",))
+    # Nothing waited for another.
+
+
 def test_bands_go_where_prices_no_longer_differ(shop: Connection) -> None:
     shop.execute("SELECT tend_shares('0')")
     shop.execute("UPDATE variant SET price = 3")
@@ -122,10 +192,65 @@ def test_a_worker_looks_at_all_products_a_few_at_a_time(shop: Connection) -> Non
     due = [shop.execute("SELECT tend_price_bands(10)").fetchone() for _ in range(6)]
     assert due == [(10,)] * 4 + [(0,)] * 2  # teas come first; the last call reaches the end
     assert {n: b for n, b in bands(shop, KEPT_AS).items() if b} == bands(shop)
-    rows = "SELECT product_id, xmin::text FROM product_value ORDER BY product_id"
+    rows = (
+        "SELECT product_id, xmin::text FROM product_value "
+        "UNION ALL SELECT -1, xmin::text FROM price_sweep ORDER BY product_id"
+    )
     before = shop.execute(rows).fetchall()
     assert shop.execute("SELECT tend_price_bands()").fetchone() == (0,)
     assert shop.execute(rows).fetchall() == before  # what is right is not written again
+    assert shop.execute("SELECT tend_price_bands(0)").fetchone() == (0,)  # one at the least
+
+
+def test_what_was_kept_before_most_bands_came_is_kept_anew(shop: Connection) -> None:
+    """Of one who buys the cheapest, what knows nothing of bands would say that she likes none."""
+    fold(shop)
+    log(shop, [Event("purchase", f"T{n}", 1 + n / 99) for n in range(1, 5)] * 5, client="thrifty")
+    shop.execute("SELECT tend_histories()")
+    shop.execute("UPDATE event SET received_at = now() - interval '1 hour'")
+    made = "SELECT made_at FROM kept_history"
+    before = shop.execute(made).fetchone()
+    shop.execute("SELECT tend_histories()")
+    assert shop.execute(made).fetchone() == before
+    shop.execute("SELECT tend_shares('0')")
+    while shop.execute("SELECT tend_price_bands(20)").fetchone() != (0,):
+        pass
+    shop.execute("SELECT tend_price_bands()")
+    shop.execute("SELECT tend_histories()")
+    after = shop.execute(made).fetchone()
+    assert after is not None
+    assert after != before
+    liked = (
+        "SELECT p.external_id, f.attributes FROM personal_features('thrifty', NULL, ARRAY("
+        "SELECT product_id FROM product)) f JOIN product p USING (product_id)"
+    )
+    likes = dict(shop.execute(liked).fetchall())
+    assert likes["T9"] > likes["T19"]
+    assert likes["T9"] > likes["T39"]
+    set_price(shop, "T1", 40)  # few change: what was kept stays
+    shop.execute("SELECT tend_price_bands()")
+    shop.execute("SELECT tend_histories()")
+    assert shop.execute(made).fetchone() == after
+
+
+def test_a_band_that_is_no_more_is_still_said_in_words(shop: Connection) -> None:
+    shop.execute("SELECT tend_shares('0')")
+    fold(shop)
+    log(shop, [Event("purchase", f"T{n}", 1) for n in (1, 2, 3, 5)], client="thrifty")
+    shop.execute("UPDATE variant SET price = 3")
+    shop.execute("SELECT tend_shares('0')")
+    page = ask(shop, filters={"category": "tea"}, client="thrifty", k=40)
+    told = [one for hit in page for one in hit["why"].get("personal", {}).get("values", [])]
+    assert {one["field"] for one in told} == {"category", "price"}
+
+
+def test_what_runs_as_its_owner_looks_into_the_shop_alone(shop: Connection) -> None:
+    paths = shop.execute(
+        "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'vitrine'::regnamespace AND "
+        "p.proname IN ('product_prices', 'product_bands', 'price_band_of', 'count_price_bands') "
+        "AND NOT 'search_path=vitrine, pg_temp' = ANY (p.proconfig)"
+    )
+    assert paths.fetchall() == []
 
 
 def test_a_new_price_is_followed_when_a_worker_comes_by(shop: Connection) -> None:

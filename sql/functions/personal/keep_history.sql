@@ -72,7 +72,7 @@ DECLARE
     due text[];
 BEGIN
     IF active IS NULL OR NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tend_histories', 0)) THEN RETURN 0; END IF;
-    DELETE FROM kept_history k WHERE k.made_at < now() - interval '7 days' OR k.space_id <> active;
+    DELETE FROM kept_history k WHERE k.made_at < now() - interval '7 days' OR k.space_id <> active OR k.made_at < (SELECT s.settled_at FROM price_sweep s);
     due := ARRAY(
         SELECT r.client_id
         FROM (SELECT e.client_id, max(e.received_at) FILTER (WHERE e.action_name <> 'impression') AS did_at, max(e.received_at) AS seen_at FROM event e

@@ -46,8 +46,8 @@ BEGIN
         FROM (SELECT d.number, s.said_as AS said, value_preference(coalesce(l.amount, 0), total, coalesce(s.share, least_share), prior) AS preference
               FROM (SELECT DISTINCT o.number FROM own o) d
               LEFT JOIN unnest(history.liked, history.amounts) l (number, amount) ON l.number = d.number
-              LEFT JOIN (SELECT s.number, s.share, s.said_as FROM value_share s WHERE s.number = ANY (ARRAY(SELECT o.number FROM own o))) s ON s.number = d.number
-              WHERE num_nonnulls(l.amount, s.share) > 0) v
+              LEFT JOIN (SELECT s.number, s.share, s.said_as, s.is_common FROM value_share s WHERE s.number = ANY (ARRAY(SELECT o.number FROM own o))) s ON s.number = d.number
+              WHERE l.amount IS NOT NULL OR s.is_common) v
     ), told AS MATERIALIZED (
         SELECT t.* FROM (
             SELECT o.product_id, j.*, row_number() OVER (PARTITION BY o.product_id ORDER BY abs(j.preference) DESC, j.number) AS place
@@ -59,7 +59,8 @@ BEGIN
     )
     SELECT g.product_id, n.telling, k.external_ids
     FROM unnest(given) g (product_id)
-    LEFT JOIN (SELECT t.product_id, jsonb_agg(coalesce(t.object, u.said || jsonb_build_object('preference', round(t.preference::numeric, 2))) ORDER BY t.place) AS telling
+    LEFT JOIN (SELECT t.product_id, jsonb_agg(coalesce(t.object, u.said || jsonb_build_object('preference', round(t.preference::numeric, 2))) ORDER BY t.place)
+                   FILTER (WHERE num_nonnulls(t.object, u.said) > 0) AS telling
                FROM told t LEFT JOIN unknown u ON t.object IS NULL AND u.number = t.number GROUP BY t.product_id) n ON n.product_id = g.product_id
     LEFT JOIN personal_likeness(space_id, history, drawn) k ON k.product_id = g.product_id;
 END $$;

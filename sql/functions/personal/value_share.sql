@@ -24,7 +24,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT
 RETURN CASE WHEN strpos(value, '=') > 1 THEN jsonb_build_object('field', split_part(value, '=', 1), 'value',
     coalesce(CASE WHEN value LIKE 'category=%' THEN (SELECT c.path FROM category c WHERE c.category_id = substr(value, 10)::bigint) END, substr(value, strpos(value, '=') + 1))) END;
 
--- How many of the commonest values say something of shoppers who never met them.
+-- How many of the commonest values say something of shoppers who never met them; a band of prices does not, for products get theirs later than other values.
 CREATE OR REPLACE FUNCTION common_values() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 500;
@@ -56,10 +56,11 @@ BEGIN
         -- Next to nothing is nothing; a share is more.
         UNION ALL SELECT '=again', greatest(count_again(), 1e-9) FROM chosen HAVING count(*) > 0
     ), gone AS (
-        DELETE FROM value_share s WHERE NOT EXISTS (SELECT FROM counted c WHERE c.value = s.value)
+        -- What is kept of products may have a band of prices for a while that no longer is one.
+        DELETE FROM value_share s WHERE NOT EXISTS (SELECT FROM counted c WHERE c.value = s.value) AND s.value NOT LIKE 'price=%'
     )
     INSERT INTO value_share AS s (value, share, said_as, is_common)
-    SELECT c.value, c.share, value_said(c.value), value_said(c.value) IS NOT NULL AND row_number() OVER (PARTITION BY value_said(c.value) IS NULL ORDER BY c.share DESC, c.value) <= common_values()
+    SELECT c.value, c.share, value_said(c.value), value_said(c.value) IS NOT NULL AND c.value NOT LIKE 'price=%' AND row_number() OVER (PARTITION BY value_said(c.value) IS NULL ORDER BY c.share DESC, c.value) <= common_values()
     FROM counted c
     ON CONFLICT (value) DO UPDATE SET share = excluded.share, said_as = excluded.said_as, is_common = excluded.is_common, counted_at = excluded.counted_at;
     GET DIAGNOSTICS kept = ROW_COUNT;

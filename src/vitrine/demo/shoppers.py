@@ -38,7 +38,13 @@ KEPT = timedelta(days=7)
 # Who is shown: somebody that the shop knows, and who looks at the category that is asked for.
 KNOWN, INTERESTED = 40, 0.2
 _NOTE = "demo_shoppers"  # the setting that says of which edition the histories are, and when
-_TENDED = ("tend_co_purchases", "tend_viewed_after", "tend_trends", "tend_cold_trends")
+_TENDED = (
+    "tend_price_bands",
+    "tend_co_purchases",
+    "tend_viewed_after",
+    "tend_trends",
+    "tend_cold_trends",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vitrine.models.base import Base, BigInt, Now
-from vitrine.models.catalogue import Category
 from vitrine.models.spaces import Space
 
 __all__ = [
@@ -141,26 +140,34 @@ class PriceBand(Base):
         },
     )
 
-    category_id: Mapped[BigInt] = mapped_column(
-        sa.ForeignKey(Category.category_id, ondelete="CASCADE"), primary_key=True
-    )
+    category_id: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)
     ends: Mapped[list[float]] = mapped_column(ARRAY(sa.Double))
 
 
 class PriceSweep(Base):
-    """Up to which product a worker has looked whether its price lies in another quarter."""
+    """How far a worker has looked whether prices lie in other quarters than before."""
 
     __tablename__ = "price_sweep"
     __table_args__ = (
         sa.CheckConstraint("one", name="price_sweep_one"),
         {
             "comment": "Up to which product, by the order of their ids, tend_price_bands has"
-            " looked; no row where it begins anew."
+            " looked in this round."
         },
     )
 
     one: Mapped[bool] = mapped_column(primary_key=True, server_default=sa.text("true"))
-    product_id: Mapped[BigInt]
+    product_id: Mapped[BigInt] = mapped_column(server_default=sa.text("0"))
+    looked_at: Mapped[BigInt] = mapped_column(
+        server_default=sa.text("0"), comment="At how many products it has looked in this round."
+    )
+    changed: Mapped[BigInt] = mapped_column(
+        server_default=sa.text("0"), comment="How many of these lay in another band."
+    )
+    settled_at: Mapped[datetime | None] = mapped_column(
+        comment="When the last round ended that put many products into other bands; histories"
+        " kept before know too little of them."
+    )
 
 
 class KeptHistory(Base):
