@@ -203,8 +203,10 @@ def test_a_worker_looks_at_all_products_a_few_at_a_time(shop: Connection) -> Non
 
 
 def test_what_was_kept_before_most_bands_came_is_kept_anew(shop: Connection) -> None:
-    """Of one who buys the cheapest, what knows nothing of bands would say that she likes none."""
+    """Of one who buys the cheapest, what knows nothing of bands says nothing of prices."""
     fold(shop)
+    pinned = "INSERT INTO rerank_weights (weights, active) VALUES ('{\"repurchase\": 1}', true)"
+    shop.execute(pinned)  # or other weights would have it made anew
     log(shop, [Event("purchase", f"T{n}", 1 + n / 99) for n in range(1, 5)] * 5, client="thrifty")
     shop.execute("SELECT tend_histories()")
     shop.execute("UPDATE event SET received_at = now() - interval '1 hour'")
