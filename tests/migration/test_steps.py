@@ -52,7 +52,9 @@ TYPES = {
     "search_answer",
     "search_arms",
     "search_filter",
+    "search_finds",
     "search_hit",
+    "search_look",
     "search_question",
     "search_route",
 }
