@@ -9,7 +9,11 @@ DECLARE
     read CONSTANT integer := coalesce(cardinality(latest.times), 0);
     hashed CONSTANT integer := events_hashed(read, used);
     history CONSTANT personal_history := whole_history(space_id, latest.object_ids, latest.actions, latest.times, latest.quantities, until, used);
+    is_refused CONSTANT boolean := hold_shoppers(ARRAY['c' || client]) IS NOT NULL;
 BEGIN
+    -- Held before the old row is locked, or who forgets would wait for that row, and this for who forgets; what is inserted is held again, and counts once.
+    PERFORM set_config('shopper_guard.held', greatest(current_setting('shopper_guard.held')::integer - 1, 0)::text, true);
+    IF is_refused THEN RETURN; END IF;  -- being forgotten at this moment
     DELETE FROM kept_history k WHERE k.client_id = client;
     INSERT INTO kept_history (client_id, space_id, made_at, fingerprint, events_read, last_at, events, gate, weights, product_ids, external_ids, tastes, recents, repurchases,
         kind, taste, recent, taste_norm, recent_norm, liked, amounts, total, preferences)
