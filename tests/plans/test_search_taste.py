@@ -139,3 +139,63 @@ def test_of_several_pictures_the_nearest_tells(
             vector = vector / np.linalg.norm(vector)
         assert taste == pytest.approx(vector @ query_of(connection, 1), abs=2e-3)
         assert recent == pytest.approx(vector @ query_of(connection, 2), abs=2e-3)
+
+
+UNBELIEVED = (
+    "CREATE OR REPLACE FUNCTION search_unbelieved(route search_route, filter search_filter) "
+    "RETURNS search_filter LANGUAGE sql RETURN filter"
+)
+BELIEVED = """
+    SELECT a.product_ids, a.distances, a.report ->> 'plan'
+    FROM query_vector q, search_conditions(%s, '{}') f, believing_of(f, %s) b,
+        search_arm('image', 1, q.embedding, b, 10, NULL, false, 60) a WHERE q.key = %s"""
+
+
+@pytest.mark.parametrize("way", ["few of a list", "list", "the rest of a list", "all of a list"])
+def test_terms_that_are_believed_are_not_looked_up_of_products(
+    connection: Connection, way: str
+) -> None:
+    filters, functions = WAYS[way]
+    for function in functions:
+        connection.execute(f"{FUNCTION}{function}".encode())
+    connection.execute(
+        "CREATE FUNCTION believing_of(filter search_filter, believed boolean) "
+        "RETURNS search_filter LANGUAGE plpgsql "
+        "AS 'BEGIN filter.believed := believed; RETURN filter; END'"
+    )
+    answers, looked_up = [], []
+    for believed in (False, True):
+        before = product_scans(connection)
+        asked = (Jsonb(filters), believed, KEY.format(0))
+        answers.append(connection.execute(BELIEVED, asked).fetchone())
+        looked_up.append(product_scans(connection) - before)
+    assert answers[0] == answers[1]
+    assert looked_up[0] >= 26
+    assert looked_up[1] == 0
+
+
+def test_a_history_has_products_of_the_page_alone_looked_up(connection: Connection) -> None:
+    connection.execute(
+        "INSERT INTO event (action_name, client_id, object_id, timestamp) "
+        "SELECT 'view', 'u', 'p' || n * 100, now() FROM generate_series(1, 20) n"
+    )
+    pages, looked_up = [], []
+    asked: dict[str, Any] = {"k": 10, "client": "u", "terms": [{"image": KEY.format(0)}]}
+    for believed in (True, False):
+        if not believed:
+            connection.execute(UNBELIEVED.encode())
+        before = product_scans(connection)
+        pages.append(ask(connection, filters=NARROW, **asked))
+        looked_up.append(product_scans(connection) - before)
+    assert pages[0] == pages[1]
+    assert looked_up[0] + 100 < looked_up[1]
+
+
+def product_scans(connection: Connection) -> int:
+    """Look-ups of products and of their categories in this transaction."""
+    row = connection.execute(
+        "SELECT sum(pg_stat_get_xact_numscans(i.indexrelid)) FROM pg_index i "
+        "WHERE i.indrelid IN ('product'::regclass, 'product_category'::regclass)"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])

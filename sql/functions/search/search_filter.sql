@@ -107,3 +107,13 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
                 'WHERE p.product_id = ', a.item, '.product_id AND ', (filter).listed_check, ' OFFSET 0)') END)
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) a (item)
 $$;
+
+-- Whether some products pass a filter for which their sketches were believed.
+CREATE OR REPLACE FUNCTION search_keeps(filter search_filter, product_ids bigint[]) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    kept boolean;
+BEGIN
+    EXECUTE concat('SELECT coalesce(bool_and(', search_check_sql('image', filter, true, NULL), '), true) FROM unnest($1) i (product_id)') INTO kept USING product_ids;
+    RETURN kept;
+END $$;

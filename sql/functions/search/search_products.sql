@@ -154,10 +154,14 @@ DECLARE
     ordered record;
     others bigint[];
     popularities real[];
+    again record;
 BEGIN
     IF (question).browses THEN
         SELECT b.* INTO others, popularities FROM search_browsed((question).space_id, (question).filter, sort, shown_already, greatest(k, spare), NULL) b;
     ELSE
+        -- A history chooses from many more than are shown: what their sketches say of them is checked of the page alone.
+        question.filter.believed := coalesce(((question).filter).believed, spare > 0 AND strictness = 0 AND ((question).filter).terms_alone
+            AND NOT ((question).filter).on_options AND NOT ((question).filter).on_variants, false);
         IF strictness > 0 THEN
             arms := search_relevant_arms(question, strictness, deadline);
             relevant := ARRAY(SELECT DISTINCT unnest(arms.image_ids || arms.caption_ids || arms.text_ids || (question).named));
@@ -199,6 +203,16 @@ BEGIN
         IF (question).browses AND spare > 0 THEN
             SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, arms, shown, k, product_ids, image_ids, scores, reasons) p;
         END IF;
+    END IF;
+    -- Two terms may share a number, though hardly ever.
+    IF coalesce(((question).filter).believed, false) AND NOT search_keeps((question).filter, product_ids) THEN
+        question.filter.believed := false;
+        again := search_products(question, k, shown_already, options, deadline);
+        product_ids := again.product_ids;
+        image_ids := again.image_ids;
+        scores := again.scores;
+        reasons := again.reasons;
+        arms := again.arms;
     END IF;
 END $$;
 
