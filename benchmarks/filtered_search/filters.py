@@ -17,7 +17,7 @@ from benchmarks.filtered_search.groups import Array, farthest, nearest
 __all__ = ["Filter", "named_filters"]
 
 PER_DEPARTMENT = CATEGORIES // DEPARTMENTS
-PRICE_SHARES = (50, 8, 1.7, 0.2)  # percent
+PRICE_SHARES = (50, 20, 8, 1.7, 0.2)  # percent
 NOBODYS_BRAND = 9_999
 PLAIN = ("brand", "colour", "material")  # columns that are compared with one number
 
@@ -114,6 +114,7 @@ def named_filters(shop: Catalogue, queries: Array, seed: int = 5) -> dict[str, l
     for percent in PRICE_SHARES:
         made[f"price {percent:g} %"] = [_prices(prices, percent / 100, rng) for _ in range(count)]
     made["brand 38 %"] = [Filter(brand=0)] * count
+    made["brand 14 %"] = [Filter(brand=1)] * count
     made["brand 1 %"] = [Filter(brand=hundredth)] * count
     made["colour 5 %"] = [Filter(colour=int(c)) for c in rng.integers(0, 20, count)]
     made["attribute 3 %"] = [Filter(material=int(m)) for m in rng.integers(0, 30, count)]

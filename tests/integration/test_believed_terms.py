@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -45,9 +46,11 @@ def fill(connection: Connection) -> dict[str, tuple[str, str]]:
         product = Product(
             f"P{n}",
             brand=fields["brand"][n % 2],
-            attributes={"material": fields["attributes.material"][n // 2 % 2]},
+            # Of members that differ in case alone the one that is written as asked for counts.
+            attributes={"material": fields["attributes.material"][n // 2 % 2], "Colour": "red"}
+            | ({"colour": "blue"} if n % 3 else {}),
             popularity=float(n),
-            variants=[Variant(f"SKU-{n}")],
+            variants=[Variant(f"SKU-{n}", options={"size": "M" if n % 5 else "L"})],
             pictures=[Picture(unit(random_vector(rng)))],
             caption=unit(random_vector(rng)),
         )
@@ -77,3 +80,36 @@ def test_what_shares_a_number_with_a_filter_is_not_shown(
         assert {hit["external_id"] for hit in hits} <= kept
         assert len(hits) == min(k, len(kept))
     assert any("personal" in hit["why"] for hit in hits)
+
+
+FILTERS: list[tuple[dict[str, Any], Any, bool]] = [
+    ({"attributes": {"colour": "red"}}, lambda n: n % 3 == 0, True),
+    ({"attributes": {"colour": "blue"}}, lambda n: n % 3 > 0, False),
+    ({"options": {"size": "L"}}, lambda n: n % 5 == 0, False),
+    ({"sku": [f"SKU-{n}" for n in range(9)]}, lambda n: n < 9, False),
+    ({"options": {"size": "L"}, "sku": ["SKU-5", "SKU-6"]}, lambda n: n == 5, False),
+    ({"external_id": [f"P{n}" for n in range(9)]}, lambda n: n < 9, False),
+    ({"attributes": {"colour": "red"}, "price": {"lte": 10}}, lambda n: n % 3 == 0, False),
+    ({"not": {"attributes": {"colour": "red"}}}, lambda n: n % 3 > 0, False),
+]
+
+
+@pytest.mark.parametrize(("filters", "keeps", "again"), FILTERS)
+@pytest.mark.parametrize("cutoff", [False, True])
+def test_explain_says_where_terms_said_too_much(
+    copy_of: CopyOf,
+    filters: dict[str, Any],
+    keeps: Callable[[int], bool],
+    again: bool,
+    cutoff: bool,
+) -> None:
+    connection, _ = copy_of(fill)
+    options = {"explain": True, "cutoff": cutoff}
+    hits = ask(
+        connection, query="warm coat", k=PRODUCTS, client="u", filters=filters, options=options
+    )
+    kept = {f"P{n}" for n in range(PRODUCTS) if keeps(n)}
+    found = {hit["external_id"] for hit in hits}
+    assert found <= kept if cutoff else found == kept
+    for hit in hits[:1]:
+        assert hit["why"]["search"].get("believed", True) == (not again or cutoff)

@@ -29,6 +29,7 @@ from tests.integration.searchable import (
     ask,
     is_shown,
 )
+from vitrine.database import Connection
 
 
 @pytest.fixture
@@ -209,3 +210,21 @@ def test_a_filter_against_the_query(undone: Shop, k: int) -> None:
     found = {hit["product_id"] for hit in hits}
     assert found <= set(far)
     assert len(found & set(far[-k:])) >= 0.9 * k
+
+
+@pytest.mark.parametrize("wanted", [10, 24])
+def test_of_what_is_broad_a_small_shop_looks_at_more(connection: Connection, wanted: int) -> None:
+    """Where a list ends early, what is nearest to some queries lies beyond it."""
+    rows = connection.execute(
+        "SELECT m, search_enough(m, %s, 100000), search_enough(m, %s, 1000000) "
+        "FROM generate_series(500, 30000, 500) m",
+        (wanted, wanted),
+    ).fetchall()
+    parts = [small / matching for matching, small, _ in rows]
+    assert all(
+        part > 0.6 for (matching, *_), part in zip(rows, parts, strict=True) if matching <= 15_000
+    )
+    assert all(part >= 0.3 for part in parts)
+    assert parts[9] > 1  # all of a twentieth
+    # A large shop asks the graph where to look.
+    assert all(large / matching < 0.35 for matching, _, large in rows[-4:])

@@ -12,10 +12,15 @@ RETURN (1600 + 50 * wanted) * greatest(share, 0.02) ^ 0.05 * least(greatest(tota
 
 -- How many of the matching rows nearest to a query should be looked at: districts are ranked by their centres
 -- alone, and the more rows match, the further the nearest may be spread; a large shop does not compare all at a doubt.
+-- The smaller the part of them that this is, the more often what is nearest lies beyond: of a small shop, which does not ask the graph where, more is listed then.
 -- From trials (docs/discussions.md).
 CREATE OR REPLACE FUNCTION search_enough(matching double precision, wanted integer, total bigint) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN total > search_small() THEN 2 ELSE 1.5 END * (3600 + 50 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+DECLARE
+    enough CONSTANT double precision := CASE WHEN total > search_small() THEN 2 ELSE 1.5 END * (3600 + 50 * wanted) * greatest(matching / 50000, 0.0001) ^ 0.05;
+BEGIN
+    RETURN CASE WHEN total > search_small() OR enough >= 0.6 * matching THEN enough ELSE least(1.6 * enough, 0.75 * matching) END;
+END $$;
 
 -- How many rows are compared by their vectors before the best of them are trusted.
 CREATE OR REPLACE FUNCTION search_row_limit(wanted integer) RETURNS integer

@@ -108,7 +108,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) a (item)
 $$;
 
--- Whether some products pass a filter for which their sketches were believed.
+-- Whether some products pass a filter of which their sketches' terms were believed: that they are shown, and their pictures count, sketches tell for certain.
 CREATE OR REPLACE FUNCTION search_keeps(filter search_filter, product_ids bigint[]) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE

@@ -159,7 +159,7 @@ BEGIN
     IF (question).browses THEN
         SELECT b.* INTO others, popularities FROM search_browsed((question).space_id, (question).filter, sort, shown_already, greatest(k, spare), NULL) b;
     ELSE
-        -- A history chooses from many more than are shown: what their sketches say of them is checked of the page alone.
+        -- A history chooses from many more than are shown: what their sketches say of them is checked of the page alone, unless that was in vain.
         question.filter.believed := coalesce(((question).filter).believed, spare > 0 AND strictness = 0 AND ((question).filter).terms_alone
             AND NOT ((question).filter).on_options AND NOT ((question).filter).on_variants, false);
         IF strictness > 0 THEN
@@ -204,7 +204,7 @@ BEGIN
             SELECT p.* INTO product_ids, image_ids, scores, reasons FROM personal_order(question, arms, shown, k, product_ids, image_ids, scores, reasons) p;
         END IF;
     END IF;
-    -- Two terms may share a number, though hardly ever.
+    -- Terms may say too much: two may share a number, though hardly ever.
     IF coalesce(((question).filter).believed, false) AND NOT search_keeps((question).filter, product_ids) THEN
         question.filter.believed := false;
         again := search_products(question, k, shown_already, options, deadline);
@@ -213,6 +213,8 @@ BEGIN
         scores := again.scores;
         reasons := again.reasons;
         arms := again.arms;
+        arms.report := arms.report || '{"believed": false}';
+        relevant := again.relevant;
     END IF;
 END $$;
 

@@ -51,7 +51,7 @@ BEGIN
         -- How many have such a price is told where the query lies, sooner than by a sample of all.
         route := search_in_priced_districts(kind, space_id, vector, filter, wanted, route);
         route.share := route.matching::double precision / route.total;
-        IF route.share <= 0.3 THEN RETURN route; END IF;
+        IF route.share <= search_priced_most(route.total) THEN RETURN route; END IF;
         route.source := 'sketches';
         route.cells := NULL;
         route.pass := route.share;
@@ -80,7 +80,7 @@ BEGIN
         by_districts := others_cost + CASE WHEN (filter).terms_alone THEN 0 ELSE checks / route.pass END
             + near / cardinality(sample.cells)::double precision * (0.6 * listed + (2 + 2 * (filter).placed_width) * route.total / 256);
     END IF;
-    IF has_cells AND (filter).price_condition IS NOT NULL AND NOT (has_hnsw AND route.share > 0.3) THEN
+    IF has_cells AND (filter).price_condition IS NOT NULL AND NOT (has_hnsw AND route.share > search_priced_most(route.total)) THEN
         is_placed := prices_are_placed(kind, space_id);
         IF is_placed THEN by_districts := others_cost + least(enough, route.matching) + 3 * route.total / 256 * least(enough / greatest(route.matching, 1), 1); END IF;
     END IF;
@@ -127,6 +127,11 @@ BEGIN
     IF route.source <> 'prices' THEN route.products := NULL; END IF;
     RETURN route;
 END $$;
+
+-- Of what keeps more by its price, districts know less than the graph: in a small shop, where they alone are listed, what is nearest to some queries lies in others.
+CREATE OR REPLACE FUNCTION search_priced_most(total bigint) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT
+RETURN CASE WHEN total > search_small() THEN 0.3 ELSE 0.2 END;
 
 -- The choice alone, so that a benchmark can put another in its place.
 CREATE OR REPLACE FUNCTION search_cheapest(

@@ -35,8 +35,8 @@ CREATE OR REPLACE FUNCTION search_is_checked_by_terms(route search_route, filter
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN search_is_checked(route, filter) AND (filter).terms_alone AND (route).source = 'cells';
 
--- What is left of a filter to check what a route lists by the filter's terms: nothing, where these are believed because the page is looked at again in the end.
-CREATE OR REPLACE FUNCTION search_unbelieved(route search_route, filter search_filter) RETURNS search_filter
+-- What of a filter is left to check of what a route lists: nothing where it lists by the filter's terms and these are believed, as whoever asked looks at the page in the end.
+CREATE OR REPLACE FUNCTION search_left_to_check(route search_route, filter search_filter) RETURNS search_filter
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
     IF (filter).believed AND ((route).source = 'sketches' OR search_is_checked_by_terms(route, filter)) THEN filter.listed_check := ''; END IF;
@@ -108,7 +108,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
 RETURN concat_ws(' AND ', 'true',
     CASE WHEN (route).plan = 'hnsw' AND NOT search_is_checked_by_terms(route, filter) THEN
         concat('(', CASE WHEN search_has_two(route) THEN concat(item, '.found_by > 1 OR ') END, search_sketch_sql(kind, space_id, item, NULL), ')') END,
-    CASE WHEN search_is_checked_by_terms(route, filter) OR NOT search_is_checked(route, filter) THEN search_check_sql(kind, search_unbelieved(route, filter), true, space_id) END);
+    CASE WHEN search_is_checked_by_terms(route, filter) OR NOT search_is_checked(route, filter) THEN search_check_sql(kind, search_left_to_check(route, filter), true, space_id) END);
 
 -- The candidates with their distances from the vector ($1), in statements of their own: of what is listed, and those nearest by the graph, whose
 -- vectors are at hand there and are not read again. Where few of them pass they are checked before. found_by: 1 the graph, 2 the cells, 3 both.
@@ -195,7 +195,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         ') WITH ORDINALITY c (product_id, ', k.id, ', vector_at, known', CASE WHEN has_taste THEN ', taste, recent' END, ', place) '
         'LEFT JOIN LATERAL (', search_distance_sql(kind, space_id, 'c.known IS NULL'), ') e ON true) SELECT b.*, w.* FROM (',
         -- A sketch may lie there without its vector.
-        search_best_sql(kind, 'NULL::integer[]', concat(k.item, '.distance IS NOT NULL AND ', search_check_sql(kind, search_unbelieved(route, filter), NOT search_is_placed(route), space_id)), check_limit),
+        search_best_sql(kind, 'NULL::integer[]', concat(k.item, '.distance IS NOT NULL AND ', search_check_sql(kind, search_left_to_check(route, filter), NOT search_is_placed(route), space_id)), check_limit),
         ') b CROSS JOIN (SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}''), count(c.distance)', CASE WHEN has_taste THEN ', array_agg(c.taste ORDER BY c.place), array_agg(c.recent ORDER BY c.place)' END, ' FROM scored c) w')
     FROM (SELECT kind || '_id', CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (id, item)
 $$;
@@ -229,7 +229,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
             ELSE concat('(SELECT v.*, v.ctid AS found_at FROM ', a.vectors, ' v) x', CASE WHEN (route).source <> 'all' THEN concat(' WHERE x.product_id = ANY (', search_priced_sql(route, filter), ')') END) END,
         ' ORDER BY distance, x.product_id, x.', a.id, ' LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id), ''{}''), array_agg(b.distance), array_agg(b.', a.id, '), NULL, array_agg(-v.taste), array_agg(-v.recent), ',
         'NULL::integer[], ''{}'', (SELECT count(*) FROM scored), NULL::boolean',
-        ' FROM (SELECT ', a.item, '.* FROM scored ', a.item, ' WHERE ', search_check_sql(kind, search_unbelieved(route, filter), a.by_sketches AND NOT search_is_placed(route), space_id), ' LIMIT ', check_limit, ') b '
+        ' FROM (SELECT ', a.item, '.* FROM scored ', a.item, ' WHERE ', search_check_sql(kind, search_left_to_check(route, filter), a.by_sketches AND NOT search_is_placed(route), space_id), ' LIMIT ', check_limit, ') b '
         'LEFT JOIN LATERAL (SELECT v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', a.vectors, ' v WHERE v.ctid = b.found_at AND $4 IS NOT NULL OFFSET 0) v ON true')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', quote_ident(format('%s_vector_%s', kind, space_id)),
         (route).source <> 'all' AND NOT ((route).source = 'prices' AND (filter).terms IS NULL)) a (item, id, vectors, by_sketches)

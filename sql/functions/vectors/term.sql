@@ -1,7 +1,7 @@
 -- Terms: what a filter can ask of a product, each as one number that an index can list rows by.
 
 -- A term says too much rather than too little: two may share a number, and terms of a product come from all
--- its variants. So a row without a filter's terms cannot match, and one with them is checked in full.
+-- its variants. So a row without a filter's terms cannot match, and one with them is checked in full before it is shown.
 CREATE OR REPLACE FUNCTION term(field text, value text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (hashtext(field || '=' || lower(value)) & ~1) | (field IN ('sku', 'external_id'))::integer;
