@@ -7,7 +7,8 @@ DECLARE
     worker text := shop || '_worker';
     analyst text := shop || '_analyst';
     -- What functions that run as their owner call in turn.
-    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,create_price_table,place_prices,grant_space_table,enqueue_missing,check_query,
+    called text[] := '{notify_work,used_spaces,known_spaces,caption_delete,caption_text,create_vector_table,create_sketch_table,create_price_table,keep_unfiltered,unfiltered_name,search_arm_sql,search_candidates_sql,search_listed_sql,search_passing_sql,search_unchecked_sql,search_sketch_sql,search_check_sql,
+        search_distance_sql,search_vector_sql,search_best_sql,search_left_to_check,search_is_listed,search_is_placed,search_listed_part,search_has_two,search_is_told,search_is_checked,search_is_checked_by_terms,search_priced_sql,priced_sketches_sql,place_prices,grant_space_table,enqueue_missing,check_query,
         check_address,search_space,vector_schema,sketch_sql,sketch_refresh_sql,waiting_refresh_sql,nearest_cell_sql,wait_for_vectors,phrase_dictionary,
         value_phrases,add_vocabulary,doubt_vocabulary,product_is_shown,vocabulary_used,rebuild_vocabulary,doubt_product,doubt_options,add_options,
         doubt_variants,settle_vocabulary,title_query,title_evidence,history_setting,history_bounds,keep_event_days,shopper_lock,shopper_hash,pass_gate,

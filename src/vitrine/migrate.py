@@ -86,7 +86,8 @@ def replay(connection: sqlalchemy.Connection) -> None:
         _run(connection, name)
     connection.exec_driver_sql(
         "SELECT ensure_partitions(), ensure_sketches(), ensure_placed_prices(), "
-        "ensure_documents(), ensure_vocabulary(), ensure_shopper_guards(), ensure_values()"
+        "ensure_documents(), ensure_vocabulary(), ensure_shopper_guards(), ensure_values(), "
+        "ensure_unfiltered()"
     )
 
 

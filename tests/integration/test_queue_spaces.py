@@ -83,6 +83,7 @@ def test_a_dropped_space_leaves_nothing(shop: Shop) -> None:
     drop_space(shop.connection, name)
     assert statuses(shop) == {"stub-1": "active"}
     assert shop.one("SELECT to_regclass('image_vector_2')") is None
+    assert shop.one("SELECT count(*) FROM pg_proc WHERE proname ~ 'unfiltered_2$'") == 0
 
 
 def test_an_unknown_name_lists_the_known_ones(shop: Shop) -> None:

@@ -64,6 +64,8 @@ NOT_YET = """
     LANGUAGE sql AS '';
     CREATE FUNCTION create_price_table(kind text, space_id integer, dimension integer) RETURNS void
     LANGUAGE sql AS '';
+    CREATE FUNCTION keep_unfiltered(kind text, space_id integer) RETURNS void
+    LANGUAGE sql AS '';
     CREATE FUNCTION wait_for_vectors(only_space integer DEFAULT NULL) RETURNS void
     LANGUAGE sql AS ''"""
 COUNTS = """

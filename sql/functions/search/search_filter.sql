@@ -95,7 +95,7 @@ $$;
 -- the sketches is known to be of a product that is shown, and its picture to count for some variant.
 CREATE OR REPLACE FUNCTION search_check_sql(kind text, filter search_filter, from_sketches boolean, space_id integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT concat_ws(' AND ', 'true', a.item || '.product_id <> ALL (' || quote_literal((filter).excluded::text) || '::bigint[])',
+    SELECT concat_ws(' AND ', 'true',
         CASE WHEN NOT from_sketches THEN format(
             'EXISTS (SELECT FROM %1$I s WHERE s.product_id = %2$s.product_id AND s.%3$s_id = %2$s.%3$s_id OFFSET 0)',
             format('%s_sketch_%s', kind, space_id), a.item, kind) END,

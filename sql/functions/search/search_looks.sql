@@ -40,6 +40,7 @@ DECLARE
     items bigint[];
     places tid[];
     is_all boolean;
+    excluded CONSTANT bigint[] := coalesce((filter).excluded, '{}');
     taken integer := row_limit;
     -- Of those compared already.
     known double precision[];
@@ -54,7 +55,7 @@ BEGIN
     LOOP
         EXECUTE search_compared_sql(kind, space_id, route, filter, finds.most_checked, taste IS NOT NULL)
         INTO finds.product_ids, finds.distances, finds.item_ids, finds.places, finds.tastes, finds.recents, finds.found_by, finds.compared, finds.looked_at, known_tastes, known_recents
-        USING vector, sketch, NULL::integer[], taste, recent, NULL::bigint[], products[:taken], items[:taken], places[:taken], known, known_tastes, known_recents;
+        USING vector, sketch, NULL::integer[], taste, recent, NULL::bigint[], products[:taken], items[:taken], places[:taken], known, known_tastes, known_recents, excluded;
         finds.checked := cardinality(finds.product_ids);
         finds := search_finds_once(finds, before);
         finds.missed := search_missed_of(finds.compared, finds.distances[wanted]);
@@ -81,16 +82,25 @@ DECLARE
     route CONSTANT search_route := (look).route;
     row_limit CONSTANT integer := (look).row_limit;
     most_compared CONSTANT integer := greatest(row_limit, 4 * (look).check_limit, 2 * spare);
+    most_checked CONSTANT integer := greatest((look).check_limit, spare);
+    excluded CONSTANT bigint[] := coalesce((filter).excluded, '{}');
+    listed CONSTANT integer := search_list_limit(route, filter, row_limit);
+    near CONSTANT integer := row_limit * search_listed_part(route);
+    reached CONSTANT integer := search_graph_limit(route, filter, row_limit);
     finds search_finds;
 BEGIN
-    finds.chance := (look).chance;
-    finds.left_out := 0;
-    finds.most_checked := greatest((look).check_limit, spare);
-    EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, most_compared, finds.most_checked)
-        ELSE search_arm_sql(kind, space_id, route, filter, row_limit, finds.most_checked) END
-    INTO finds.product_ids, finds.distances, finds.item_ids, finds.places, finds.tastes, finds.recents, finds.found_by, finds.compared, finds.looked_at, finds.exhausted
-    USING vector, sketch, route.cells, taste, recent, route.products;
+    IF search_is_unfiltered(route, filter) THEN
+        EXECUTE format('SELECT * FROM %I($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)', unfiltered_name(kind, space_id)) INTO finds
+        USING vector, sketch, route.cells, taste, recent, route.products, listed, near, reached, most_checked, excluded;
+    ELSE
+        EXECUTE CASE route.plan WHEN 'exact' THEN search_exact_sql(kind, space_id, route, filter, most_compared, most_checked) ELSE search_arm_sql(kind, space_id, route, filter) END
+        INTO finds.product_ids, finds.distances, finds.item_ids, finds.places, finds.tastes, finds.recents, finds.found_by, finds.compared, finds.looked_at, finds.exhausted
+        USING vector, sketch, route.cells, taste, recent, route.products, listed, near, reached, most_checked, excluded;
+    END IF;
     IF route.plan = 'exact' THEN finds.exhausted := finds.looked_at < most_compared; END IF;
     finds.checked := cardinality(finds.product_ids);
+    finds.most_checked := most_checked;
+    finds.chance := (look).chance;
+    finds.left_out := 0;
     RETURN search_finds_once(finds, CASE WHEN (look).is_disputed THEN (look).before END);
 END $$;

@@ -65,7 +65,8 @@ RETURN search_list_limit(route, filter, row_limit) * CASE WHEN (route).plan = 'l
 CREATE OR REPLACE FUNCTION search_graph_limit(route search_route, filter search_filter, row_limit integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (route).cells IS NULL THEN search_list_limit(route, filter, row_limit)
-    ELSE least(greatest(0.6 * row_limit, CASE WHEN (route).total > search_small() THEN 300 ELSE 120 END) / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
+    ELSE least(CASE WHEN (route).total <= search_small() THEN greatest(0.5 * row_limit, 90) WHEN (filter).is_empty THEN greatest(0.6 * row_limit, 150) ELSE greatest(0.6 * row_limit, 300) END
+        / sqrt(least(greatest(4 * (route).pass, 0.02), 1)), 1000) END::integer;
 
 -- The products that a filter's prices list, $6 where the route knows them: in a SELECT, for the planner weighs each element of an array that it sees.
 CREATE OR REPLACE FUNCTION search_priced_sql(route search_route, filter search_filter) RETURNS text
@@ -112,9 +113,7 @@ RETURN concat_ws(' AND ', 'true',
 
 -- The candidates with their distances from the vector ($1), in statements of their own: of what is listed, and those nearest by the graph, whose
 -- vectors are at hand there and are not read again. Where few of them pass they are checked before. found_by: 1 the graph, 2 the cells, 3 both.
-CREATE OR REPLACE FUNCTION search_candidates_sql(
-    kind text, space_id integer, route search_route, filter search_filter, row_limit integer
-) RETURNS text
+CREATE OR REPLACE FUNCTION search_candidates_sql(kind text, space_id integer, route search_route, filter search_filter) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT CASE
         WHEN (route).plan <> 'hnsw' THEN concat('candidates AS MATERIALIZED (', a.listed, '), scored AS MATERIALIZED (SELECT c.product_id, c.', a.id, ', e.distance, c.place, e.taste, e.recent FROM candidates c CROSS JOIN LATERAL (', search_distance_sql(kind, space_id), ') e) ')
@@ -124,9 +123,9 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         ELSE concat(a.graph, ', scored AS MATERIALIZED (SELECT g.*, row_number() OVER () AS place FROM graph g) ') END
     FROM (SELECT kind || '_id',
         concat('SELECT ', k.item, '.*, row_number() OVER () AS place FROM (SELECT ', k.item, '.* FROM listed ', k.item, k.passing,
-            CASE WHEN k.passing <> '' THEN concat(' LIMIT ', row_limit * search_listed_part(route)) END, ') ', k.item),
+            CASE WHEN k.passing <> '' THEN ' LIMIT $8' END, ') ', k.item),
         concat('graph AS MATERIALIZED (SELECT ', k.item, '.* FROM (SELECT v.product_id, v.', kind, '_id, v.embedding <#> $1 AS distance, v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', k.vectors,
-            ' v ORDER BY v.embedding <#> $1 LIMIT ', search_graph_limit(route, filter, row_limit), ') ', k.item, k.passing, ')')
+            ' v ORDER BY v.embedding <#> $1 LIMIT $9) ', k.item, k.passing, ')')
         FROM (SELECT i.item, search_passing_sql(kind, space_id, route, filter, i.item), quote_ident(format('%s_vector_%s', kind, space_id))
             FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) i (item)) k (item, passing, vectors)) a (id, listed, graph)
 $$;
@@ -159,11 +158,11 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     FROM (SELECT kind || '_id', search_listed_sql(kind, space_id, route, filter), search_most_compared(route, filter, row_limit)) a (id, listed, most)
 $$;
 
--- What an arm's statement answers of its rows "scored": the first so many that pass a check, in the order of their distance.
-CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, condition text, check_limit integer) RETURNS text
+-- What an arm's statement answers of its rows "scored": the first so many that pass a check and are not excluded, in the order of their distance.
+CREATE OR REPLACE FUNCTION search_best_sql(kind text, found_by text, condition text, check_limit text, excluded text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('SELECT coalesce(array_agg(b.product_id), ''{}''), array_agg(b.distance), array_agg(b.', kind, '_id), array_agg(b.place), array_agg(-b.taste), array_agg(-b.recent), ',
-        found_by, ' FROM (SELECT ', k.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.product_id, c.', kind, '_id OFFSET 0) ', k.item, ' WHERE ', condition, ' LIMIT ', check_limit, ') b')
+        found_by, ' FROM (SELECT ', k.item, '.* FROM (SELECT * FROM scored c ORDER BY c.distance, c.product_id, c.', kind, '_id OFFSET 0) ', k.item, ' WHERE ', k.item, '.product_id <> ALL (', excluded, ') AND ', condition, ' LIMIT ', check_limit, ') b')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (item)
 $$;
 
@@ -195,25 +194,23 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         ') WITH ORDINALITY c (product_id, ', k.id, ', vector_at, known', CASE WHEN has_taste THEN ', taste, recent' END, ', place) '
         'LEFT JOIN LATERAL (', search_distance_sql(kind, space_id, 'c.known IS NULL'), ') e ON true) SELECT b.*, w.* FROM (',
         -- A sketch may lie there without its vector.
-        search_best_sql(kind, 'NULL::integer[]', concat(k.item, '.distance IS NOT NULL AND ', search_check_sql(kind, search_left_to_check(route, filter), NOT search_is_placed(route), space_id)), check_limit),
+        search_best_sql(kind, 'NULL::integer[]', concat(k.item, '.distance IS NOT NULL AND ', search_check_sql(kind, search_left_to_check(route, filter), NOT search_is_placed(route), space_id)), check_limit::text, '$13'),
         ') b CROSS JOIN (SELECT coalesce(array_agg(c.distance ORDER BY c.place), ''{}''), count(c.distance)', CASE WHEN has_taste THEN ', array_agg(c.taste ORDER BY c.place), array_agg(c.recent ORDER BY c.place)' END, ' FROM scored c) w')
     FROM (SELECT kind || '_id', CASE kind WHEN 'image' THEN 'i' ELSE 't' END) k (id, item)
 $$;
 
 -- Where few of what is listed pass, or the graph is asked: all in one statement, which is planned anew for each search, so that no more than has to be is in it.
-CREATE OR REPLACE FUNCTION search_arm_sql(
-    kind text, space_id integer, route search_route, filter search_filter, row_limit integer, check_limit integer
-) RETURNS text
+CREATE OR REPLACE FUNCTION search_arm_sql(kind text, space_id integer, route search_route, filter search_filter) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
     SELECT concat('WITH ', 'listed AS MATERIALIZED (SELECT s.product_id, s.' || kind || '_id, s.vector_at FROM ' || search_listed_sql(kind, space_id, route, filter)
-            || ' ORDER BY s.sketch <~> $2 LIMIT ' || search_list_limit(route, filter, row_limit) || '), ',
-        search_candidates_sql(kind, space_id, route, filter, row_limit),
+            || ' ORDER BY s.sketch <~> $2 LIMIT $7), ',
+        search_candidates_sql(kind, space_id, route, filter),
         'SELECT b.*, w.* FROM (', search_best_sql(kind, CASE WHEN search_has_two(route) THEN 'array_agg(b.found_by)' ELSE 'NULL::integer[]' END,
-            search_unchecked_sql(kind, space_id, route, filter, CASE kind WHEN 'image' THEN 'i' ELSE 't' END), check_limit),
+            search_unchecked_sql(kind, space_id, route, filter, CASE kind WHEN 'image' THEN 'i' ELSE 't' END), '$10', '$11'),
         ') b CROSS JOIN (SELECT coalesce(array_agg(c.distance ORDER BY c.place)', CASE WHEN search_has_two(route) THEN ' FILTER (WHERE c.found_by > 1)' END, ', ''{}''), count(*), ',
         -- Whether nothing was left out that the route reads. A sketch may lie there without its vector, so that those compared cannot be counted on.
         CASE WHEN (route).plan = 'hnsw' THEN 'false'
-            ELSE concat('(SELECT count(*) FROM listed) < ', search_list_limit(route, filter, row_limit), ' AND (SELECT count(*) FROM candidates) < ', row_limit) END,
+            ELSE '(SELECT count(*) FROM listed) < $7 AND (SELECT count(*) FROM candidates) < $8' END,
         ' FROM scored c) w')
 $$;
 
@@ -229,7 +226,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
             ELSE concat('(SELECT v.*, v.ctid AS found_at FROM ', a.vectors, ' v) x', CASE WHEN (route).source <> 'all' THEN concat(' WHERE x.product_id = ANY (', search_priced_sql(route, filter), ')') END) END,
         ' ORDER BY distance, x.product_id, x.', a.id, ' LIMIT ', row_limit, ') SELECT coalesce(array_agg(b.product_id), ''{}''), array_agg(b.distance), array_agg(b.', a.id, '), NULL, array_agg(-v.taste), array_agg(-v.recent), ',
         'NULL::integer[], ''{}'', (SELECT count(*) FROM scored), NULL::boolean',
-        ' FROM (SELECT ', a.item, '.* FROM scored ', a.item, ' WHERE ', search_check_sql(kind, search_left_to_check(route, filter), a.by_sketches AND NOT search_is_placed(route), space_id), ' LIMIT ', check_limit, ') b '
+        ' FROM (SELECT ', a.item, '.* FROM scored ', a.item, ' WHERE ', a.item, '.product_id <> ALL ($11) AND ', search_check_sql(kind, search_left_to_check(route, filter), a.by_sketches AND NOT search_is_placed(route), space_id), ' LIMIT ', check_limit, ') b '
         'LEFT JOIN LATERAL (SELECT v.embedding <#> $4 AS taste, v.embedding <#> $5 AS recent FROM ', a.vectors, ' v WHERE v.ctid = b.found_at AND $4 IS NOT NULL OFFSET 0) v ON true')
     FROM (SELECT CASE kind WHEN 'image' THEN 'i' ELSE 't' END, kind || '_id', quote_ident(format('%s_vector_%s', kind, space_id)),
         (route).source <> 'all' AND NOT ((route).source = 'prices' AND (filter).terms IS NULL)) a (item, id, vectors, by_sketches)

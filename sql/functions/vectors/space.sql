@@ -50,6 +50,7 @@ BEGIN
     PERFORM grant_space_table(name);
     PERFORM create_sketch_table(kind, space_id, dimension);
     PERFORM create_price_table(kind, space_id, dimension);
+    PERFORM keep_unfiltered(kind, space_id);
 END $$;
 
 -- Runs as its owner: a worker may register its model's space, but may create nothing else.
@@ -199,6 +200,7 @@ BEGIN
     EXECUTE (SELECT format('DROP TABLE %s', string_agg(format('%I', t.name), ', '))
              FROM (SELECT format('%s_%s_%s', k.kind, p.part, chosen.space_id) AS name
                    FROM (VALUES ('image'), ('caption')) k (kind) CROSS JOIN (VALUES ('vector'), ('sketch'), ('price')) p (part)) t);
+    EXECUTE (SELECT format('DROP FUNCTION IF EXISTS %s', string_agg(format('%I', unfiltered_name(k.kind, chosen.space_id)), ', ')) FROM (VALUES ('image'), ('caption')) k (kind));
     DELETE FROM encoding_request r WHERE r.space_id = chosen.space_id;
     DELETE FROM space s WHERE s.space_id = chosen.space_id;
 END $$;

@@ -1,0 +1,5 @@
+-- The statement that asks the graph and the cells takes its limits as parameters, so that a plan of it can be kept: functions whose arguments changed.
+
+DROP FUNCTION IF EXISTS search_arm_sql(text, integer, search_route, search_filter, integer, integer);
+DROP FUNCTION IF EXISTS search_candidates_sql(text, integer, search_route, search_filter, integer);
+DROP FUNCTION IF EXISTS search_best_sql(text, text, text, integer);
