@@ -20,7 +20,7 @@ DECLARE
         product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,
         product_values,product_prices,product_bands,price_bands,price_band_of,count_price_bands,value_number,keep_values,count_value,fold_facets,relist_prices,fold_facet_patch,write_facet_bitmaps,fold_facet_columns,facet_column_of,facet_wide,facet_patch,facet_terms,facet_price_terms,facet_stocked_options,
         facet_price_cells,
-        keep_history,stop_sweep_at,sweep_histories,events_worth_keeping,kept_history,history_with,latest_events,opted_out,history_fingerprint,events_since,events_hashed,whole_history,history_of,with_vectors,history_vectors,with_values,with_preferences,product_numbers,without_values,
+        keep_history,stop_sweep_at,sweep_histories,events_worth_keeping,kept_history,history_with,latest_events,latest_known_events,opted_out,history_fingerprint,events_since,events_hashed,whole_history,history_of,with_vectors,history_vectors,with_values,with_preferences,product_numbers,without_values,
         common_values,value_preference,value_place,value_vector,value_profile,value_said,personal_weights,default_personal_weights,most_events}';
     -- What nobody but the owner reads.
     hidden text[] := '{encoding_request,client_secret,forgotten,opt_out,forget_gate}';

@@ -3,3 +3,6 @@
 DROP FUNCTION IF EXISTS search_arm_sql(text, integer, search_route, search_filter, integer, integer);
 DROP FUNCTION IF EXISTS search_candidates_sql(text, integer, search_route, search_filter, integer);
 DROP FUNCTION IF EXISTS search_best_sql(text, text, text, integer);
+
+-- What is read of a shopper may leave out what the catalogue does not know.
+DROP FUNCTION IF EXISTS latest_events(text, text, timestamptz, integer);

@@ -29,6 +29,7 @@ class Event:
     session_id: str | None = None
     order_id: str | None = None
     timestamp: datetime = NOW
+    object_id_field: str = "external_id"
 
 
 def write(connection: Connection, events: Iterable[Event]) -> None:

@@ -24,7 +24,7 @@ KEPT = "SELECT count(*) FROM kept_history"
 USED = """
     SELECT (kept_history('u', 1, l.object_ids, l.actions, l.times, l.quantities, clock_timestamp(),
         personal_weights())).events IS NOT NULL
-    FROM latest_events('u', NULL, clock_timestamp(), 300) l"""
+    FROM latest_events('u', NULL, clock_timestamp(), 300, false) l"""
 
 
 def write(

@@ -28,6 +28,19 @@ from vitrine.database import Connection
 PRODUCTS = 80
 
 
+# Of a title, a brand and a title, a brand and a model; the product that they name.
+EXACT = {
+    "acme warm coat number 9": "P9",
+    "acme, warm coat number 9": "P9",
+    "Acme - Warm Coat Number 9": "P9",
+    "warm coat number 9 by Acme": "P9",
+    "acme qx-200": "P11",
+    "QX-200": "P11",
+    "QX-200 (Acme)": "P11",
+    '"SKU-30"': "P30",
+}
+
+
 def fill(connection: Connection) -> None:
     """Coats of four directions and two brands; the words `warm coat` are known."""
     rng = random.Random(3)
@@ -39,7 +52,8 @@ def fill(connection: Connection) -> None:
             f"P{n}",
             brand="Acme" if n % 8 < 4 else "Bolt",
             categories=["Women/Coats" if n % 2 else "Men/Coats"],
-            attributes={"material": ["wool", "silk", "hemp"][n % 3]},
+            attributes={"material": ["wool", "silk", "hemp"][n % 3]}
+            | ({"Model": "QX-200"} if n == 11 else {}),
             popularity=float(PRODUCTS - n),
             variants=[Variant(f"SKU-{n}")],
             pictures=[Picture(unit(direction))],
@@ -52,7 +66,8 @@ def fill(connection: Connection) -> None:
         )
     know(connection, [1, 1, 1, 1])
     know(connection, [1, 1, 0.9, 1], words="warm coat number 7")
-    know(connection, [1, 1, 0.9, 1], words="acme warm coat number 9")
+    for words in EXACT:
+        know(connection, [1, 1, 0.9, 1], words=words)
     connection.execute("SELECT tend_shares('0')")
     connection.execute("SELECT ensure_partitions()")
 
@@ -166,7 +181,7 @@ def test_without_a_history_the_page_is_the_same_to_the_byte(
         {"query": "SKU-30"},
         {"query": "p30"},
         {"query": "warm coat number 7"},
-        {"query": "acme warm coat number 9"},
+        *({"query": query} for query in EXACT),
         {"options": {"sort": "price"}},
         {"options": {"sort": "newest"}},
         {"options": {"sort": "popularity"}},
@@ -180,6 +195,57 @@ def test_exact_words_and_sorts_are_not_touched(
     plain = page(shop, **asked)
     assert page(shop, **asked, client="u") == plain
     assert json.loads(plain)["hits"]
+
+
+@pytest.mark.parametrize("query", EXACT)
+def test_exact_words_find_what_they_name_first(shop: Connection, log: Log, query: str) -> None:
+    log("u", *LIKED, action="purchase")
+    assert names(ask(shop, query=query, client="u"))[0] == EXACT[query]
+
+
+def test_a_model_that_was_understood_is_exact(shop: Connection, log: Log) -> None:
+    log("u", *LIKED, action="purchase")
+    row = shop.execute("SELECT understand('acme qx-200') -> 'filters'").fetchone()
+    assert row is not None
+    assert "Model" in row[0].get("attributes", {})
+    assert page(shop, query="acme qx-200", client="u") == page(shop, query="acme qx-200")
+
+
+def test_words_of_other_titles_are_reranked(shop: Connection, log: Log) -> None:
+    log("u", *LIKED, action="purchase")
+    know(shop, [1, 1, 1, 1], words="warm coat number")
+    for query in ("warm coat", "warm coat number"):
+        assert page(shop, query=query, client="u") != page(shop, query=query)
+
+
+def history(connection: Connection) -> tuple[int, list[str] | None]:
+    row = connection.execute(
+        "SELECT h.events, h.external_ids FROM personal_history('u', NULL) h"
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), row[1]
+
+
+def test_what_the_catalogue_does_not_know_takes_nobodys_place(shop: Connection, log: Log) -> None:
+    log("u", "P61", "P65")
+    known = ask(shop, k=10, client="u")
+    log("u", *(f"gone{n}" for n in range(400)))
+    assert history(shop)[0] == 2
+    assert names(ask(shop, k=10, client="u")) == names(known)
+    shop.execute("SELECT keep_history('u', 1)")
+    assert names(ask(shop, k=10, client="u")) == names(known)
+    # As far as ten times as many go back: what one shopper's flood costs is bounded.
+    log("u", *(f"gone{n}" for n in range(3_000)))
+    assert history(shop) == (0, None)
+
+
+def test_what_is_about_something_else_than_a_product_is_no_history(
+    shop: Connection, log: Log
+) -> None:
+    stranger = page(shop)
+    log("u", "P61", "P65")
+    shop.execute("UPDATE event SET object_id_field = 'category'")
+    assert page(shop, client="u") == stranger
 
 
 def test_an_event_counts_in_the_same_transaction(shop: Connection, log: Log) -> None:

@@ -192,6 +192,25 @@ def test_what_was_just_bought_is_not_shown(shop: Connection, function: str) -> N
     assert "P8" in names(recommend(shop, function, k=50, client="me", **asked(function), **allowed))
 
 
+def test_what_is_about_something_else_than_a_product_says_nothing_of_one(shop: Connection) -> None:
+    others = [
+        Event(object_id=name, client_id=f"x{n}", order_id=f"x{n}", object_id_field="wishlist_id")
+        for n in range(20)
+        for name in ("P8", "P6")
+    ]
+    counts = (
+        "SELECT jsonb_agg(a.* ORDER BY a.kind, a.product_id) FROM association_count a",
+        "SELECT array_agg(t.product_id ORDER BY t.product_id) FROM trend t",
+        "SELECT count_again()",
+    )
+    before = [shop.execute(count.encode()).fetchone() for count in counts]
+    write(shop, others)
+    tend(shop)
+    assert [shop.execute(count.encode()).fetchone() for count in counts] == before
+    row = shop.execute("SELECT just_bought('x1', NULL), (personal_history('x1', NULL)).events")
+    assert row.fetchone() == ([], 0)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("client", ["nobody", "", "x" * 10_000, "'; DROP TABLE event; --", None])
 def test_an_unknown_shopper_sees_what_trends(

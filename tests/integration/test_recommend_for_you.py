@@ -171,6 +171,9 @@ def just_bought(connection: Connection, client: str) -> list[str]:
         ((2, 32), True),  # every 30 days, and two have passed
         ((20, 50), False),  # more than half of the 30
         ((2, 4, 6), False),
+        ((1, 2), True),  # the other size
+        ((1, 8), True),  # every week, and one day has passed
+        ((4, 11), False),
         ((0, 0), True),  # twice on one day is once
     ],
 )

@@ -250,6 +250,21 @@ def test_the_analyst_searches_and_asks_for_an_encoding(login: Login, filled: Con
         analyst.execute('SELECT search(terms => \'[{"image": "https://shop.example/x"}]\')')
 
 
+@pytest.mark.parametrize("role", ["analyst", "worker"])
+def test_who_reads_no_events_is_recommended_what_concerns_nobody(
+    login: Login, filled: Connection, role: str
+) -> None:
+    key = filled.execute("SELECT min(external_id) FROM product").fetchone()
+    other = login(role)
+    for call in ("trending(k => 3)", "new_arrivals(k => 3)", "for_you(k => 3)"):
+        other.execute(f"SELECT * FROM {call}".encode())
+    for name in ("similar_products", "bought_together", "viewed_after", "complete_the_look"):
+        other.execute(f"SELECT * FROM {name}(%s)".encode(), key)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="for a shopper") as refused:
+            other.execute(f"SELECT * FROM {name}(%s, client => 'u')".encode(), key)
+        assert "_app" in str(refused.value.diag.message_hint)
+
+
 def test_the_analyst_writes_nothing(login: Login) -> None:
     analyst = login("analyst")
     tables = analyst.execute(

@@ -5,10 +5,11 @@ LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     until CONSTANT timestamptz := clock_timestamp();
     used CONSTANT jsonb := personal_weights();
-    latest CONSTANT record := latest_events(client, NULL, until, most_events(used));
+    latest CONSTANT record := latest_events(client, NULL, until, most_events(used), false);
+    known CONSTANT record := latest_known_events(client, NULL, until, most_events(used), latest.object_ids, latest.actions, latest.times, latest.quantities);
     read CONSTANT integer := coalesce(cardinality(latest.times), 0);
     hashed CONSTANT integer := events_hashed(read, used);
-    history CONSTANT personal_history := whole_history(space_id, latest.object_ids, latest.actions, latest.times, latest.quantities, until, used);
+    history CONSTANT personal_history := whole_history(space_id, known.object_ids, known.actions, known.times, known.quantities, until, used);
     is_refused CONSTANT boolean := hold_shoppers(ARRAY['c' || client]) IS NOT NULL;
 BEGIN
     -- Held before the old row is locked, or who forgets would wait for that row, and this for who forgets; what is inserted is held again, and counts once.
@@ -56,7 +57,7 @@ BEGIN
                  AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
                ORDER BY e.client_id LIMIT 1);
         EXIT WHEN reached IS NULL;
-        latest := latest_events(reached, NULL, until, most_events(used));
+        latest := latest_events(reached, NULL, until, most_events(used), false);
         CONTINUE WHEN coalesce(cardinality(latest.times), 0) < events_worth_keeping();
         IF NOT EXISTS (SELECT FROM kept_history k WHERE k.client_id = reached AND k.made_at > until - interval '6 days')
             OR (kept_history(reached, space_id, latest.object_ids, latest.actions, latest.times, latest.quantities, until, used)).events IS NULL THEN

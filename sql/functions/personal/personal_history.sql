@@ -8,12 +8,14 @@ RETURN CASE action_name WHEN 'purchase' THEN 1 WHEN 'add_to_cart' THEN 0.6 WHEN 
 
 -- The events that say something of a shopper, the latest first. A session's count where they have no client: those of a
 -- client are its own already. Of those of one moment the order is by id; that is only made of what is read, however many they are. Who opted out has none, whatever was written before.
+-- What is about something else than a product is passed over, and if asked for what the catalogue does not know: as far as ten times as many events go back.
 CREATE OR REPLACE FUNCTION latest_events(
-    client text, session text, until timestamptz, most integer,
+    client text, session text, until timestamptz, most integer, known_alone boolean,
     OUT object_ids text[], OUT actions text[], OUT times timestamptz[], OUT quantities numeric[]
 )
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 BEGIN
+    IF num_nonnulls(client, session) = 0 THEN RETURN; END IF;
     IF NOT has_table_privilege('event', 'SELECT') THEN
         RAISE insufficient_privilege USING MESSAGE = 'personal search reads the events of shoppers, which this login may not',
             HINT = format('Leave client and session out, or log in as a member of %s_app.', current_schema());
@@ -23,16 +25,32 @@ BEGIN
     INTO object_ids, actions, times, quantities
     FROM (
         SELECT * FROM (
-            (SELECT e.event_id, e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
-             WHERE e.client_id = client AND e.timestamp <= until
-               AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
+            (SELECT e.event_id, e.object_id, e.action_name, e.timestamp, e.quantity
+             FROM (SELECT * FROM event e WHERE e.client_id = client AND e.timestamp <= until
+                     AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
+                   ORDER BY e.timestamp DESC LIMIT 10 * most) e
+             WHERE e.object_id_field = 'external_id' AND (NOT known_alone OR EXISTS (SELECT FROM product p WHERE p.external_id = e.object_id OFFSET 0))
              ORDER BY e.timestamp DESC LIMIT most)
             UNION ALL
-            (SELECT e.event_id, e.object_id, e.action_name, e.timestamp, e.quantity FROM event e
-             WHERE e.session_id = session AND e.client_id IS NULL AND e.timestamp <= until
-               AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
+            (SELECT e.event_id, e.object_id, e.action_name, e.timestamp, e.quantity
+             FROM (SELECT * FROM event e WHERE e.session_id = session AND e.client_id IS NULL AND e.timestamp <= until
+                     AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
+                   ORDER BY e.timestamp DESC LIMIT 10 * most) e
+             WHERE e.object_id_field = 'external_id' AND (NOT known_alone OR EXISTS (SELECT FROM product p WHERE p.external_id = e.object_id OFFSET 0))
              ORDER BY e.timestamp DESC LIMIT most)) e
         ORDER BY e.timestamp DESC, e.event_id LIMIT most) e;
+END $$;
+
+-- The same, so that what the catalogue does not know takes nobody's place: where as many were read as may be, and some are unknown, they are read once more without these.
+CREATE OR REPLACE FUNCTION latest_known_events(
+    client text, session text, until timestamptz, most integer,
+    INOUT object_ids text[], INOUT actions text[], INOUT times timestamptz[], INOUT quantities numeric[]
+)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+BEGIN
+    IF cardinality(times) < most OR NOT EXISTS (
+        SELECT FROM unnest(object_ids) o (object_id) WHERE NOT EXISTS (SELECT FROM product p WHERE p.external_id = o.object_id OFFSET 0)) THEN RETURN; END IF;
+    SELECT l.* INTO object_ids, actions, times, quantities FROM latest_events(client, session, until, most, true) l;
 END $$;
 
 -- What these events say of their products. The products that weigh most come first.
@@ -76,8 +94,9 @@ DECLARE
     -- Not now(): in a long transaction that lies behind what others wrote.
     until CONSTANT timestamptz := coalesce(as_of, clock_timestamp());
     used CONSTANT jsonb := personal_weights() || coalesce(weights, '{}');
-    latest CONSTANT record := latest_events(client, session, until, most_events(used));
+    latest record := latest_events(client, session, until, most_events(used), false);
 BEGIN
+    latest := latest_known_events(client, session, until, most_events(used), latest.object_ids, latest.actions, latest.times, latest.quantities);
     RETURN history_of(latest.object_ids, latest.actions, latest.times, latest.quantities, until, used);
 END $$;
 

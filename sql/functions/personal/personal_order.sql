@@ -11,7 +11,7 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     wanted CONSTANT double precision := coalesce((options ->> 'strength')::double precision, 1);
 BEGIN
-    IF num_nonnulls(client, session) = 0 OR wanted = 0 OR coalesce(options ->> 'sort', 'relevance') <> 'relevance' OR (question).named <> '{}' THEN
+    IF num_nonnulls(client, session) = 0 OR wanted = 0 OR coalesce(options ->> 'sort', 'relevance') <> 'relevance' OR (question).named <> '{}' OR search_is_of_model((question).understood) THEN
         RETURN question;
     END IF;
     question.history := personal_taste((question).space_id, client, session, (options ->> 'as_of')::timestamptz, asked_weights(options -> 'weights'));
@@ -19,19 +19,51 @@ BEGIN
     RETURN question;
 END $$;
 
--- Whether the shopper's words are a product's title, or its brand and title.
+-- The words of a text, each once and in no order of its own: "Acme, warm coat" and "warm coat by Acme" are one.
+CREATE OR REPLACE FUNCTION word_bag(written text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN ARRAY(SELECT DISTINCT w.word FROM regexp_split_to_table(fold(written), '[^[:alnum:]]+') w (word) WHERE w.word NOT IN ('', 'by') ORDER BY w.word);
+
+-- The attributes, in small letters, that name one product among those of its brand.
+CREATE OR REPLACE FUNCTION naming_attributes() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{model,"model number",model_number,model_no,mpn,gtin,ean,upc,isbn,"part number",part_number,"article number",article_number,"style number",style_number}'::text[];
+
+-- What such attributes of a product say.
+CREATE OR REPLACE FUNCTION product_model(attributes jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN (SELECT min(m.value #>> '{}') FROM jsonb_each(attributes) m WHERE lower(m.key) = ANY (naming_attributes()) AND jsonb_typeof(m.value) IN ('string', 'number'));
+
+-- Whether all of the shopper's words were understood as a product's model, or as a brand and a model.
+CREATE OR REPLACE FUNCTION search_is_of_model(understood jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+RETURN understood -> 'filters' ? 'attributes' AND (
+    SELECT bool_or(c.field = 'attributes') AND bool_and(c.field = 'brand' OR c.field = 'attributes' AND lower(c.name) = ANY (naming_attributes()))
+        AND word_bag(string_agg(c.text, ' ')) = word_bag(understood ->> 'query')
+    FROM jsonb_to_recordset(understood -> 'chips') c (field text, name text, text text));
+
+-- Whether the shopper's words are a product's title, or its brand and title, or its model, in whatever order. Titles of another length are not taken apart.
 CREATE OR REPLACE FUNCTION search_is_titled(question search_question, arms search_arms) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-    words text;
-    asked text;
+    words text[];
+    asked text[];
+    longest integer;
 BEGIN
     IF (question).brand IS NULL THEN RETURN false; END IF;
-    words := fold((question).brand);
-    asked := coalesce(fold(lower(normalize_query((question).understood ->> 'query'))), words);
+    words := word_bag((question).brand);
+    IF words = '{}' THEN RETURN false; END IF;
+    asked := CASE WHEN (question).understood ->> 'query' IS NULL THEN words ELSE word_bag((question).understood ->> 'query') END;
+    longest := length(coalesce((question).understood ->> 'query', (question).brand));
     RETURN EXISTS (
-        SELECT FROM unnest((arms).text_ids[:200]) a (product_id) JOIN product p USING (product_id) JOIN product_text t USING (product_id)
-        WHERE fold(t.title) IN (words, asked) OR fold(concat_ws(' ', p.brand, t.title)) = asked);
+        SELECT FROM unnest((arms).text_ids[:200]) a (product_id)
+        CROSS JOIN LATERAL (SELECT p.brand, p.attributes FROM product p WHERE p.product_id = a.product_id OFFSET 0) p
+        JOIN product_text t ON t.product_id = a.product_id
+        WHERE CASE WHEN length(t.title) <= longest + 3 AND length((question).brand) <= length(concat(p.brand, t.title)) + 12
+            THEN word_bag(t.title) IN (words, asked) OR word_bag(concat_ws(' ', p.brand, t.title)) IN (words, asked) END
+        OR CASE WHEN EXISTS (SELECT FROM jsonb_object_keys(p.attributes) k (key) WHERE lower(k.key) = ANY (naming_attributes()))
+                AND product_model(p.attributes) IS NOT NULL
+            THEN word_bag(product_model(p.attributes)) IN (words, asked) OR word_bag(concat_ws(' ', p.brand, product_model(p.attributes))) IN (words, asked) END);
 END $$;
 
 -- The first of the products given in their new order; each place keeps its score, and what moved says why. What words and

@@ -121,12 +121,13 @@ LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     until CONSTANT timestamptz := coalesce(as_of, clock_timestamp());
     used CONSTANT jsonb := personal_weights() || coalesce(weights, '{}');
-    latest CONSTANT record := latest_events(client, session, until, most_events(used));
+    latest record := latest_events(client, session, until, most_events(used), false);
     history personal_history;
 BEGIN
     IF as_of IS NULL AND client IS NOT NULL THEN
         history := kept_history(client, space_id, latest.object_ids, latest.actions, latest.times, latest.quantities, until, used);
         IF history.events > 0 THEN RETURN history; END IF;
     END IF;
+    latest := latest_known_events(client, session, until, most_events(used), latest.object_ids, latest.actions, latest.times, latest.quantities);
     RETURN whole_history(space_id, latest.object_ids, latest.actions, latest.times, latest.quantities, until, used);
 END $$;

@@ -7,7 +7,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH bought AS MATERIALIZED (
         SELECT e.client_id, e.object_id, count(*)::double precision AS times
         FROM (SELECT e.client_id, e.object_id FROM event e
-              WHERE e.action_name = 'purchase' AND e.client_id IS NOT NULL ORDER BY e.timestamp DESC LIMIT 200000) e
+              WHERE e.action_name = 'purchase' AND e.client_id IS NOT NULL AND e.object_id_field = 'external_id' ORDER BY e.timestamp DESC LIMIT 200000) e
         GROUP BY 1, 2
     ), pairs AS (
         SELECT sum(b.times * (b.times - 1)) / 2 AS again FROM bought b

@@ -36,7 +36,7 @@ LANGUAGE sql STABLE ROWS 1000 SET search_path FROM CURRENT AS $$
     FROM product p
     CROSS JOIN LATERAL (
         SELECT e.client_id, e.session_id, nullif(e.order_id, '') AS order_id, e.timestamp FROM event e
-        WHERE e.object_id = p.external_id AND e.action_name = ANY (association_actions(kind))
+        WHERE e.object_id = p.external_id AND e.object_id_field = 'external_id' AND e.action_name = ANY (association_actions(kind))
           AND e.timestamp > now() - make_interval(days => association_days(kind)) AND e.timestamp <= now() + interval '1 day'
         ORDER BY e.timestamp DESC LIMIT 2000) e
     CROSS JOIN LATERAL (SELECT coalesce('c' || e.client_id, 's' || e.session_id, '') AS shopper, (e.timestamp AT TIME ZONE 'UTC')::date AS day) s

@@ -12,13 +12,13 @@ BEGIN
     INSERT INTO recommendation_due AS d (product_id, kind)
     SELECT p.product_id, gather_due.kind
     FROM (SELECT DISTINCT e.object_id FROM event e
-          WHERE e.received_at >= horizon.received_at - interval '10 minutes' AND e.action_name = ANY (association_actions(gather_due.kind))) e
+          WHERE e.received_at >= horizon.received_at - interval '10 minutes' AND e.action_name = ANY (association_actions(gather_due.kind)) AND e.object_id_field = 'external_id') e
     JOIN product p ON p.external_id = e.object_id
     UNION
     -- Events may have come before their product did.
     SELECT p.product_id, gather_due.kind FROM product p
     WHERE p.created_at >= horizon.received_at - interval '10 minutes' AND isfinite(horizon.received_at)
-      AND EXISTS (SELECT FROM event e WHERE e.object_id = p.external_id AND e.action_name = ANY (association_actions(gather_due.kind)) OFFSET 0)
+      AND EXISTS (SELECT FROM event e WHERE e.object_id = p.external_id AND e.action_name = ANY (association_actions(gather_due.kind)) AND e.object_id_field = 'external_id' OFFSET 0)
     ON CONFLICT ON CONSTRAINT recommendation_due_pkey DO UPDATE SET counted = false WHERE d.counted;
     UPDATE recommendation_horizon h SET received_at = now() WHERE h.kind = gather_due.kind;
     IF horizon.recounted_at < now() - recount_after THEN

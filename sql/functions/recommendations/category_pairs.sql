@@ -39,15 +39,15 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         FROM unnest(shoppers) WITH ORDINALITY s (shopper, place)
         CROSS JOIN LATERAL (
             (SELECT e.object_id FROM event e
-             WHERE left(s.shopper, 1) = 'c' AND e.client_id = substr(s.shopper, 2) AND e.action_name = 'purchase'
+             WHERE left(s.shopper, 1) = 'c' AND e.client_id = substr(s.shopper, 2) AND e.action_name = 'purchase' AND e.object_id_field = 'external_id'
                AND e.timestamp > until - interval '365 days' AND e.timestamp <= until ORDER BY e.timestamp DESC LIMIT 300)
             UNION ALL
             (SELECT v.object_id FROM (
-                 SELECT e.object_id, e.action_name FROM event e
+                 SELECT e.object_id, e.object_id_field, e.action_name FROM event e
                  WHERE left(s.shopper, 1) = 's' AND e.session_id = substr(s.shopper, 2) AND e.client_id IS NULL
                    AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
                    AND e.timestamp > until - interval '365 days' AND e.timestamp <= until ORDER BY e.timestamp DESC LIMIT 300) v
-             WHERE v.action_name = 'purchase')) e
+             WHERE v.action_name = 'purchase' AND v.object_id_field = 'external_id')) e
     ), product AS MATERIALIZED (
         SELECT p.product_id, p.external_id FROM product p WHERE p.external_id IN (SELECT b.object_id FROM bought b)
     ), leaf AS MATERIALIZED (

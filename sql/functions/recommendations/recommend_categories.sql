@@ -34,14 +34,14 @@ BEGIN
     SELECT array_agg(b.object_id), array_agg(b.latest) INTO names, moments FROM (
         SELECT e.object_id, max(e.timestamp) AS latest FROM (
             (SELECT e.object_id, e.timestamp FROM event e
-             WHERE e.client_id = client AND e.action_name = 'purchase' AND e.timestamp <= until ORDER BY e.timestamp DESC LIMIT 1000)
+             WHERE e.client_id = client AND e.action_name = 'purchase' AND e.object_id_field = 'external_id' AND e.timestamp <= until ORDER BY e.timestamp DESC LIMIT 1000)
             UNION ALL
             (SELECT v.object_id, v.timestamp FROM (
-                 SELECT e.object_id, e.timestamp, e.action_name FROM event e
+                 SELECT e.object_id, e.object_id_field, e.timestamp, e.action_name FROM event e
                  WHERE e.session_id = session AND e.client_id IS NULL AND e.timestamp <= until
                    AND e.action_name IN ('click', 'view', 'wishlist', 'add_to_cart', 'remove_from_cart', 'purchase')
                  ORDER BY e.timestamp DESC LIMIT 1000) v
-             WHERE v.action_name = 'purchase')) e
+             WHERE v.action_name = 'purchase' AND v.object_id_field = 'external_id')) e
         GROUP BY e.object_id) b;
     RETURN ARRAY(
         WITH product AS MATERIALIZED (

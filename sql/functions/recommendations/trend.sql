@@ -29,7 +29,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         FROM product p
         CROSS JOIN LATERAL (
             SELECT e.client_id, e.session_id, e.action_name, e.timestamp FROM event e
-            WHERE e.object_id = p.external_id AND e.action_name = ANY (association_actions('trending'))
+            WHERE e.object_id = p.external_id AND e.object_id_field = 'external_id' AND e.action_name = ANY (association_actions('trending'))
               AND e.timestamp > now() - trend_half_life() * interval '8 days' AND e.timestamp <= now()
             ORDER BY e.timestamp DESC LIMIT 5000) e
         WHERE p.product_id = ANY (products)

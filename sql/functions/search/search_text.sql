@@ -85,19 +85,23 @@ BEGIN
     RETURN coalesce(reached, '{}');
 END $$;
 
+CREATE OR REPLACE FUNCTION unquoted(query text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN btrim(query, E' \t\n"\u201c\u201d\u201e\u00ab\u00bb');
+
 -- Products that the shopper names: by SKU or external_id, as the whole query or as one of its words; in capitals or
--- small letters. Documents have the keys as lexemes; one without a digit may be any word, and is looked up as it is written.
+-- small letters, in quotes or without. Documents have the keys as lexemes; one without a digit may be any word, and is looked up as it is written.
 CREATE OR REPLACE FUNCTION search_named(query text) RETURNS bigint[]
 LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
     WITH named AS MATERIALIZED (
         SELECT DISTINCT lower(n.name) AS name FROM (
-            SELECT btrim(query) UNION ALL
+            SELECT unquoted(query) UNION ALL
             SELECT t.token FROM query_tokens(query) t WHERE NOT t.is_phrase AND t.token ~ '[0-9]' AND length(t.token) >= 3) n (name)
     ), candidate AS (
         SELECT n.name, d.product_id FROM named n CROSS JOIN LATERAL (
             SELECT d.product_id FROM product_document d WHERE d.document @@ code_query(n.name) LIMIT 200) d
         UNION
-        SELECT n.name, i.product_id FROM named n CROSS JOIN unnest(ARRAY[btrim(query), upper(n.name), n.name]) w (written)
+        SELECT n.name, i.product_id FROM named n CROSS JOIN unnest(ARRAY[unquoted(query), upper(n.name), n.name]) w (written)
         CROSS JOIN LATERAL (
             SELECT p.product_id FROM product p WHERE p.external_id = w.written
             UNION ALL SELECT v.product_id FROM variant v WHERE v.sku = w.written) i
