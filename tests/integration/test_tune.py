@@ -127,6 +127,15 @@ def test_weights_that_win_are_kept_in_force_and_taken_back(
         connection.execute("SELECT restore_weights()")
 
 
+def test_what_was_taken_back_is_not_gone_back_to(connection: Connection) -> None:
+    for _ in range(2):
+        connection.execute("SELECT keep_weights('{}', NULL, NULL, true)")
+    for version in (1, None):
+        assert connection.execute("SELECT restore_weights()").fetchone() == (version,)
+    connection.execute("SELECT activate_weights(2)")
+    assert connection.execute("SELECT restore_weights()").fetchone() == (None,)
+
+
 def test_choices_by_chance_teach_nothing_that_wins(shop: Shop, connection: Connection) -> None:
     log_pages(connection, shoppers=120, pages=4, loyal=0)
     found = tuned(shop)

@@ -28,7 +28,8 @@ BEGIN
         PERFORM argument_error('no version of the weights is in force: the defaults are', 'Put one in force with activate_weights(version).');
     END IF;
     before := (SELECT w.version FROM rerank_weights w WHERE w.activated_at < present.activated_at ORDER BY w.activated_at DESC LIMIT 1);
-    UPDATE rerank_weights w SET active = false WHERE w.active;
+    -- What is taken back was never there for whoever goes back another time.
+    UPDATE rerank_weights w SET active = false, activated_at = NULL WHERE w.active;
     UPDATE rerank_weights w SET active = true WHERE w.version = before;
     RETURN before;
 END $$;
