@@ -72,6 +72,8 @@ def test_judgements_come_from_a_file(
         (["evaluate", "--compare", 'a={"nonsense": 1}'], 'unknown option "nonsense"'),
         (["evaluate", "--cut", "soon"], "--cut is soon"),
         (["evaluate", "--k", "0"], "give 1 <= k"),
+        (["evaluate", "--seed", "-1"], "the seed is -1: give 0 or more"),
+        (["evaluate", "--cases", "-1"], "the most cases of a kind are -1: give 1 to"),
         (["evaluate", "--html", "none/report.html"], "there is no folder none"),
         (["evaluate", "--judgements", "none.csv"], "cannot be read"),
         (["tune"], "no page was logged"),
@@ -97,6 +99,12 @@ def test_what_cannot_be_is_one_clear_line(
     assert said in done.stderr.replace("\n", " ")
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_no_version_has_a_number_beyond_integers(run_vitrine: Run) -> None:
+    done = run_vitrine("tune", "--activate", "99999999999")
+    assert done.returncode == 2
+    assert "--activate" in done.stderr
 
 
 def test_versions_of_weights_are_listed_activated_and_taken_back(

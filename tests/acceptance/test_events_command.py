@@ -46,6 +46,7 @@ def test_events_are_imported_and_what_was_absurd_is_released_or_dropped(
     first, second = (str(record["quarantine_id"]) for record in held)
     refused = events("release", first, code=1)
     assert "which is too old" in refused
+    assert "cannot be used" in events("release", first, "--timestamp", "", code=1)
     both = ("--timestamp", "2026-10-30T12:00:00Z", "--days", "-1")
     assert "give one of them" in events("release", first, *both, code=1)
     assert "1 released" in events("release", first, "--timestamp", "2026-10-30T12:00:00Z")

@@ -133,10 +133,10 @@ def release(
     """Write quarantined records into the history, with a better date if one is given."""
     from vitrine.quarantine import release_quarantined
 
-    if timestamp and days is not None:
+    if timestamp is not None and days is not None:
         raise QueryError("--timestamp and --days are different things: give one of them")
     try:
-        moment = datetime.fromisoformat(timestamp).astimezone() if timestamp else None
+        moment = datetime.fromisoformat(timestamp).astimezone() if timestamp is not None else None
         shift = timedelta(days=days) if days is not None else None
     except (ValueError, OverflowError) as exc:
         raise QueryError(f"--timestamp or --days cannot be used: {exc}") from exc

@@ -34,7 +34,9 @@ def register(app: typer.Typer) -> None:
 def tune(
     *,
     list_versions: Annotated[bool, typer.Option("--list", help="List the kept versions.")] = False,
-    activate: Annotated[int | None, typer.Option(help="Put this version in force.")] = None,
+    activate: Annotated[
+        int | None, typer.Option(min=1, max=2**31 - 1, help="Put this version in force.")
+    ] = None,
     back: Annotated[bool, typer.Option("--back", help="Take the last activation back.")] = False,
     days: Annotated[int, typer.Option(help="Learn from so many days.")] = 90,
     until: Annotated[str | None, typer.Option(help="The last moment to learn from.")] = None,
