@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 BATCH = 10_000  # events of one statement
+GREATEST_INTEGER = 2**31 - 1  # of PostgreSQL's type integer
 # How log_event's arguments are bound; all others are text.
 TYPES = {
     "query_id": "uuid",
@@ -178,7 +179,23 @@ def _values(event: Mapping[str, Any]) -> dict[str, Any]:
         values["event_id"] = str(values["event_id"])
     if values.get("timestamp") is not None:
         values["timestamp"] = _moment(values["timestamp"])
+    if values.get("position") is not None:
+        values["position"] = _position(values["position"])
     return values
+
+
+def _position(value: Any) -> int:
+    try:
+        number = int(value)
+        # PostgreSQL would round 2.5, and True is no place.
+        whole = not isinstance(value, bool) and (isinstance(value, str) or number == value)
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole or abs(number) > GREATEST_INTEGER:
+        raise QueryError(
+            f"position is {value!r:.50}: give a whole number from 1 to {GREATEST_INTEGER:,}"
+        )
+    return number
 
 
 def _moment(value: object) -> datetime | None:

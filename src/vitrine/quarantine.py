@@ -13,7 +13,13 @@ from psycopg.rows import class_row
 from vitrine.database import Connection
 from vitrine.search import search_errors
 
-__all__ = ["Quarantined", "drop_quarantined", "list_quarantine", "release_quarantined"]
+__all__ = [
+    "Quarantined",
+    "drop_quarantined",
+    "list_quarantine",
+    "quarantine_reasons",
+    "release_quarantined",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,15 @@ def list_quarantine(
         return tuple(cursor.execute(statement, (reason, limit)))
 
 
+def quarantine_reasons(connection: Connection) -> dict[str, int]:
+    """How many records there are by reason, the most frequent first."""
+    with search_errors():
+        rows = connection.execute(
+            "SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY 2 DESC, 1"
+        ).fetchall()
+    return dict(rows)
+
+
 def release_quarantined(
     connection: Connection,
     ids: Sequence[int],
@@ -54,7 +69,8 @@ def release_quarantined(
     """Write records into the history, at another time if one is given; returns how many.
 
     Raises:
-        QueryError: a date would still be absurd; nothing is released then.
+        QueryError: a date would still be absurd, or both a timestamp and a shift are given;
+            nothing is released then.
 
     """
     with search_errors():

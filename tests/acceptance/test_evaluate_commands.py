@@ -72,9 +72,17 @@ def test_judgements_come_from_a_file(
         (["evaluate", "--compare", 'a={"nonsense": 1}'], 'unknown option "nonsense"'),
         (["evaluate", "--cut", "soon"], "--cut is soon"),
         (["evaluate", "--k", "0"], "give 1 <= k"),
+        (["evaluate", "--seed", "-1"], "the seed is -1: give 0 or more"),
+        (["evaluate", "--cases", "-1"], "the most cases of a kind are -1: give 1 to"),
         (["evaluate", "--html", "none/report.html"], "there is no folder none"),
         (["evaluate", "--judgements", "none.csv"], "cannot be read"),
         (["tune"], "no page was logged"),
+        (["tune", "--k", "0"], "k, where a page ends, is 0: give 1 to 1,000"),
+        (["tune", "--days", "99999999"], "--days is 99999999: give 1 to 36,525"),
+        (["tune", "--days", "-5"], "--days is -5: give 1 to 36,525"),
+        (["tune", "--until", "0001-02-01T00:00+00:00"], "there is no date"),
+        (["tune", "--pages", "0"], "the most pages to learn from are 0: give 1 to"),
+        (["tune", "--clip", "nan"], "the most that one choice counts, is nan: give 1 or more"),
         (["tune", "--list", "--back"], "give one of them"),
         (["tune", "--activate", "3"], "there are no weights of version 3"),
         (["experiment", "create", "x", "--arm", "a"], "--arm a cannot be read"),
@@ -91,6 +99,12 @@ def test_what_cannot_be_is_one_clear_line(
     assert said in done.stderr.replace("\n", " ")
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_no_version_has_a_number_beyond_integers(run_vitrine: Run) -> None:
+    done = run_vitrine("tune", "--activate", "99999999999")
+    assert done.returncode == 2
+    assert "--activate" in done.stderr
 
 
 def test_versions_of_weights_are_listed_activated_and_taken_back(

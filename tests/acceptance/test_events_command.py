@@ -39,12 +39,21 @@ def test_events_are_imported_and_what_was_absurd_is_released_or_dropped(
     held = json.loads(events("quarantine", "--json"))
     assert [record["reason"] for record in held] == ["too old", "future"]
     assert "future" in events("quarantine", "--reason", "future")
+    assert events("quarantine", "--reason", "nope") == (
+        "nothing in quarantine has the reason nope; the reasons there are: "
+        "future (1), too old (1)\n"
+    )
     first, second = (str(record["quarantine_id"]) for record in held)
     refused = events("release", first, code=1)
     assert "which is too old" in refused
+    assert "cannot be used" in events("release", first, "--timestamp", "", code=1)
+    both = ("--timestamp", "2026-10-30T12:00:00Z", "--days", "-1")
+    assert "give one of them" in events("release", first, *both, code=1)
     assert "1 released" in events("release", first, "--timestamp", "2026-10-30T12:00:00Z")
     assert "1 dropped" in events("drop", second)
+    assert "nothing is in quarantine" in events("quarantine", "--reason", "future")
     assert "nothing is in quarantine" in events("quarantine")
+    assert events("import", ".", code=1).startswith("error: . is a folder: give a file in it")
     assert "P1" in events("unknown")
     connection.execute("INSERT INTO product (external_id) VALUES ('P1')")
     assert "every product of the events is known" in events("unknown")

@@ -116,7 +116,7 @@ def test_refused_rows_go_to_the_file_that_the_last_line_names(
         (["saved-as-utf-16.csv"], ["saved-as-utf-16.csv", "save it as UTF-8"]),
         (["without-price.csv", "--preset", "magento"], ["lacks the column price;", "--map"]),
         (["missing.csv"], ["missing.csv: no such file"]),
-        (["."], ["no known format", ".csv", ".parquet"]),
+        (["."], [". is a folder: give a file in it", ".csv", ".parquet"]),
         (["empty.csv"], ["empty.csv: the file is empty"]),
         (["table.xlsx"], ["'.xlsx' is no known format", ".csv", ".parquet"]),
         (["broken.parquet"], ["broken.parquet: this is no Parquet file"]),

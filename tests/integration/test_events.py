@@ -181,7 +181,7 @@ def test_a_client_id_of_10_kb_cannot_break_a_search_either(connection: Connectio
     assert one(connection, "SELECT length(user_query) FROM query") == 1000
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0", "\u3000 \u2003\v"])
 def test_nobodies_do_not_become_one_shopper(connection: Connection, blank: str) -> None:
     connection.execute("SELECT log_event('click', %s, %s, %s)", (blank, blank, blank))
     connection.execute("SELECT log_query('x', %s, session => %s)", (blank, blank))
@@ -193,6 +193,14 @@ def test_nobodies_do_not_become_one_shopper(connection: Connection, blank: str) 
         "SELECT client_id, session_id, NULL FROM query"
     ).fetchall()
     assert rows == [(None, None, None)] * 3
+
+
+def test_what_is_blank_is_blank_to_python_and_to_sql(connection: Connection) -> None:
+    every = [chr(code) for code in range(1, 0x10000) if not 0xD800 <= code < 0xE000]
+    found = connection.execute(
+        "SELECT c FROM unnest(%s::text[]) c WHERE known_id(c) IS NULL", (every,)
+    ).fetchall()
+    assert sorted(row[0] for row in found) == [one for one in every if one.isspace()]
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
@@ -219,11 +227,7 @@ def test_strings_of_shoppers_are_kept_as_they_are(
         ),
     )
     row = one(connection, "SELECT client_id, object_id FROM event WHERE event_id = %s", found)
-    blank = " \t\r\n"
-    assert row == (
-        client if client.strip(blank) else None,
-        product if product.strip(blank) else None,
-    )
+    assert row == (client if client.strip() else None, product if product.strip() else None)
     assert listed == 1
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -119,7 +120,14 @@ def test_a_page_is_logged_with_its_positions(shop: Shop, connection: Connection)
         ({"timestamp": datetime(2026, 1, 1)}, "timestamp .* with a time zone"),
         ({"timestamp": "today"}, "timestamp .* with a time zone"),
         ({"query_id": "seven"}, "a value cannot be used"),
-        ({"position": "first"}, "a value cannot be used"),
+        ({"position": "first"}, "position is 'first': give a whole number"),
+        ({"position": 2.5}, r"position is 2\.5: give a whole number from 1 to 2,147,483,647"),
+        ({"position": 2**40}, "position is 1099511627776: give a whole number"),
+        ({"position": float("inf")}, "position is inf"),
+        ({"position": float("nan")}, "position is nan"),
+        ({"position": True}, "position is True"),
+        ({"position": [1]}, r"position is \[1\]"),
+        ({"position": 0}, "the position is 0"),
         ({"event_attributes": {"a": "\0"}}, "event_attributes holds a NUL"),
         ({"event_attributes": []}, "no JSON object"),
         ({"amount": float("nan")}, "no finite number"),
@@ -139,6 +147,8 @@ def test_what_cannot_be_kept_is_a_clear_error(
         ([{"action_name": "view"}, "view"], "an event must be a mapping"),
         ([{"action_name": "view", "client": "u\0"}], "client holds a NUL"),
         ([{"action_name": "view", "amount": float("inf")}], "cannot be written as JSON"),
+        ([{"action_name": "view", "position": 2.5}], r"position is 2\.5: give a whole number"),
+        ([{"action_name": "view", "position": 2**40}], "position is 1099511627776"),
         ([{"client": "u"}], "event 1 of the list: an event needs an action_name"),
     ],
 )
@@ -148,6 +158,15 @@ def test_a_list_with_a_fault_is_a_clear_error(
     with pytest.raises(QueryError, match=message):
         shop.log(events)
     assert count(connection) == 0
+
+
+def test_a_whole_position_may_come_as_another_type(shop: Shop, connection: Connection) -> None:
+    """As spreadsheets, data frames and web forms give it."""
+    for position in (3.0, Decimal(3), np.int64(3), "3"):
+        shop.log("click", position=position)  # type: ignore[arg-type]
+        shop.log([{"action_name": "click", "position": position}])  # type: ignore[list-item]
+    rows = connection.execute("SELECT position, count(*) FROM event GROUP BY 1").fetchall()
+    assert rows == [(3, 8)]
 
 
 def test_a_list_takes_no_fields_of_its_own(shop: Shop) -> None:

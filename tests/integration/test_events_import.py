@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -267,3 +268,15 @@ def test_two_imports_at_once_are_refused(connection: Connection, run: Import) ->
     )
     with pytest.raises(CatalogueError, match="another import of events"):
         run(ROW)
+
+
+@pytest.mark.parametrize("folder", ["/", ".", "events.csv"])
+def test_a_folder_is_no_file_of_events(
+    run: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "events.csv").mkdir()
+    with pytest.raises(CatalogueError, match=rf"^{re.escape(folder)} is a folder: give a file in"):
+        run(path=Path(folder))
+    with pytest.raises(CatalogueError, match="is a folder"):
+        run(path=Path(folder), rejects=tmp_path / "rejects.csv")

@@ -11,7 +11,12 @@ import pytest
 
 from vitrine.database import Connection
 from vitrine.errors import QueryError
-from vitrine.quarantine import drop_quarantined, list_quarantine, release_quarantined
+from vitrine.quarantine import (
+    drop_quarantined,
+    list_quarantine,
+    quarantine_reasons,
+    release_quarantined,
+)
 
 LOG = "SELECT log_event('click', 'u-42', 'P1', \"timestamp\" => %s, event_id => %s)"
 LOG_QUERY = "SELECT log_query('red', 'u-42', ARRAY['P1'], \"timestamp\" => %s)"
@@ -109,6 +114,21 @@ def test_a_date_that_is_still_absurd_releases_nothing(connection: Connection) ->
         with pytest.raises(QueryError, match="of the quarantine would be of"):
             release_quarantined(connection, ids, **change)  # type: ignore[arg-type]
     assert len(held(connection)) == 2
+
+
+def test_a_timestamp_and_a_shift_at_once_release_nothing(connection: Connection) -> None:
+    connection.execute(LOG, ("1970-01-01T00:00:00Z", "e-1"))
+    ids = [record.quarantine_id for record in list_quarantine(connection)]
+    with pytest.raises(QueryError, match=r"a timestamp and a shift .* Give one of them"):
+        release_quarantined(connection, ids, timestamp=NOW, shift=timedelta(days=-1))
+    assert len(held(connection)) == 1
+
+
+def test_the_reasons_there_are_are_counted(connection: Connection) -> None:
+    assert quarantine_reasons(connection) == {}
+    for n, date in enumerate(("9999-12-31T00:00:00Z", "1970-01-01", "1971-01-01")):
+        connection.execute(LOG, (date, f"e-{n}"))
+    assert quarantine_reasons(connection) == {"too old": 2, "future": 1}
 
 
 def test_a_record_released_twice_is_one_event(connection: Connection) -> None:

@@ -263,7 +263,7 @@ def test_strange_ids_are_forgotten_and_harm_nothing(connection: Connection, clie
     assert left(connection) == ["stays"]
 
 
-@pytest.mark.parametrize("client", [None, "", " \t"])
+@pytest.mark.parametrize("client", [None, "", " \t", "\u00a0"])
 def test_no_id_is_refused(connection: Connection, client: str | None) -> None:
     for function in ("forget", "traces", "export_client"):
         with pytest.raises(psycopg.Error, match="no client is given") as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -150,7 +151,7 @@ def test_bad_events_are_named(shop: Shop, connection: Connection) -> None:
     with pytest.raises(QueryError, match="40 of 40 impressions have no propensity"):
         tuned(shop)
     connection.execute("UPDATE event SET propensity = 1 WHERE action_name = 'impression'")
-    with pytest.raises(QueryError, match=r"only \d pages of shoppers"):
+    with pytest.raises(QueryError, match=r"only \d pages of shoppers.* learn from more --days"):
         tuned(shop)
     with pytest.raises(QueryError, match="the share to fit on is 2"):
         tuned(shop, share=2)
@@ -160,6 +161,27 @@ def test_bad_events_are_named(shop: Shop, connection: Connection) -> None:
     connection.execute("DELETE FROM event WHERE action_name = 'click'")
     with pytest.raises(QueryError, match="40 impressions and not one purchase"):
         tuned(shop)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"k": 0}, "k, where a page ends, is 0"),
+        ({"k": -3}, "k, where a page ends, is -3"),
+        ({"clip": math.nan}, "clip, .* is nan: give 1 or more"),
+        ({"clip": -1}, "clip, .* is -1"),
+        ({"most": 0}, "the most pages to learn from are 0"),
+        ({"most": -1}, "the most pages to learn from are -1"),
+        ({"share": 1}, "the share to fit on is 1"),
+        ({"seed": -1}, "the seed is -1"),
+        ({"since": END}, "the time to learn from is .*: give one that ends later"),
+    ],
+)
+def test_arguments_that_cannot_be_are_named_before_anything_is_read(
+    shop: Shop, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(QueryError, match=said):
+        tune(shop, **{"since": BEGIN, "until": END, **options})
 
 
 def test_few_held_out_shoppers_are_not_judged_by(shop: Shop, connection: Connection) -> None:

@@ -8,10 +8,12 @@ RETURN CASE
     WHEN id <> '' THEN overlay(overlay(left(encode(sha256(convert_to(id, 'UTF8')), 'hex'), 32) PLACING '8' FROM 13) PLACING 'a' FROM 17)::uuid END;
 COMMENT ON FUNCTION event_uuid IS 'The event_id that a shop''s own id of an event stands for: order-7-line-1 always gives the same.';
 
--- Visitors of whom nothing is known must not become one shopper.
+-- Visitors of whom nothing is known must not become one shopper. What is blank is what Python's str.strip leaves nothing of,
+-- written out, for a regular expression's \s is another one in every locale.
 CREATE OR REPLACE FUNCTION known_id(id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN btrim(id, E' \t\r\n') <> '' THEN id END;
+RETURN CASE WHEN btrim(id, E' \t\n\u000b\f\r\u001c\u001d\u001e\u001f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a'
+    '\u2028\u2029\u202f\u205f\u3000') <> '' THEN id END;
 
 CREATE OR REPLACE FUNCTION history_setting(name text, otherwise numeric) RETURNS numeric
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$

@@ -23,6 +23,9 @@ DECLARE
     dated jsonb;
     released integer := 0;
 BEGIN
+    IF "timestamp" IS NOT NULL AND shift IS NOT NULL THEN
+        PERFORM argument_error('a timestamp and a shift are two dates for one record', 'Give one of them.');
+    END IF;
     FOR held IN DELETE FROM quarantine q WHERE q.quarantine_id = ANY (ids) RETURNING q.* LOOP
         dated := held.record || jsonb_build_object('timestamp', released_date(held, "timestamp", shift));
         IF held.relation = 'event' THEN

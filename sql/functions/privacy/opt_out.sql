@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION shopper_key(client text, session text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
-    IF num_nonnulls(client, session) <> 1 OR btrim(coalesce(client, session), E' \t\r\n') = '' THEN
+    IF num_nonnulls(client, session) <> 1 OR known_id(coalesce(client, session)) IS NULL THEN
         PERFORM argument_error('give a client or a session, exactly one of them, and not an empty one', 'The one that is given as client or session when searching and logging.');
     END IF;
     RETURN coalesce('c' || client, 's' || session);

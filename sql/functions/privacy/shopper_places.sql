@@ -63,7 +63,7 @@ $$;
 CREATE OR REPLACE FUNCTION check_clients(clients text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
-    IF coalesce(cardinality(clients), 0) = 0 OR EXISTS (SELECT FROM unnest(clients) c (client) WHERE coalesce(btrim(c.client, E' \t\r\n'), '') = '') THEN
+    IF coalesce(cardinality(clients), 0) = 0 OR EXISTS (SELECT FROM unnest(clients) c (client) WHERE known_id(c.client) IS NULL) THEN
         PERFORM argument_error('no client is given, or an empty one', 'Give the id that was given as client when searching and logging.');
     END IF;
 END $$;

@@ -14,7 +14,7 @@ from vitrine.catalogue.parquet import open_parquet
 from vitrine.catalogue.tables import open_table
 from vitrine.errors import CatalogueError
 
-__all__ = ["FORMATS", "Source", "open_source"]
+__all__ = ["FORMATS", "Source", "open_source", "refuse_folder"]
 
 FORMATS = {
     ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl",
@@ -46,6 +46,7 @@ def open_source(path: Path, encoding: str = "utf-8", *, numbers: bool = False) -
         CatalogueError: the file is missing, empty, of no known format, or has no usable header.
 
     """
+    refuse_folder(path)
     form = FORMATS.get(path.suffix.lower())
     if form is None:
         raise CatalogueError(
@@ -66,6 +67,20 @@ def open_source(path: Path, encoding: str = "utf-8", *, numbers: bool = False) -
         else:
             columns, rows = open_table(path, form, file)
         yield Source(path=path, format=form, columns=columns, rows=rows)
+
+
+def refuse_folder(path: Path) -> None:
+    """Say so where a folder was given for a file.
+
+    Raises:
+        CatalogueError: the path is a folder.
+
+    """
+    if path.is_dir():
+        raise CatalogueError(
+            f"{path} is a folder: give a file in it, whose name ends with "
+            f"{', '.join(sorted(FORMATS))}"
+        )
 
 
 def _open_text(path: Path, encoding: str) -> TextIO:

@@ -87,17 +87,23 @@ def quarantine(
     schema: Schema = None,
 ) -> None:
     """List the records with absurd dates, which wait to be released or dropped."""
-    from vitrine.quarantine import list_quarantine
+    from vitrine.quarantine import list_quarantine, quarantine_reasons
 
     with _shop(database_url, schema) as connection:
         found = list_quarantine(connection, reason=reason, limit=None if as_json else SHOWN)
+        others = {} if found else quarantine_reasons(connection)
     if as_json:
         typer.echo(
             json.dumps([asdict(r) for r in found], indent=2, ensure_ascii=False, default=str)
         )
         return
     if not found:
-        Console().print("nothing is in quarantine")
+        there = ", ".join(f"{name} ({count:,})" for name, count in others.items())
+        typer.echo(
+            f"nothing in quarantine has the reason {reason}; the reasons there are: {there}"
+            if there
+            else "nothing is in quarantine"
+        )
         return
     table = Table("id", "what", "dated", "reason", "action or words", "since")
     for held in found:
@@ -127,8 +133,10 @@ def release(
     """Write quarantined records into the history, with a better date if one is given."""
     from vitrine.quarantine import release_quarantined
 
+    if timestamp is not None and days is not None:
+        raise QueryError("--timestamp and --days are different things: give one of them")
     try:
-        moment = datetime.fromisoformat(timestamp).astimezone() if timestamp else None
+        moment = datetime.fromisoformat(timestamp).astimezone() if timestamp is not None else None
         shift = timedelta(days=days) if days is not None else None
     except (ValueError, OverflowError) as exc:
         raise QueryError(f"--timestamp or --days cannot be used: {exc}") from exc

@@ -23,6 +23,8 @@ from vitrine.shop import Shop
 if TYPE_CHECKING:
     from vitrine.evaluate.tuning import Tuned
 
+MOST_DAYS = 36_525  # a hundred years, the longest history that the settings believe
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -32,7 +34,9 @@ def register(app: typer.Typer) -> None:
 def tune(
     *,
     list_versions: Annotated[bool, typer.Option("--list", help="List the kept versions.")] = False,
-    activate: Annotated[int | None, typer.Option(help="Put this version in force.")] = None,
+    activate: Annotated[
+        int | None, typer.Option(min=1, max=2**31 - 1, help="Put this version in force.")
+    ] = None,
     back: Annotated[bool, typer.Option("--back", help="Take the last activation back.")] = False,
     days: Annotated[int, typer.Option(help="Learn from so many days.")] = 90,
     until: Annotated[str | None, typer.Option(help="The last moment to learn from.")] = None,
@@ -67,12 +71,12 @@ def tune(
             with needs_extra("evaluate"):
                 from vitrine.evaluate.tuning import keep
                 from vitrine.evaluate.tuning import tune as run
-            last = _moment(until)
+            first, last = _times(days, until)
             with quiet_progress() as progress:
                 task = progress.add_task("reading", total=None)
                 tuned = run(
                     shop,
-                    since=last - timedelta(days=days),
+                    since=first,
                     until=last,
                     share=share,
                     most=pages,
@@ -92,21 +96,14 @@ def _show(tuned: Tuned, version: int | None, *, as_json: bool) -> None:
         said = {**tuned.evidence(), "wins": tuned.wins, "version": version}
         typer.echo(json.dumps(said, indent=1, ensure_ascii=False, default=str))
         return
-    from vitrine.evaluate.table import interval_text
-
     console = Console(highlight=False, soft_wrap=True)
     fitted = tuned.fitted
     console.print(
         f"fitted on {fitted.pages:,} pages ({fitted.pairs:,} pairs) until {tuned.cut:%Y-%m-%d}, "
         f"judged on {tuned.pages:,} later pages of {tuned.shoppers:,} other shoppers"
     )
-    names = [*fitted.weights]
-    table = Table("weights", *names, f"nDCG@{tuned.k}", "less the present", box=None)
-    for trial in tuned.trials:
-        difference = "" if trial.difference is None else interval_text(trial.difference)
-        numbers = [f"{trial.weights[name]:.3f}" for name in names]
-        table.add_row(trial.name, *numbers, interval_text(trial.ndcg), difference)
-    console.print(table)
+    # Without the console's soft_wrap, which would cut what is too wide.
+    console.print(trials_table(tuned), soft_wrap=False)
     if fitted.examination is None:
         console.print(
             f"only {fitted.explored:,} impressions were drawn by chance: what positions do cannot "
@@ -119,6 +116,21 @@ def _show(tuned: Tuned, version: int | None, *, as_json: bool) -> None:
     else:
         verdict = "better, but not kept" if tuned.wins else "not kept: no win with confidence"
         console.print(verdict)
+
+
+def trials_table(tuned: Tuned) -> Table:
+    """The weights and figures of each trial, side by side: a column a trial fits 80 characters."""
+    from vitrine.evaluate.table import interval_text
+
+    table = Table("", box=None, pad_edge=False, collapse_padding=True)
+    for trial in tuned.trials:
+        table.add_column(trial.name, justify="right")
+    for name in tuned.fitted.weights:
+        table.add_row(name, *(f"{trial.weights[name]:.3f}" for trial in tuned.trials))
+    table.add_row(f"nDCG@{tuned.k}", *(interval_text(trial.ndcg) for trial in tuned.trials))
+    differences = [trial.difference for trial in tuned.trials]
+    table.add_row("difference", *("" if d is None else interval_text(d) for d in differences))
+    return table
 
 
 def _list(shop: Shop, *, as_json: bool) -> None:
@@ -151,6 +163,19 @@ def _call(shop: Shop, function: str, *arguments: int) -> object:
     with shop.connection() as connection, search_errors():
         row = connection.execute(statement, arguments).fetchone()
     return row[0] if row else None
+
+
+def _times(days: int, until: str | None) -> tuple[datetime, datetime]:
+    """From when until when to learn."""
+    if not 1 <= days <= MOST_DAYS:
+        raise QueryError(f"--days is {days}: give 1 to {MOST_DAYS:,}")
+    last = _moment(until)
+    try:
+        return last - timedelta(days=days), last
+    except OverflowError as exc:
+        raise QueryError(
+            f"--until is {until}: {days:,} days before it there is no date; give a later moment"
+        ) from exc
 
 
 def _moment(text: str | None) -> datetime:

@@ -40,11 +40,13 @@ def evaluate(
     called after each case.
 
     Raises:
-        QueryError: `k` or `depth` cannot be used, or not one case could be answered.
+        QueryError: `k`, `depth` or `seed` cannot be used, or not one case could be answered.
 
     """
     if not 1 <= k <= depth <= 1_000:
         raise QueryError(f"k is {k} and the depth {depth}: give 1 <= k <= depth <= 1,000")
+    if seed < 0:
+        raise QueryError(f"the seed is {seed}: give 0 or more")
     known, unknown = _known_products(shop, cases.cases)
     answered = answer_cases(shop, known, variations, depth, tick)
     left_out = {**cases.left_out, **answered.refused}

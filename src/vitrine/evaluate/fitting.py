@@ -56,7 +56,7 @@ def fit_weights(
     if len(pages) < FEWEST_PAGES:
         raise QueryError(
             f"only {len(pages)} pages of shoppers with a history can be learned from, "
-            f"{FEWEST_PAGES} are the least: wait for more events, or choose an earlier --since"
+            f"{FEWEST_PAGES} are the least: wait for more events, or learn from more --days"
         )
     columns, weights = _pairs(pages, clip)
     explored = int(sum((page.propensities < DRAWN).sum() for page in pages))

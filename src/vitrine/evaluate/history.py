@@ -19,6 +19,7 @@ __all__ = ["GRADES", "Split", "cases_from_events", "self_information"]
 # What each action says of a product; it may be asked for other actions too, which count 1.
 GRADES: Mapping[str, int] = {"purchase": 3, "add_to_cart": 2, "wishlist": 2, "click": 1}
 HISTORY = ("purchase", "add_to_cart", "wishlist", "click", "view")
+MOST_CASES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,8 @@ def cases_from_events(connection: Connection, split: Split) -> Cases:
     """One case per shopper and question; without a known search, per shopper and category.
 
     Raises:
-        QueryError: no event, or none after the cut, says what was relevant.
+        QueryError: the cut or the most cases cannot be used, or no event, or none after the cut,
+            says what was relevant.
 
     """
     cut, until = _cut(connection, split)
@@ -101,6 +103,8 @@ def _cut(connection: Connection, split: Split) -> tuple[datetime, datetime]:
     share = split.cut if isinstance(split.cut, float) else 0.5
     if not 0 < share < 1:
         raise QueryError(f"the cut is {share}: give a share between 0 and 1, or a moment")
+    if not 1 <= split.most <= MOST_CASES:
+        raise QueryError(f"the most cases of a kind are {split.most}: give 1 to {MOST_CASES:,}")
     row = connection.execute(
         sql_files.read("evaluate/cut").encode(), {"share": share, "actions": [*split.actions]}
     ).fetchone()

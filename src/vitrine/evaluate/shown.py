@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,7 +97,7 @@ def load_shown(
     with reading(shop) as connection:
         found = connection.execute(sql_files.read("evaluate/shown").encode(), values).fetchall()
     rows = [_Row(**dict(zip(_Row.__annotations__, row, strict=True))) for row in found]
-    _check(rows, actions)
+    _check(rows, values)
     passed: dict[str, int] = {}
     pages = []
     tick(len(rows))
@@ -111,11 +111,12 @@ def load_shown(
     return Logged(pages=pages, passed_over=passed)
 
 
-def _check(rows: Sequence[_Row], actions: Sequence[str]) -> None:
+def _check(rows: Sequence[_Row], asked: Mapping[str, Any]) -> None:
     if not rows:
         raise QueryError(
-            "no page was logged with its impressions: log each shown page "
-            "(shop.log_page, or log_page in SQL), then what is chosen with its query_id"
+            "no page was logged with its impressions between "
+            f"{asked['since']:%Y-%m-%d %H:%M} and {asked['until']:%Y-%m-%d %H:%M}: log each shown "
+            "page (shop.log_page, or log_page in SQL), then what is chosen with its query_id"
         )
     impressions = sum(len(row.product_ids) for row in rows)
     for name, values in (
@@ -131,8 +132,8 @@ def _check(rows: Sequence[_Row], actions: Sequence[str]) -> None:
             )
     if not any(grade for row in rows for grade in row.grades):
         raise QueryError(
-            f"{impressions:,} impressions and not one {' or '.join(actions)} on any of them: log "
-            "what shoppers choose, with the query_id of the page"
+            f"{impressions:,} impressions and not one {' or '.join(asked['actions'])} on any of "
+            "them: log what shoppers choose, with the query_id of the page"
         )
 
 

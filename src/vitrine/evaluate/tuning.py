@@ -24,6 +24,7 @@ from vitrine.shop import Shop
 __all__ = ["Trial", "Tuned", "held_out", "judge", "keep", "page_ndcg", "tune"]
 
 FEWEST_SHOPPERS = 20
+MOST_PAGES, MOST_PLACES = 1_000_000, 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +78,11 @@ def tune(
     """Fit on `share` of the pages' time and half of the shoppers, judge on the rest of both.
 
     Raises:
-        QueryError: the events cannot teach anything yet; the message says why.
+        QueryError: an argument cannot be used, or the events cannot teach anything yet; the
+            message says which or why.
 
     """
+    _check(since, until, share=share, most=most, k=k, clip=clip, seed=seed)
     logged = load_shown(shop, since=since, until=until, most=most, seed=seed, tick=tick)
     if not logged.pages:
         reasons = ", ".join(f"{count:,} {name}" for name, count in logged.passed_over.items())
@@ -181,9 +184,25 @@ def held_out(shopper: str, seed: int) -> bool:
     return hashlib.sha256(f"{seed} {shopper}".encode()).digest()[0] % 2 == 0
 
 
-def _cut(pages: Sequence[Shown], share: float) -> datetime:
+def _check(
+    since: datetime, until: datetime, *, share: float, most: int, k: int, clip: float, seed: int
+) -> None:
+    """Said before minutes of work, not after."""
+    if since >= until:
+        raise QueryError(f"the time to learn from is {since} to {until}: give one that ends later")
     if not 0 < share < 1:
         raise QueryError(f"the share to fit on is {share}: give one between 0 and 1")
+    if not 1 <= most <= MOST_PAGES:
+        raise QueryError(f"the most pages to learn from are {most}: give 1 to {MOST_PAGES:,}")
+    if not 1 <= k <= MOST_PLACES:
+        raise QueryError(f"k, where a page ends, is {k}: give 1 to {MOST_PLACES:,}")
+    if not clip >= 1:  # NaN too
+        raise QueryError(f"clip, the most that one choice counts, is {clip}: give 1 or more")
+    if seed < 0:
+        raise QueryError(f"the seed is {seed}: give 0 or more")
+
+
+def _cut(pages: Sequence[Shown], share: float) -> datetime:
     times = sorted(page.at for page in pages)
     return times[min(int(share * len(times)), len(times) - 1)]
 

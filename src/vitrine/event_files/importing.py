@@ -14,7 +14,7 @@ from pathlib import Path
 from psycopg import sql
 
 from vitrine.catalogue.cells import Row
-from vitrine.catalogue.reading import open_source
+from vitrine.catalogue.reading import open_source, refuse_folder
 from vitrine.catalogue.records import RejectedError
 from vitrine.catalogue.rejects import RejectsFile, check_rejects, rejects_path
 from vitrine.database import Connection, connect, driver_errors
@@ -72,6 +72,7 @@ def import_events(
     options = options or EventImport()
     keys = options.client_keys or ClientKeys.read(load_settings().client_key)
     started = time.monotonic()
+    refuse_folder(path)  # before the rejects, for / and . have no name to put theirs beside
     target = options.rejects or rejects_path(path)
     check_rejects(target)
     with (
