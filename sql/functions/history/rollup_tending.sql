@@ -114,7 +114,7 @@ BEGIN
         SELECT f.day + g FROM not_rolled_from() f (day), generate_series(0, last_day - f.day) g
         UNION
         SELECT c.day FROM rollup_rows(month - 1, last_day) c LEFT JOIN rollup_day r USING (day)
-        WHERE CASE WHEN r.day IS NULL THEN c.queries + c.events > 0
+        WHERE CASE WHEN r.day IS NULL THEN c.queries > 0 OR c.events > 0 AND c.day >= month
             ELSE (r.is_stale OR rows_were_added(r, c.queries, c.events)) AND has_both_months(c.day) END
         ORDER BY 1
     LOOP
