@@ -44,8 +44,19 @@ BEGIN
     USING fewest, month;
 END $$;
 
+-- What waits in quarantine for somebody's decision names shoppers: it stays no longer than what was written in its place.
+-- Whom somebody releases or forgets at this moment is not waited for.
+CREATE OR REPLACE FUNCTION drop_aged_quarantine() RETURNS void
+LANGUAGE sql VOLATILE SET search_path FROM CURRENT AS $$
+    DELETE FROM quarantine q WHERE q.quarantine_id IN (
+        SELECT h.quarantine_id FROM quarantine h JOIN (
+            SELECT r.relation, (history_bounds(r.relation)).kept FROM (VALUES ('query'), ('event')) r (relation)) b USING (relation)
+        WHERE h.quarantined_at < b.kept FOR UPDATE OF h SKIP LOCKED)
+$$;
+
 -- Runs as its owner, who alone may drop a partition. One month a call, for dropping locks the whole history until the
--- end of the transaction; if that lock is not free at once, another call will do it.
+-- end of the transaction; if that lock is not free at once, another call will do it. What rollups read of the month is
+-- counted before, whoever calls, by as many calls as it takes.
 CREATE OR REPLACE FUNCTION tend_events() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '200ms' SET client_min_messages = warning AS $$
 DECLARE
@@ -53,16 +64,24 @@ DECLARE
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tend_events', 0)) THEN RETURN false; END IF;
     PERFORM ensure_partitions();
+    PERFORM drop_aged_quarantine();
     SELECT n.*, count(*) OVER () > 1 AS more INTO due FROM (
         SELECT p.relname AS parent, c.oid::regclass AS partition, to_date(right(c.relname, 7), 'YYYY_MM') AS month
         FROM pg_class p JOIN pg_inherits i ON i.inhparent = p.oid JOIN pg_class c ON c.oid = i.inhrelid
         WHERE p.oid IN ('event'::regclass, 'query'::regclass) AND c.relname ~ ('^' || p.relname || '_\d{4}_\d{2}$')) n
     WHERE n.month < ((history_bounds(n.parent)).kept AT TIME ZONE 'UTC')::date
     ORDER BY n.month, n.parent LIMIT 1;
-    IF NOT FOUND THEN RETURN false; END IF;
+    -- Two that roll up one day would meet in its key.
+    IF NOT FOUND OR NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.tend_rollups', 0)) THEN RETURN false; END IF;
     BEGIN
         -- What comes late waits, and then finds the month gone; all other months are written meanwhile.
         EXECUTE format('LOCK TABLE %s IN SHARE MODE', due.partition);
+        IF NOT roll_up_before_drop(due.month) THEN RETURN true; END IF;
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN false;
+    END;
+    -- Apart: what was rolled up stays so, although somebody is reading.
+    BEGIN
         IF due.parent = 'event' THEN PERFORM keep_event_days(due.partition, due.month); END IF;
         EXECUTE format('DROP TABLE %s', due.partition);
     EXCEPTION WHEN lock_not_available THEN
@@ -70,4 +89,4 @@ BEGIN
     END;
     RETURN due.more;
 END $$;
-COMMENT ON FUNCTION tend_events IS 'Make the coming months of the history, and drop one month that is past its retention, summed up in event_day before; true if more are due.';
+COMMENT ON FUNCTION tend_events IS 'Make the coming months of the history, and drop one month that is past its retention, rolled up and summed up in event_day before; true if more are due.';

@@ -28,7 +28,19 @@ BEGIN
     ON CONFLICT (day) DO UPDATE SET queries = EXCLUDED.queries, events = EXCLUDED.events, is_stale = false, rolled_at = now();
 END $$;
 
--- Days that a rollup holds and that rows were written for, or taken from, since.
+-- Fewer rows than a rollup was made from are what is left of a dropped month, as when its retention was lifted and one
+-- came late: counted from them, the rollup would be lost. Where a shopper was forgotten, the day is stale.
+CREATE OR REPLACE FUNCTION rows_were_added(held rollup_day, queries bigint, events bigint) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN queries >= (held).queries AND events >= (held).events AND (queries, events) <> ((held).queries, (held).events);
+
+-- Of a month whose rows were dropped, be it of one table alone, the rollup stays as it is.
+CREATE OR REPLACE FUNCTION has_both_months(day date) RETURNS boolean
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT to_regclass('query' || to_char(day, '_YYYY_MM')) IS NOT NULL AND to_regclass('event' || to_char(day, '_YYYY_MM')) IS NOT NULL
+$$;
+
+-- Days that a rollup holds and that rows were written for, or forgotten of, since.
 CREATE OR REPLACE FUNCTION rollup_late_days() RETURNS SETOF date
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WITH touched AS (
@@ -40,12 +52,11 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
         SELECT r.day FROM rollup_day r WHERE r.is_stale
         UNION
         SELECT r.day FROM rollup_day r JOIN touched t USING (day) CROSS JOIN LATERAL rollup_rows(r.day, r.day) c
-        WHERE (c.queries, c.events) <> (r.queries, r.events)
+        WHERE rows_were_added(r, c.queries, c.events)
         UNION
         -- Written now, of days before the first that a rollup holds.
         SELECT t.day FROM touched t WHERE t.day < not_rolled_from() AND NOT EXISTS (SELECT FROM rollup_day r WHERE r.day = t.day)) l
-    -- Of a month whose rows were dropped, be it of one table alone, the rollup stays as it is.
-    WHERE to_regclass('query' || to_char(l.day, '_YYYY_MM')) IS NOT NULL AND to_regclass('event' || to_char(l.day, '_YYYY_MM')) IS NOT NULL
+    WHERE has_both_months(l.day)
 $$;
 
 -- The days of a shopper who is about to be forgotten are to be rolled up again; of the day before an event too, whose
@@ -88,3 +99,27 @@ BEGIN
     RETURN rolled;
 END $$;
 COMMENT ON FUNCTION tend_rollups IS 'Roll up the days of searches and events that are due, at most so many; returns how many were. Workers call it; cron may.';
+
+-- Before rows of a month are dropped: the days that are counted from them, which are those of the month, the day before,
+-- whose searches its first events may have ended, and 30 more, whose words are common if the month's searches had them.
+-- Days come in order, for all before the last that is rolled up pass for counted. Two seconds a call, or one day; true: all are done.
+CREATE OR REPLACE FUNCTION roll_up_before_drop(month date) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+DECLARE
+    last_day CONSTANT date := least((month + interval '1 month')::date + 29, utc_day(now()) - 2);
+    enough CONSTANT timestamptz := clock_timestamp() + interval '2 seconds';
+    uncounted date;
+BEGIN
+    FOR uncounted IN
+        SELECT f.day + g FROM not_rolled_from() f (day), generate_series(0, last_day - f.day) g
+        UNION
+        SELECT c.day FROM rollup_rows(month - 1, last_day) c LEFT JOIN rollup_day r USING (day)
+        WHERE CASE WHEN r.day IS NULL THEN c.queries > 0 OR c.events > 0 AND c.day >= month
+            ELSE (r.is_stale OR rows_were_added(r, c.queries, c.events)) AND has_both_months(c.day) END
+        ORDER BY 1
+    LOOP
+        PERFORM roll_up(uncounted, uncounted);
+        IF clock_timestamp() > enough THEN RETURN false; END IF;
+    END LOOP;
+    RETURN true;
+END $$;

@@ -1,6 +1,7 @@
--- Searches without a filter: the statement that asks the graph and the cells is the same for all of them, so that its plan is kept, by a
--- function for each kind of vectors and each space. Planned anew, as with a filter, it takes a seventh of a search among 100,000.
+-- Searches without a filter, whose plan is kept.
 
+-- The statement that asks the graph and the cells is the same for all of them: a function for each kind of vectors and each space has it. Planned anew, as with
+-- a filter, it takes a seventh of a search among 100,000.
 CREATE OR REPLACE FUNCTION unfiltered_name(kind text, space_id integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN format('%s_unfiltered_%s', kind, space_id);
