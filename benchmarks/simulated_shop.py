@@ -1,10 +1,11 @@
 """Whether personal search serves 2,000 shoppers with known tastes, and harms nobody without one.
 
-    python -m benchmarks.simulated_shop [--shoppers 2000] [--sample 400] [--weights '{"taste": 0}']
+    python -m benchmarks.simulated_shop [--shoppers 2000] [--sample 400] [--seed 7]
+        [--weights '{"taste": 0}']
 
-The demo's products (their values, no pictures) in two shops: in one the simulated shoppers' clicks,
-carts and purchases as they were, in the other the same dealt out anew among the shoppers. For each:
-nDCG@10 by true preference of the page of a top category, with the history and without, and the
+The demo's products (their values, no pictures) in three shops: in one the simulated shoppers'
+clicks, carts and purchases as they were, in the others the same dealt out anew among the shoppers,
+one by one and by whole pages. For each: nDCG@10 by true preference of the page of a top category, with the history and without, and the
 correlation of what was learned with the true taste.
 """
 
@@ -32,6 +33,7 @@ from vitrine.simulation import (
     read_assortment,
     recovered,
     shuffled,
+    shuffled_pages,
     visits,
     write_popularity,
     write_visits,
@@ -46,16 +48,17 @@ def main() -> None:
     )
     parser.add_argument("--shoppers", type=int, default=2_000)
     parser.add_argument("--sample", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--weights", type=json.loads, help="instead of the shop's own")
     parser.add_argument("--postgres", type=int, default=18)
     args = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    for prefix in ("", "shuffled-"):
+    for prefix in ("", "shuffled-", "pages-"):
         with temporary_shop(args.postgres) as url, connect(url, SCHEMA) as connection:
             fill(url)
             assortment = read_assortment(connection)
-            shoppers = draw_shoppers(assortment, args.shoppers)
-            events = list(visits(assortment, shoppers, datetime.now(UTC)))
+            shoppers = draw_shoppers(assortment, args.shoppers, seed=args.seed)
+            events = list(visits(assortment, shoppers, datetime.now(UTC), seed=args.seed))
             write_popularity(connection, events)
             settle(connection, history(events, prefix), args.weights)
             weights = connection.execute("SELECT personal_weights()").fetchone()
@@ -76,8 +79,10 @@ def fill(url: str) -> None:
 
 def history(events: Sequence[Event], prefix: str) -> list[Event]:
     """Without impressions, which say nothing of a shopper's taste."""
+    if prefix == "pages-":
+        events = list(shuffled_pages(events, prefix=prefix))
     said = [event for event in events if event["action_name"] != "impression"]
-    return list(shuffled(said, prefix=prefix)) if prefix else said
+    return list(shuffled(said, prefix=prefix)) if prefix == "shuffled-" else said
 
 
 def settle(connection: Connection, events: Sequence[Event], weights: object) -> None:

@@ -14,7 +14,7 @@ DECLARE
         doubt_variants,settle_vocabulary,title_query,title_evidence,history_setting,history_bounds,keep_event_days,shopper_lock,shopper_hash,pass_gate,
         shopper_buckets,hold_shoppers,unwanted_shoppers,is_telling,shopper_columns,word_pattern,in_json,names_client,column_holds,shopper_names,check_clients,
         stale_statistics,shopper_links,lock_shopper,own_rows,forget_rows,without_client,column_without,forget_mentions,own_questions,forget_questions,
-        forget_statistics,forget_steps,shopper_key,own_links,smallest_group,search_outcomes,common_words,rollup_rows,has_both_months,rollup_late_days,doubt_rollups,roll_up_before_drop,drop_aged_quarantine,count_again,least_shoppers,
+        forget_statistics,forget_steps,shopper_key,own_links,smallest_group,search_outcomes,common_words,rollup_rows,has_both_months,rollup_late_days,doubt_rollups,roll_up_before_drop,drop_aged_quarantine,count_again,count_loyalty,least_shoppers,
         association_score,association_actions,association_days,association_events,count_products,count_bought_together,count_viewed_after,gather_due,
         tend_counts,tend_partners,tend_associations,tend_affinities,count_category_pairs,sampled_shoppers,sampled_categories,leaf_categories,
         product_kinds,look_level,trend_half_life,trend_moment,count_trends,action_weight,

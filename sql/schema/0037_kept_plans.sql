@@ -6,3 +6,6 @@ DROP FUNCTION IF EXISTS search_best_sql(text, text, text, integer);
 
 -- What is read of a shopper may leave out what the catalogue does not know.
 DROP FUNCTION IF EXISTS latest_events(text, text, timestamptz, integer);
+
+-- How far the shop's shoppers keep to what they like is one number more among the shares.
+COMMENT ON TABLE value_share IS 'The share of a value, such as brand=acme, in the catalogue by popularity, from a sample; the empty value has the least share that was counted, =again how far shoppers buy the same again, =loyal how far they keep to what they like.';

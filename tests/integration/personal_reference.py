@@ -92,12 +92,12 @@ def features(
 ) -> list[tuple[float, ...]]:
     """Popularity, taste, session taste, attributes and repurchase of every product."""
     by_name = {product.external_id: product for product in products}
-    told = [e for e in events if e.action in WEIGHTS and e.age >= 0]
+    told = [e for e in events if e.action in WEIGHTS and e.age >= 0 and e.external_id in by_name]
     told = sorted(told, key=lambda event: event.age)[: weights["events"]]
     taste: Counter[str] = Counter()
     recent: Counter[str] = Counter()
     bought: Counter[str] = Counter()
-    for place, event in enumerate(e for e in told if e.external_id in by_name):
+    for place, event in enumerate(told):
         much = WEIGHTS[event.action] * (1 + math.log(min(max(event.quantity or 1, 1), 8)))
         taste[event.external_id] += much * 0.5 ** min(event.age / weights["half_life_days"], 60)
         recent[event.external_id] += much * 0.5 ** (place / weights["session_half_life"])

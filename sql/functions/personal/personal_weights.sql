@@ -10,14 +10,17 @@ RETURN '{"relevance": 3, "popularity": 1, "taste": 0.3, "session": 0.1, "attribu
     "session_half_life": 4, "events": 300, "prior": 2}'::jsonb;
 COMMENT ON FUNCTION default_personal_weights IS 'The weights of personal search before any were fitted.';
 
--- What was bought before counts as far as this shop's shoppers buy the same again (tend_shares).
--- In PL/pgSQL, because its plans are kept.
+-- What was bought before counts as far as this shop's shoppers buy the same again, all else as far as they keep to what they like (tend_shares).
+-- Next to nothing is nothing, which breaks no tie. In PL/pgSQL, because its plans are kept.
 CREATE OR REPLACE FUNCTION personal_weights() RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
     RETURN default_personal_weights()
-        || coalesce((SELECT jsonb_build_object('repurchase', (default_personal_weights() ->> 'repurchase')::double precision * s.share)
+        || coalesce((SELECT jsonb_build_object('repurchase', (default_personal_weights() ->> 'repurchase')::double precision * CASE WHEN s.share < 0.005 THEN 0 ELSE s.share END)
                      FROM value_share s WHERE s.value = '=again'), '{}')
+        || coalesce((SELECT jsonb_object_agg(d.key, d.value::double precision * CASE WHEN s.share < 0.005 THEN 0 ELSE s.share END)
+                     FROM value_share s CROSS JOIN jsonb_each_text(default_personal_weights()) d
+                     WHERE s.value = '=loyal' AND s.share < 1 AND d.key IN ('taste', 'session', 'attributes')), '{}')
         || coalesce((SELECT w.weights FROM rerank_weights w WHERE w.active), '{}');
 END $$;
 COMMENT ON FUNCTION personal_weights IS 'The weights of personal search in force.';

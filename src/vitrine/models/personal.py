@@ -68,7 +68,7 @@ class ValueShare(Base):
         {
             "comment": "The share of a value, such as brand=acme, in the catalogue by popularity,"
             " from a sample; the empty value has the least share that was counted, =again how far"
-            " shoppers buy the same again."
+            " shoppers buy the same again, =loyal how far they keep to what they like."
         },
     )
 
