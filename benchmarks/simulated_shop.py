@@ -5,8 +5,8 @@
 
 The demo's products (their values, no pictures) in three shops: in one the simulated shoppers'
 clicks, carts and purchases as they were, in the others the same dealt out anew among the shoppers,
-one by one and by whole pages. For each: nDCG@10 by true preference of the page of a top category, with the history and without, and the
-correlation of what was learned with the true taste.
+one by one and by whole pages. For each: nDCG@10 by true preference of the page of a top category,
+with the history and without, and the correlation of what was learned with the true taste.
 """
 
 from __future__ import annotations
