@@ -63,6 +63,16 @@ def test_judgements_come_from_a_file(
     assert "1.000 [1.000, 1.000]" in done.stdout
 
 
+def test_a_refused_evaluation_leaves_no_file_and_keeps_an_old_one(
+    run_vitrine: Run, database: str, connection: Connection, tmp_path: Path
+) -> None:
+    (tmp_path / "old.json").write_text("{}")
+    done = run_vitrine("evaluate", "--html", "new.html", "--json", "old.json", url=database)
+    assert done.returncode == 1, done.stderr
+    assert not (tmp_path / "new.html").exists()
+    assert (tmp_path / "old.json").read_text() == "{}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -73,7 +83,16 @@ def test_judgements_come_from_a_file(
         (["evaluate", "--cut", "soon"], "--cut is soon"),
         (["evaluate", "--k", "0"], "give 1 <= k"),
         (["evaluate", "--html", "none/report.html"], "there is no folder none"),
+        (["evaluate", "--html", "."], ". is a folder: name a file, such as report.html"),
+        (["evaluate", "--json", "/"], "/ is a folder: name a file, such as /figures.json"),
+        (["evaluate", "--json", "/proc/figures.json"], "/proc/figures.json cannot be written"),
+        (["evaluate", "--html", "r" * 300], "cannot be written: File name too long"),
+        (["evaluate", "--seed", "-1"], "the seed is -1: give a whole number, 0 or more"),
+        (["evaluate", "--cases", "-5"], "the number of cases is -5: give 1 or more"),
+        (["evaluate", "--cases", "0"], "the number of cases is 0: give 1 or more"),
+        (["evaluate", "--candidates", "0"], "the candidates are 0: give 1 or more"),
         (["evaluate", "--judgements", "none.csv"], "cannot be read"),
+        (["tune", "--seed", "-1"], "the seed is -1: give a whole number, 0 or more"),
         (["tune"], "no page was logged"),
         (["tune", "--list", "--back"], "give one of them"),
         (["tune", "--activate", "3"], "there are no weights of version 3"),

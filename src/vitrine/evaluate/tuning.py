@@ -14,7 +14,7 @@ from psycopg import sql
 
 from vitrine.errors import QueryError
 from vitrine.evaluate.fitting import CLIP, Fitted, chosen_weights, fit_weights
-from vitrine.evaluate.intervals import Interval, resampled_means
+from vitrine.evaluate.intervals import Interval, check_seed, resampled_means
 from vitrine.evaluate.measures import Numbers
 from vitrine.evaluate.reading import reading
 from vitrine.evaluate.shown import FEATURES, Shown, load_shown
@@ -77,9 +77,11 @@ def tune(
     """Fit on `share` of the pages' time and half of the shoppers, judge on the rest of both.
 
     Raises:
-        QueryError: the events cannot teach anything yet; the message says why.
+        QueryError: the events cannot teach anything yet, or `seed` cannot be used; the message says
+            why.
 
     """
+    check_seed(seed)
     logged = load_shown(shop, since=since, until=until, most=most, seed=seed, tick=tick)
     if not logged.pages:
         reasons = ", ".join(f"{count:,} {name}" for name, count in logged.passed_over.items())
