@@ -98,6 +98,10 @@ def test_a_refused_evaluation_leaves_no_file_and_keeps_an_old_one(
         (["tune", "--activate", "3"], "there are no weights of version 3"),
         (["experiment", "create", "x", "--arm", "a"], "--arm a cannot be read"),
         (["experiment", "create", "x", "--arm", "a=1", "--arm", "b=1"], "add up to 2"),
+        (
+            "experiment create x --kind interleaving --metric revenue --arm a=0.5 --arm b=0.5".split(),
+            "give clicks, carts or purchases, or create an ab experiment",
+        ),
         (["experiment", "report", "x"], 'no experiment "x"'),
         (["experiment", "stop", "x"], "there is no experiment"),
     ],
