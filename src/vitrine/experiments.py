@@ -89,7 +89,10 @@ class Experiments:
         note: str | None = None,
         salt: str | None = None,
     ) -> Experiment:
-        """Begin an experiment: arms with name, share (of all shoppers) and options of search."""
+        """Begin an experiment: arms with name, share (of all shoppers) and options of search.
+
+        An interleaving is decided by clicks (default), carts or purchases.
+        """
         given = {
             "name": name,
             "arms": json_text([*arms], "arms"),

@@ -63,6 +63,16 @@ def test_judgements_come_from_a_file(
     assert "1.000 [1.000, 1.000]" in done.stdout
 
 
+def test_a_refused_evaluation_leaves_no_file_and_keeps_an_old_one(
+    run_vitrine: Run, database: str, connection: Connection, tmp_path: Path
+) -> None:
+    (tmp_path / "old.json").write_text("{}")
+    done = run_vitrine("evaluate", "--html", "new.html", "--json", "old.json", url=database)
+    assert done.returncode == 1, done.stderr
+    assert not (tmp_path / "new.html").exists()
+    assert (tmp_path / "old.json").read_text() == "{}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -75,7 +85,16 @@ def test_judgements_come_from_a_file(
         (["evaluate", "--seed", "-1"], "the seed is -1: give 0 or more"),
         (["evaluate", "--cases", "-1"], "the most cases of a kind are -1: give 1 to"),
         (["evaluate", "--html", "none/report.html"], "there is no folder none"),
+        (["evaluate", "--html", "."], ". is a folder: name a file, such as report.html"),
+        (["evaluate", "--json", "/"], "/ is a folder: name a file, such as /figures.json"),
+        (["evaluate", "--json", "/proc/figures.json"], "/proc/figures.json cannot be written"),
+        (["evaluate", "--html", "r" * 300], "cannot be written: File name too long"),
+        (["evaluate", "--seed", "-1"], "the seed is -1: give a whole number, 0 or more"),
+        (["evaluate", "--cases", "-5"], "the number of cases is -5: give 1 or more"),
+        (["evaluate", "--cases", "0"], "the number of cases is 0: give 1 or more"),
+        (["evaluate", "--candidates", "0"], "the candidates are 0: give 1 or more"),
         (["evaluate", "--judgements", "none.csv"], "cannot be read"),
+        (["tune", "--seed", "-1"], "the seed is -1: give a whole number, 0 or more"),
         (["tune"], "no page was logged"),
         (["tune", "--k", "0"], "k, where a page ends, is 0: give 1 to 1,000"),
         (["tune", "--days", "99999999"], "--days is 99999999: give 1 to 36,525"),
@@ -87,6 +106,22 @@ def test_judgements_come_from_a_file(
         (["tune", "--activate", "3"], "there are no weights of version 3"),
         (["experiment", "create", "x", "--arm", "a"], "--arm a cannot be read"),
         (["experiment", "create", "x", "--arm", "a=1", "--arm", "b=1"], "add up to 2"),
+        (
+            [
+                "experiment",
+                "create",
+                "x",
+                "--kind",
+                "interleaving",
+                "--metric",
+                "revenue",
+                "--arm",
+                "a=0.5",
+                "--arm",
+                "b=0.5",
+            ],
+            "give clicks, carts or purchases, or create an ab experiment",
+        ),
         (["experiment", "report", "x"], 'no experiment "x"'),
         (["experiment", "stop", "x"], "there is no experiment"),
     ],

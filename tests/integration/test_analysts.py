@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,6 +21,7 @@ from vitrine.database import Connection
 
 NOW = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 DAYS = 9
+DOCS = Path(__file__).parents[2] / "docs" / "analysts.md"
 
 
 @dataclass
@@ -322,6 +326,46 @@ def test_drift(shop: Connection) -> None:
         (monday + timedelta(weeks=1)).date(),
     )
     assert float(weekly[0]) == pytest.approx(0.3113, abs=1e-4)
+
+
+def documented(view: str) -> str:
+    """The example of a view in the analysts' documentation."""
+    examples = re.findall(r"```sql\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    (query,) = (one for one in examples if f"FROM vitrine.{view} " in one)
+    return str(query)
+
+
+@pytest.mark.parametrize("rolled", [0, 100])
+def test_days_without_a_failure_count_in_its_share(shop: Connection, rolled: int) -> None:
+    name_all(shop)
+    for number in range(32):
+        at = NOW - timedelta(days=3 + number % 4)
+        # Nine are abandoned, on two of the four days.
+        bought = [] if number % 4 == 0 or number == 1 else [("click", 0.1, "a")]
+        put(shop, Search(at, f"c{number}", "umbrella", ["a"], deeds=bought))
+        put(shop, Search(at, f"c{number}", "parasol", [] if number % 4 == 0 else ["a"]))
+        put(shop, Search(at, f"c{number}", "hat", ["a"], deeds=[("click", 0.1, "a")]))
+    if rolled:
+        shop.execute("SELECT tend_rollups(%s)", (rolled,))
+    assert rows(shop, documented("abandoned_query")) == [
+        ("parasol", 24, Decimal("0.750")),
+        ("umbrella", 9, Decimal("0.281")),
+    ]
+    assert rows(shop, documented("zero_result_query")) == [("parasol", 32, 8)]
+
+
+@pytest.mark.parametrize("taken", [4.1234567890123, "0.0000000001", 1e-300, 12345678.0625])
+def test_however_exact_a_duration_is_it_counts(shop: Connection, taken: Any) -> None:
+    name_all(shop)
+    put(shop, Search(NOW, "c1", "boots", ["a"], milliseconds=taken))
+    found = rows(shop, "SELECT timed, milliseconds, slowest FROM query_daily")
+    assert found == [(1, pytest.approx(float(taken)), pytest.approx(float(taken)))]
+
+
+@pytest.mark.parametrize("taken", ["slow", "", -1, "1e9", 1e12, "4."])
+def test_what_is_no_duration_does_not_count(shop: Connection, taken: Any) -> None:
+    put(shop, Search(NOW, "c1", "boots", ["a"], milliseconds=taken))
+    assert rows(shop, "SELECT searches, timed FROM query_daily") == [(1, 0)]
 
 
 def test_slow_searches_and_the_funnel(shop: Connection) -> None:

@@ -230,6 +230,28 @@ def test_words_filters_and_products_that_are_gone_are_counted_not_hidden(shop: S
         evaluate(shop, Cases(cases=lost, source="test"), [Variation(name="search")])
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"seed": -1}, "the seed is -1"),
+        ({"most": 0}, "cases is 0: give 1 or more"),
+        ({"most": -5}, "cases is -5: give 1 or more"),
+        ({"candidates": 0}, "candidates are 0"),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused_before_any_work(given: Any, said: str) -> None:
+    with pytest.raises(QueryError, match=said):
+        Split(**given)
+
+
+def test_a_seed_below_zero_is_refused_before_anything_is_asked(shop: Shop) -> None:
+    asked: list[None] = []
+    cases = Cases(cases=[Case(shopper="a", query="P1", grades={"P1": 1})], source="test")
+    with pytest.raises(QueryError, match="the seed is -1: give a whole number, 0 or more"):
+        evaluate(shop, cases, [Variation(name="search")], seed=-1, tick=lambda: asked.append(None))
+    assert asked == []
+
+
 def written(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path
@@ -263,6 +285,11 @@ def test_judgements_are_read_from_csv_and_json_lines(tmp_path: Path) -> None:
         ("a.csv", "query,external_id,grade\nx,P1,1\nx,P1,2\n", "P1 has the grade 2 here and 1"),
         ("a.csv", "query,filters,external_id,grade\nx,{,P1,1\n", "filters is no valid JSON"),
         ("a.csv", "query,external_id,grade,note\nx,P1,1,y\n", "unknown column note"),
+        (
+            "a.csv",
+            "query,external_id,grade\nred, coat,P1,1\n",
+            "line 2 has 4 fields, the first line 3",
+        ),
         ("a.jsonl", "[1]\n", "line 1 must be an object"),
         ("a.jsonl", "{\n", "line 1 is no valid JSON"),
         ("a.csv", "query,external_id,grade\n\x00\n", "names no product|cannot be read"),

@@ -147,6 +147,32 @@ def test_what_would_mix_figures_is_refused(shop: Shop) -> None:
         connection.execute("UPDATE vitrine.experiment SET salt = 'other'")
 
 
+@pytest.mark.parametrize("metric", ["buyers", "clickers", "revenue"])
+def test_an_interleaving_is_decided_by_choices_alone(
+    shop: Shop, connection: Connection, metric: Any
+) -> None:
+    with pytest.raises(QueryError, match=f'"mix" cannot be decided by {metric}'):
+        shop.experiments.create("mix", HALVES, kind="interleaving", metric=metric)
+    for counted in ("clicks", "carts", "purchases"):
+        made = shop.experiments.create(counted, HALVES, kind="interleaving", metric=counted)
+        assert made.metric == counted
+    with pytest.raises(Exception, match=f"cannot be decided by {metric}"):
+        connection.execute("UPDATE experiment SET metric = %s", (metric,))
+
+
+def test_an_interleaving_of_before_with_a_metric_of_shoppers_can_be_stopped(
+    shop: Shop, connection: Connection
+) -> None:
+    connection.execute("ALTER TABLE experiment DISABLE TRIGGER experiment_prepare")
+    connection.execute(
+        "INSERT INTO experiment (name, kind, arms, metric, salt) VALUES "
+        "('old', 'interleaving', %s, 'revenue', 's')",
+        (json.dumps([arm | {"options": {}} for arm in HALVES]),),
+    )
+    connection.execute("ALTER TABLE experiment ENABLE TRIGGER experiment_prepare")
+    assert shop.experiments.stop("old").stopped_at is not None
+
+
 def teams(connection: Connection, first: list[int], second: list[int], k: int, seed: str) -> Any:
     return connection.execute(
         "SELECT product_id, team FROM interleave(%s::bigint[], %s::bigint[], %s, %s)",

@@ -90,6 +90,10 @@ BEGIN
         PERFORM argument_error('an experiment needs a name of 1 to 100 characters', 'Events are found by it later.');
     ELSIF NEW.starts_at >= NEW.ends_at THEN
         PERFORM argument_error(format('the experiment %s ends at %s, before it starts at %s', to_json(NEW.name), NEW.ends_at, NEW.starts_at), 'Give a starts_at before its ends_at.');
+    -- Its report counts the products chosen from either team; an experiment of before may still be stopped.
+    ELSIF NEW.kind = 'interleaving' AND NEW.metric IN ('buyers', 'clickers', 'revenue') AND NEW.metric IS DISTINCT FROM OLD.metric THEN
+        PERFORM argument_error(format('the interleaving %s cannot be decided by %s', to_json(NEW.name), NEW.metric),
+            'It counts whose products are chosen more: give clicks, carts or purchases, or create an ab experiment.');
     END IF;
     NEW.arms := experiment_arms(NEW.arms, NEW.kind);
     IF TG_OP = 'INSERT' THEN RETURN NEW; END IF;

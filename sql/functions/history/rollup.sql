@@ -59,7 +59,8 @@ CREATE OR REPLACE FUNCTION count_queries(first_day date, last_day date) RETURNS 
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT SET enable_nestloop = off AS $$
     WITH asked AS MATERIALIZED (
         SELECT q.query_id, utc_day(q.timestamp) AS day, counted_words(q.user_query) AS words, q.object_ids = '{}' AS is_empty,
-            CASE WHEN q.query_attributes ->> 'milliseconds' ~ '^\d{1,9}(\.\d{1,9})?$' THEN (q.query_attributes ->> 'milliseconds')::double precision END AS milliseconds
+            -- Cut short: what is too small for double precision would be an error, and no day would be rolled up.
+            CASE WHEN q.query_attributes ->> 'milliseconds' ~ '^\d{1,9}(\.\d+)?$' THEN left(q.query_attributes ->> 'milliseconds', 40)::double precision END AS milliseconds
         FROM query q WHERE q.timestamp >= day_began(first_day) AND q.timestamp < day_began(last_day + 1)
     ), common AS MATERIALIZED (SELECT c.words FROM common_words(first_day, last_day) c (words))
     SELECT a.day, k.kind, CASE k.kind WHEN 'words' THEN a.words ELSE '' END, count(*), count(*) FILTER (WHERE a.is_empty),

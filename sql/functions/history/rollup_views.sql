@@ -20,15 +20,16 @@ SELECT d.day, d.position, d.impressions, d.clicks, round(d.clicks / nullif(d.imp
 FROM position_daily d;
 COMMENT ON VIEW click_through IS 'Clicks per impression at each position, by day.';
 
+-- Days on which words found something count too: else their share over several days would be too high.
 CREATE OR REPLACE VIEW zero_result_query AS
 SELECT d.day, d.user_query, d.searches, d.without_results, round(d.without_results::numeric / d.searches, 4) AS share
-FROM query_daily d WHERE d.kind = 'words' AND d.without_results > 0;
-COMMENT ON VIEW zero_result_query IS 'Words that found nothing, by day.';
+FROM query_daily d WHERE d.kind = 'words';
+COMMENT ON VIEW zero_result_query IS 'How many searches for words found nothing, by day; also days on which all found something.';
 
 CREATE OR REPLACE VIEW abandoned_query AS
 SELECT d.day, d.user_query, d.searches, d.abandoned, round(d.abandoned::numeric / d.searches, 4) AS share
-FROM query_daily d WHERE d.kind = 'words' AND d.abandoned > 0;
-COMMENT ON VIEW abandoned_query IS 'Words that found products of which none was clicked, put into a cart or bought within 24 hours, by day.';
+FROM query_daily d WHERE d.kind = 'words';
+COMMENT ON VIEW abandoned_query IS 'How many searches for words found products of which none was clicked, put into a cart or bought within 24 hours, by day; also days without one.';
 
 CREATE OR REPLACE VIEW query_revenue AS
 SELECT d.day, d.kind, d.user_query, d.searches, d.purchased, d.revenue, round(d.revenue / d.searches, 4) AS revenue_per_search

@@ -75,8 +75,10 @@ def evaluate(
         seed=seed,
     )
     judged = None if judgements is None else read_judgements(judgements)
-    for path in (html, json_file):
-        _check_folder(path)
+    if html is not None:
+        _check_writable(html, "report.html")
+    if json_file is not None and json_file != Path("-"):
+        _check_writable(json_file, "figures.json")
     with open_shop(database_url, schema) as shop:
         asked = judged or _from_events(shop, split)
         with quiet_progress() as progress:
@@ -112,15 +114,33 @@ def _write(report: Report, html: Path | None, json_file: Path | None) -> None:
     else:
         Console(highlight=False).print(report_table(report))
         if json_file is not None:
-            json_file.write_text(report.to_json(), encoding="utf-8")
+            _write_file(json_file, report.to_json())
     if html is not None:
-        html.write_text(report_page(report), encoding="utf-8")
+        _write_file(html, report_page(report))
 
 
-def _check_folder(path: Path | None) -> None:
-    """Said before minutes of work, not after."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise QueryError(f"{path} cannot be written: there is no folder {path.parent}")
+def _check_writable(path: Path, example: str) -> None:
+    """Said before minutes of work, not after; what is there already stays until the report is."""
+    try:
+        if path.is_dir():
+            raise QueryError(f"{path} is a folder: name a file, such as {path / example}")
+        if not path.absolute().parent.is_dir():
+            raise QueryError(f"{path} cannot be written: there is no folder {path.parent}")
+        there = path.exists() or path.is_symlink()
+        # A pipe that is opened and closed would end for whoever reads it.
+        if not there or path.is_file():
+            path.open("ab").close()
+            if not there:
+                path.unlink()
+    except OSError as exc:
+        raise QueryError(f"{path} cannot be written: {exc.strerror}") from exc
+
+
+def _write_file(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise QueryError(f"{path} cannot be written: {exc.strerror}") from exc
 
 
 def _cut(text: str) -> datetime | float:

@@ -49,7 +49,10 @@ def create(
     kind: Annotated[Kind, typer.Option(help="ab, or interleaving of two answers.")] = "ab",
     metric: Annotated[
         str | None,
-        typer.Option(help="What decides: buyers, clickers, purchases, revenue, carts, clicks."),
+        typer.Option(
+            help="What decides: buyers, clickers, purchases, revenue, carts, clicks; of an "
+            "interleaving clicks, carts or purchases."
+        ),
     ] = None,
     starts: Annotated[str | None, typer.Option(help="When it begins; default now.")] = None,
     ends: Annotated[

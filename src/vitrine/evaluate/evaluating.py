@@ -11,7 +11,7 @@ from vitrine.errors import QueryError
 from vitrine.evaluate.answering import Answer, Answers, answer_cases
 from vitrine.evaluate.cases import Case, Cases
 from vitrine.evaluate.compared import Variation
-from vitrine.evaluate.intervals import RESAMPLES, resampled_means
+from vitrine.evaluate.intervals import RESAMPLES, check_seed, resampled_means
 from vitrine.evaluate.measures import GRID, Numbers, precision_at_recall, relevant_at, roc
 from vitrine.evaluate.pages import coverage, diversity, load_vectors, novelty
 from vitrine.evaluate.reading import reading
@@ -45,8 +45,7 @@ def evaluate(
     """
     if not 1 <= k <= depth <= 1_000:
         raise QueryError(f"k is {k} and the depth {depth}: give 1 <= k <= depth <= 1,000")
-    if seed < 0:
-        raise QueryError(f"the seed is {seed}: give 0 or more")
+    check_seed(seed)
     known, unknown = _known_products(shop, cases.cases)
     answered = answer_cases(shop, known, variations, depth, tick)
     left_out = {**cases.left_out, **answered.refused}

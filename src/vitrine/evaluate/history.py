@@ -13,6 +13,7 @@ from vitrine import sql_files
 from vitrine.database import Connection
 from vitrine.errors import QueryError
 from vitrine.evaluate.cases import Case, Cases, query_class
+from vitrine.evaluate.intervals import check_seed
 
 __all__ = ["GRADES", "Split", "cases_from_events", "self_information"]
 
@@ -29,6 +30,10 @@ class Split:
     `cut` is a moment, or the share of the actions that lie before it. `actions` make a product
     relevant. Shoppers are drawn by `seed` until there are `most` cases of a kind. One by category
     needs `candidates` products in it.
+
+    Raises:
+        QueryError: `most`, `candidates` or `seed` cannot be used.
+
     """
 
     cut: datetime | float = 0.8
@@ -37,6 +42,13 @@ class Split:
     most: int = 1_000
     candidates: int = 20
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if self.most < 1:
+            raise QueryError(f"the number of cases is {self.most}: give 1 or more")
+        if self.candidates < 1:
+            raise QueryError(f"the candidates are {self.candidates}: give 1 or more")
 
 
 def cases_from_events(connection: Connection, split: Split) -> Cases:

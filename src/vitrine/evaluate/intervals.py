@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vitrine.errors import QueryError
 from vitrine.evaluate.measures import Numbers
 
-__all__ = ["RESAMPLES", "Interval", "resampled_means"]
+__all__ = ["RESAMPLES", "Interval", "check_seed", "resampled_means"]
 
 RESAMPLES = 2_000
 CHUNK = 100
@@ -24,6 +25,12 @@ class Interval:
     mean: float
     low: float
     high: float
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what numpy's generators would, before there is anything to resample."""
+    if seed < 0:
+        raise QueryError(f"the seed is {seed}: give a whole number, 0 or more")
 
 
 def resampled_means(

@@ -82,7 +82,20 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 f"columns, such as {EXAMPLE}"
             )
         for row in reader:
-            yield f"{path.name}, line {reader.line_num}", dict(row)
+            place = f"{path.name}, line {reader.line_num}"
+            _check_width(row, place)
+            yield place, dict(row)
+
+
+def _check_width(row: Mapping[Any, Any], place: str) -> None:
+    """What goes beyond the first line's columns is listed by csv under None."""
+    beyond = row.get(None)
+    if beyond:
+        columns = len(row) - 1
+        raise QueryError(
+            f"{place} has {columns + len(beyond)} fields, the first line {columns}: put a value "
+            'that holds a comma in quotes (")'
+        )
 
 
 def _object(line: str, place: str) -> dict[str, Any]:

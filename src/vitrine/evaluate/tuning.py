@@ -14,7 +14,7 @@ from psycopg import sql
 
 from vitrine.errors import QueryError
 from vitrine.evaluate.fitting import CLIP, Fitted, chosen_weights, fit_weights
-from vitrine.evaluate.intervals import Interval, resampled_means
+from vitrine.evaluate.intervals import Interval, check_seed, resampled_means
 from vitrine.evaluate.measures import Numbers
 from vitrine.evaluate.reading import reading
 from vitrine.evaluate.shown import FEATURES, Shown, load_shown
@@ -198,8 +198,7 @@ def _check(
         raise QueryError(f"k, where a page ends, is {k}: give 1 to {MOST_PLACES:,}")
     if not clip >= 1:  # NaN too
         raise QueryError(f"clip, the most that one choice counts, is {clip}: give 1 or more")
-    if seed < 0:
-        raise QueryError(f"the seed is {seed}: give 0 or more")
+    check_seed(seed)
 
 
 def _cut(pages: Sequence[Shown], share: float) -> datetime:
