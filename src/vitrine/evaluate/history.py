@@ -45,8 +45,8 @@ class Split:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        if self.most < 1:
-            raise QueryError(f"the number of cases is {self.most}: give 1 or more")
+        if not 1 <= self.most <= MOST_CASES:
+            raise QueryError(f"the number of cases is {self.most}: give 1 to {MOST_CASES:,}")
         if self.candidates < 1:
             raise QueryError(f"the candidates are {self.candidates}: give 1 or more")
 
@@ -115,8 +115,6 @@ def _cut(connection: Connection, split: Split) -> tuple[datetime, datetime]:
     share = split.cut if isinstance(split.cut, float) else 0.5
     if not 0 < share < 1:
         raise QueryError(f"the cut is {share}: give a share between 0 and 1, or a moment")
-    if not 1 <= split.most <= MOST_CASES:
-        raise QueryError(f"the most cases of a kind are {split.most}: give 1 to {MOST_CASES:,}")
     row = connection.execute(
         sql_files.read("evaluate/cut").encode(), {"share": share, "actions": [*split.actions]}
     ).fetchone()
