@@ -59,7 +59,7 @@ def test_what_is_fitted_to_others_histories_is_not_put_in_force(
     )
     assert done.exit_code == 0, done.output
     # The table says why: on average better, but 0 lies within the interval.
-    [line] = [each for each in done.output.splitlines() if each.lstrip().startswith("fitted  ")]
+    [line] = [each for each in done.output.splitlines() if each.startswith("difference ")]
     *_, mean, low, high = map(float, re.findall(r"-?\d+\.\d+", line.replace("−", "-")))
     assert low < 0 < mean < high
     assert "not kept: no win with confidence" in done.output
